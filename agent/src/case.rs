@@ -1,0 +1,237 @@
+//! From arguments and documents to the case that is diagnosed.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use peerscope_analysis::diagnose::{Case, SourceSpec};
+use peerscope_analysis::flow::{AddressRange, PortRange};
+use peerscope_analysis::reach::pair_networks;
+use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, VantageKind};
+use peerscope_analysis::topology::{NetworkId, Topology};
+use peerscope_document::Snapshot;
+
+use crate::cli::CaseArgs;
+use crate::dyno::Dyno;
+use crate::escape::escape;
+use crate::exit::Failure;
+use crate::snapshot::{self, Note};
+use crate::target::{Host, TargetUrl, is_aws_id};
+
+/// The client's ports where a case does not say: Linux's default range, which dynos have.
+pub(crate) const LINUX_EPHEMERAL: (u16, u16) = (32768, 60999);
+
+/// What is known before the first packet, from documents.
+pub(crate) struct Known {
+    /// The topology, where a snapshot was given.
+    pub(crate) topology: Option<Topology>,
+    /// The snapshot's own data.
+    pub(crate) snapshot: Option<SnapshotReport>,
+    /// What was passed over.
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// Reads the snapshots that the arguments name.
+///
+/// # Errors
+/// Every path that cannot be read and every document that cannot be parsed.
+pub(crate) fn known(arguments: &CaseArgs, at: Timestamp) -> Result<Known, Failure> {
+    if arguments.snapshot.is_empty() {
+        return Ok(Known { topology: None, snapshot: None, gaps: Vec::new() });
+    }
+    let loaded = snapshot::load(&arguments.snapshot).map_err(Failure::Input)?;
+    Ok(Known {
+        topology: Some(Topology::from(&loaded.snapshot)),
+        snapshot: Some(snapshot_report(&loaded.snapshot, at)),
+        gaps: loaded.notes.iter().map(gap).collect(),
+    })
+}
+
+fn gap(note: &Note) -> Gap {
+    let file = note.file.to_string_lossy();
+    Gap {
+        kind: GapKind::Document,
+        what: format!("{} in {file}", note.what),
+        reason: note.reason.clone(),
+        would_tell: note.would_tell.to_string(),
+    }
+}
+
+fn snapshot_report(snapshot: &Snapshot, at: Timestamp) -> SnapshotReport {
+    let taken: Option<Timestamp> = snapshot.manifest.as_ref().and_then(|manifest| manifest.at.parse().ok());
+    SnapshotReport {
+        at: taken.map(|taken| taken.to_string()),
+        age_seconds: taken.map(|taken| at.duration_since(taken).as_secs()),
+        sources: snapshot.sources.clone(),
+    }
+}
+
+/// The addresses of a target that documents or its own text give; `None` for a name that only the DNS
+/// can know.
+///
+/// # Errors
+/// Where an AWS id is not in the snapshot.
+pub(crate) fn documented_addresses(
+    target: &TargetUrl,
+    topology: Option<&Topology>,
+) -> Result<Option<Vec<IpAddr>>, Failure> {
+    match &target.host {
+        Host::Address(address) => Ok(Some(vec![*address])),
+        Host::AwsId(id) => Ok(Some(addresses_of(id, topology).ok_or_else(|| unknown_id("TARGET", id))?.0)),
+        Host::Name(name) => Ok(topology.and_then(|topology| by_name(name, topology))),
+    }
+}
+
+fn unknown_id(what: &str, id: &str) -> Failure {
+    Failure::usage(format!(
+        "{what}: {id} is not in the snapshot; expected the id of an instance or network interface that is"
+    ))
+}
+
+/// The addresses of an instance or interface, and the VPC that they are in.
+fn addresses_of(id: &str, topology: Option<&Topology>) -> Option<(Vec<IpAddr>, Option<NetworkId>)> {
+    let topology = topology?;
+    let interfaces = match topology.interfaces().find(|(known, _)| known.as_str() == id) {
+        Some((_, interface)) => vec![interface],
+        None => {
+            let (_, instance) = topology.instances().find(|(known, _)| known.as_str() == id)?;
+            instance.interfaces.iter().filter_map(|one| topology.interface(one)).collect()
+        }
+    };
+    // An instance is called by its primary interface's primary address.
+    let first = interfaces.first()?;
+    let address = *first.addresses.first()?;
+    Some((vec![address], first.vpc.clone().map(NetworkId::Vpc)))
+}
+
+/// The addresses of a name that the snapshot knows: an interface or instance that has it as its `Name`.
+fn by_name(name: &str, topology: &Topology) -> Option<Vec<IpAddr>> {
+    let named = |(_, interface): &(_, &peerscope_analysis::topology::NetworkInterface)| {
+        interface.ownership.name.as_deref() == Some(name)
+    };
+    let mut found = topology.interfaces().filter(named);
+    let (_, interface) = found.next()?;
+    // A name that several have says nothing.
+    if found.next().is_some() {
+        return None;
+    }
+    Some(vec![*interface.addresses.first()?])
+}
+
+/// The source of a case.
+///
+/// # Errors
+/// Where SOURCE cannot be read, or names what is not in the snapshot or not here.
+pub(crate) fn source(
+    text: &str,
+    topology: Option<&Topology>,
+    dyno: Option<&Dyno>,
+    source_ports: PortRange,
+) -> Result<SourceSpec, Failure> {
+    let spec = |ranges: Vec<AddressRange>, network: Option<NetworkId>| SourceSpec {
+        input: text.to_string(),
+        ranges,
+        network,
+        source_ports,
+    };
+    match text {
+        "space" => {
+            let space = topology.and_then(Topology::space);
+            let space = space.ok_or_else(|| {
+                Failure::usage(
+                    "--from space: expected a snapshot with Heroku's documents of the space (peering-info)",
+                )
+            })?;
+            let blocks = if space.dyno_blocks.is_empty() {
+                space.cidr.into_iter().collect()
+            } else {
+                space.dyno_blocks.clone()
+            };
+            if blocks.is_empty() {
+                return Err(Failure::usage(
+                    "--from space: expected the space's peering-info in the snapshot, which lists its blocks",
+                ));
+            }
+            Ok(spec(blocks.into_iter().map(AddressRange::from).collect(), Some(NetworkId::Space)))
+        }
+        "dyno" => {
+            let address = dyno.and_then(|dyno| dyno.private_address);
+            let address = address.ok_or_else(|| Failure::usage("--from dyno: expected to run in a dyno of a Private Space (HEROKU_PRIVATE_IP is not set)"))?;
+            Ok(spec(vec![AddressRange::from(address)], Some(NetworkId::Space)))
+        }
+        id if is_aws_id(id) => {
+            let (addresses, network) = addresses_of(id, topology).ok_or_else(|| unknown_id("--from", id))?;
+            Ok(spec(addresses.into_iter().map(AddressRange::from).collect(), network))
+        }
+        other => {
+            let range = match other.parse::<IpAddr>() {
+                Ok(address) => Some(AddressRange::from(address)),
+                Err(_) => other.parse::<IpNet>().ok().map(|network| AddressRange::from(network.trunc())),
+            };
+            let range = range.ok_or_else(|| {
+                let shown: String = escape(other).chars().take(48).collect();
+                Failure::usage(format!(
+                    "--from {shown:?}: expected an address, a CIDR, i-…, eni-…, space or dyno"
+                ))
+            })?;
+            Ok(spec(vec![range], None))
+        }
+    }
+}
+
+/// Where this process stands, `address` being its address towards the target.
+pub(crate) fn vantage(
+    dyno: Option<&Dyno>,
+    topology: Option<&Topology>,
+    address: Option<IpAddr>,
+    target: Option<IpAddr>,
+) -> Vantage {
+    let kind = match (dyno, topology, address) {
+        (Some(_), _, _) => VantageKind::Dyno,
+        (None, Some(topology), Some(address)) => {
+            let networks = topology.networks_of(address);
+            let pair = target.and_then(|target| pair_networks(topology, &networks, address, target));
+            let chosen = pair.map(|(source, _)| source).or_else(|| networks.first().cloned());
+            match chosen {
+                None => VantageKind::Outside,
+                Some(network) if topology.interface_in(&network, address).is_some() => VantageKind::VpcHost,
+                Some(_) => VantageKind::Unknown,
+            }
+        }
+        _ => VantageKind::Unknown,
+    };
+    Vantage { kind, address }
+}
+
+/// A case, less what differs between commands.
+pub(crate) fn case(
+    target: &TargetUrl,
+    addresses: Vec<IpAddr>,
+    source: SourceSpec,
+    vantage: Vantage,
+    known: Known,
+    probing: bool,
+    deadline: Duration,
+) -> Case {
+    let ipv6 = addresses.first().is_some_and(IpAddr::is_ipv6);
+    Case {
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        target: Target {
+            input: target.shown(),
+            protocol: target.scheme.protocol(),
+            host: target.host.to_string(),
+            addresses,
+            port: target.port,
+        },
+        protocol: target.scheme.protocol_number(ipv6),
+        source,
+        vantage,
+        topology: known.topology,
+        snapshot: known.snapshot,
+        gaps: known.gaps,
+        probing,
+        mysql: target.is_mysql(),
+        deadline,
+    }
+}

@@ -1,0 +1,77 @@
+//! Runs a diagnosis: carries requests from the state machine to the engine, and events back.
+
+use std::time::{Duration, Instant};
+
+use peerscope_analysis::diagnose::{Action, Event, Machine};
+use peerscope_probes::{ConnectEngine, Engine};
+
+use crate::exit::Failure;
+
+/// How long connections may take to close after the last answer is in. What is left then is closed by
+/// the kernel.
+const CLOSING: Duration = Duration::from_millis(40);
+
+/// Polls the machine until it is done. The engine is made on the first request, so that an analysis
+/// without packets opens no socket.
+///
+/// # Errors
+/// Where the system gives no engine or no events.
+pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failure> {
+    let internal = |error: peerscope_probes::ProbeError| Failure::Internal(error.to_string());
+    let mut engine: Option<ConnectEngine> = None;
+    let mut observations = Vec::new();
+    loop {
+        let now = started.elapsed();
+        match machine.poll(now) {
+            Action::Send(requests) => {
+                let engine = match &mut engine {
+                    Some(engine) => engine,
+                    none => none.insert(ConnectEngine::new().map_err(internal)?),
+                };
+                let accepted = engine.submit(now, &requests);
+                for request in requests.iter().skip(accepted) {
+                    machine.handle(now, Event::Refused(request.id));
+                }
+            }
+            Action::Cancel(id) => {
+                if let Some(engine) = &mut engine {
+                    engine.cancel(now, id);
+                }
+            }
+            Action::WaitUntil(until) => {
+                let Some(engine) = &mut engine else { continue };
+                engine.poll(now, &mut observations);
+                if observations.is_empty() {
+                    let wake = engine.wake_at().map_or(until, |wake| wake.min(until));
+                    engine.wait(wake.saturating_sub(now)).map_err(internal)?;
+                }
+                let now = started.elapsed();
+                for observation in observations.drain(..) {
+                    machine.handle(now, Event::Completed(observation));
+                }
+            }
+            Action::Done => break,
+        }
+    }
+    if let Some(engine) = &mut engine {
+        close(engine, started, &mut observations).map_err(internal)?;
+    }
+    Ok(())
+}
+
+/// Lets the engine finish what it is closing.
+fn close(
+    engine: &mut ConnectEngine,
+    started: Instant,
+    observations: &mut Vec<peerscope_vocabulary::Observation>,
+) -> Result<(), peerscope_probes::ProbeError> {
+    let end = started.elapsed() + CLOSING;
+    loop {
+        let now = started.elapsed();
+        engine.poll(now, observations);
+        if engine.unfinished() == 0 || now >= end {
+            return Ok(());
+        }
+        engine.wait(end.saturating_sub(now))?;
+    }
+}

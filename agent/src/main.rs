@@ -1,0 +1,63 @@
+//! The command `peerscope`: reads the world, speaks to people and machines. What it says is worked out
+//! in `peerscope-analysis`, what it asks of the network in `peerscope-probes`.
+
+mod case;
+mod cli;
+mod clock;
+mod command;
+mod drive;
+mod dyno;
+mod escape;
+mod exit;
+mod input_error;
+mod output;
+mod resolve;
+mod snapshot;
+mod target;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::exit::{Failure, Status};
+use crate::text::Style;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results; everything else is wrong usage. A broken pipe is neither.
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Status::Good.into();
+            }
+            eprintln!("{}", Failure::usage(one_line(&error)));
+            return Status::Usage.into();
+        }
+    };
+    let style = Style::of_stdout();
+    let result = match &cli.command {
+        Command::Why(arguments) => command::why::run(arguments, &style),
+        Command::Analyze(arguments) => command::analyze::run(arguments, &style),
+        Command::Explain(arguments) => command::explain::run(arguments, &style),
+    };
+    match result {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.status().into()
+        }
+    }
+}
+
+/// What clap says over several lines, in one: what is wrong, what was expected, where help is.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.trim_start_matches("error: ").lines().map(str::trim);
+    let said: Vec<&str> =
+        said.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
+    let said = said.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    format!("{said} (see peerscope --help)")
+}

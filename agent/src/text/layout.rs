@@ -1,0 +1,109 @@
+//! Lines that fit.
+
+use textwrap::{Options, WordSplitter};
+use unicode_width::UnicodeWidthStr;
+
+/// Wraps words to `width` columns, the first line after `first`, the others after `rest`; ends with a
+/// line feed. Words longer than a line (an ARN, a name without spaces) are broken.
+pub(crate) fn wrapped(words: &str, width: usize, first: &str, rest: &str) -> String {
+    let options = Options::new(width.max(rest.width() + 16))
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .word_splitter(WordSplitter::NoHyphenation);
+    let mut text = String::new();
+    for line in textwrap::wrap(words, options) {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    if text.is_empty() {
+        text.push_str(first.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Breaks a shell command so that it fits and can still be copied: at options, with a backslash.
+pub(crate) fn command(command: &str, width: usize, indent: &str) -> String {
+    let mut text = String::new();
+    for command in command.lines() {
+        let mut line = format!("{indent}{}", "");
+        let mut empty = true;
+        for word in words(command) {
+            let needed = line.width() + usize::from(!empty) + word.width() + 2;
+            if !empty && needed > width && word.starts_with('-') {
+                text.push_str(&line);
+                text.push_str(" \\\n");
+                line = format!("{indent}    ");
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(&word);
+            empty = false;
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Splits a command at spaces, an option and its value being one word, quoted text too.
+fn words(command: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut quoted = false;
+    for word in command.split(' ') {
+        let joins = quoted
+            || words.last().is_some_and(|last| last.starts_with("--") && !last.contains(' '))
+                && !word.starts_with('-');
+        match words.last_mut().filter(|_| joins) {
+            Some(last) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            None => words.push(word.to_string()),
+        }
+        quoted ^= word.matches('\'').count() % 2 == 1;
+    }
+    words
+}
+
+/// Cuts text to a number of columns, with an ellipsis where something is lost.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_string();
+    }
+    let mut kept = String::new();
+    for character in text.chars() {
+        let mut longer = kept.clone();
+        longer.push(character);
+        if longer.width() >= columns {
+            break;
+        }
+        kept = longer;
+    }
+    kept.push('…');
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_break_before_options_and_stay_runnable() {
+        let long = "aws ec2 create-route --route-table-id rtb-0123456789abcdef0 --destination-cidr-block 10.0.0.0/16 --vpc-peering-connection-id pcx-0123456789abcdef0";
+        let text = command(long, 60, "  ");
+        assert!(text.lines().all(|line| line.width() <= 60), "{text}");
+        let joined: String = text.replace(" \\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(joined, long);
+    }
+
+    #[test]
+    fn a_cut_text_never_exceeds_its_columns() {
+        for columns in 1..12 {
+            assert!(cut("日本語のデータベース", columns).width() <= columns.max(1));
+        }
+        assert_eq!(cut("short", 5), "short");
+    }
+}

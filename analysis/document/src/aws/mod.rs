@@ -1,0 +1,81 @@
+//! The output of `aws ec2 describe-*` (botocore's EC2 model, API version 2016-11-15).
+
+mod interface;
+mod network_acl;
+mod peering;
+mod prefix_list;
+mod protocol;
+mod route_table;
+mod security_group;
+mod vpc;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+pub use interface::{
+    Attachment, Instance, InstanceState, InstanceStateName, Ipv6Address, NetworkInterface, PrivateIpAddress,
+    Reservation,
+};
+pub use network_acl::{
+    IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
+};
+pub use peering::{
+    PeeringCidrBlock, PeeringIpv6CidrBlock, PeeringStatus, PeeringStatusCode, PeeringVpcInfo,
+    VpcPeeringConnection,
+};
+pub use prefix_list::{PrefixList, PrefixListEntry};
+pub use protocol::IpProtocol;
+pub use route_table::{AssociationState, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation};
+pub use security_group::{
+    GroupIdentifier, IpPermission, IpRange, Ipv6Range, PrefixListIdentifier, SecurityGroup, UserIdGroupPair,
+};
+pub use vpc::{CidrBlockAssociation, CidrBlockState, Ipv6CidrBlockAssociation, Subnet, Vpc};
+
+/// Key and value that the owner put on a resource. Outside data: shown only after escaping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag {
+    /// The tag's key, such as `Name` or `aws:cloudformation:stack-name`.
+    #[serde(default, deserialize_with = "crate::tolerant::null_as_default")]
+    pub key: String,
+    /// The tag's value.
+    #[serde(default, deserialize_with = "crate::tolerant::null_as_default")]
+    pub value: String,
+}
+
+/// What one or several `describe-*` calls of one account and Region returned. `None` means that the
+/// call was not made or not saved, which is a gap; an empty list means that there is none of the kind,
+/// which is a fact.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AwsDocuments {
+    /// `describe-vpcs`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpcs: Option<Vec<Vpc>>,
+    /// `describe-subnets`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnets: Option<Vec<Subnet>>,
+    /// `describe-route-tables`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_tables: Option<Vec<RouteTable>>,
+    /// `describe-security-groups`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_groups: Option<Vec<SecurityGroup>>,
+    /// `describe-network-acls`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_acls: Option<Vec<NetworkAcl>>,
+    /// `describe-vpc-peering-connections`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_peering_connections: Option<Vec<VpcPeeringConnection>>,
+    /// `describe-network-interfaces`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_interfaces: Option<Vec<NetworkInterface>>,
+    /// `describe-instances`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservations: Option<Vec<Reservation>>,
+    /// `describe-managed-prefix-lists` or `describe-prefix-lists`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_lists: Option<Vec<PrefixList>>,
+}

@@ -1,0 +1,189 @@
+//! The table of causes: the enum, its JSON, `peerscope explain`, and later alert texts and the
+//! documentation all come from here.
+
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::topology::ComponentType;
+
+/// What is known of a code whatever the case.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause {
+    /// The code.
+    pub code: CauseCode,
+    /// Its name in JSON and on the command line.
+    pub name: &'static str,
+    /// The code that AWS Reachability Analyzer uses for it, where it has one.
+    pub aws_code: Option<&'static str>,
+    /// The kind of component that it lies in.
+    pub component: ComponentType,
+    /// What it means, in one sentence.
+    pub meaning: &'static str,
+    /// What shows it.
+    pub evidence: &'static str,
+    /// What mends it.
+    pub fix: &'static str,
+}
+
+macro_rules! causes {
+    ($($(#[$meta:meta])* $code:ident = $name:literal, aws: $aws:expr, component: $component:ident,
+        meaning: $meaning:literal, evidence: $evidence:literal, fix: $fix:literal;)+) => {
+        /// A cause. The names are fixed; new ones may come, so readers tolerate what they do not know.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum CauseCode {
+            $(#[doc = $meaning] $code,)+
+        }
+
+        /// Every cause, in the order in which they are explained.
+        pub const CAUSES: &[Cause] = &[$(Cause {
+            code: CauseCode::$code,
+            name: $name,
+            aws_code: $aws,
+            component: ComponentType::$component,
+            meaning: $meaning,
+            evidence: $evidence,
+            fix: $fix,
+        },)+];
+
+        impl CauseCode {
+            /// What is known of it whatever the case.
+            #[must_use]
+            pub fn cause(self) -> &'static Cause {
+                // The table and the enum are made of the same list, in the same order.
+                &CAUSES[self as usize]
+            }
+        }
+    };
+}
+
+causes! {
+    NoRouteToDestination = "NO_ROUTE_TO_DESTINATION", aws: Some("NO_ROUTE_TO_DESTINATION"), component: RouteTable,
+        meaning: "The effective route table of the subnet has no route over the peering for these addresses.",
+        evidence: "The routes of the table that really serves the subnet: the one associated with it, else its VPC's main one. A shorter route that catches the packets (0.0.0.0/0) does not count as a way there.",
+        fix: "Add a route over the peering to that table: for the space's whole network, or for each of its blocks.";
+    BadStateRoute = "BAD_STATE_ROUTE", aws: Some("BAD_STATE_ROUTE"), component: RouteTable,
+        meaning: "The route for these addresses leads to a dead or wrong peering, while the intended one is active.",
+        evidence: "The winning route's target and state (blackhole), beside the state of the intended peering. It is what a peering leaves that was deleted and made anew under another id.",
+        fix: "Point the route at the active peering (replace-route).";
+    MoreSpecificRoute = "MORE_SPECIFIC_ROUTE", aws: Some("MORE_SPECIFIC_ROUTE"), component: RouteTable,
+        meaning: "A route over the peering exists, but a longer prefix in the same table takes these packets elsewhere.",
+        evidence: "Both routes of the effective table: the longest prefix wins whatever its target.",
+        fix: "Point the longer route at the peering, or delete it.";
+    HigherPriorityRoute = "HIGHER_PRIORITY_ROUTE", aws: Some("HIGHER_PRIORITY_ROUTE"), component: RouteTable,
+        meaning: "A route over the peering exists, but a route of the same prefix and a higher priority takes these packets elsewhere.",
+        evidence: "Both routes of the effective table: at equal length static beats prefix list beats propagated.",
+        fix: "Replace the winning route, or add a static one over the peering.";
+    EniSgRulesMismatch = "ENI_SG_RULES_MISMATCH", aws: Some("ENI_SG_RULES_MISMATCH"), component: NetworkInterface,
+        meaning: "No rule of any security group of the network interface lets these packets through.",
+        evidence: "The rules of all its groups together; one that allows would be enough.",
+        fix: "Add a rule for the missing blocks and port to one of its groups.";
+    SgHasNoRules = "SG_HAS_NO_RULES", aws: Some("SG_HAS_NO_RULES"), component: NetworkInterface,
+        meaning: "None of the network interface's security groups has any rule in this direction.",
+        evidence: "Every group of the interface is empty in this direction.",
+        fix: "Add a rule to one of its groups.";
+    UnknownPeeredSgs = "UNKNOWN_PEERED_SGS", aws: Some("UNKNOWN_PEERED_SGS"), component: SecurityGroup,
+        meaning: "A rule refers to a security group of a VPC that the snapshot does not hold, so who is meant is not known.",
+        evidence: "The reference, and the absence of that VPC's documents.",
+        fix: "Add the other VPC's security groups and network interfaces to the snapshot.";
+    SubnetAclRestriction = "SUBNET_ACL_RESTRICTION", aws: Some("SUBNET_ACL_RESTRICTION"), component: NetworkAcl,
+        meaning: "The network ACL of the subnet drops these packets, or the replies to them.",
+        evidence: "The first entry that matches, by ascending number. An ACL is stateless: the replies need an outbound entry for the client's ports (Linux: 32768-60999).",
+        fix: "Add an entry that allows, with a free number before the one that denies.";
+    UnknownDestination = "UNKNOWN_DESTINATION", aws: Some("UNKNOWN_DESTINATION"), component: Subnet,
+        meaning: "No network interface owns the target's address.",
+        evidence: "The network interfaces of the VPC, none of which has the address.",
+        fix: "Correct the address: the host was replaced, or the name is stale.";
+    PeeringMissing = "PEERING_MISSING", aws: Some("DISCONNECTED_VPCS"), component: VpcPeeringConnection,
+        meaning: "There is no VPC peering connection between the two networks.",
+        evidence: "The listed peerings, none of which joins the two.",
+        fix: "Create one, and have it accepted on the other side.";
+    PeeringPendingAcceptance = "PEERING_PENDING_ACCEPTANCE", aws: None, component: VpcPeeringConnection,
+        meaning: "The peering was asked for and waits to be accepted; it expires after seven days.",
+        evidence: "Its status, pending-acceptance. Routes over it show as blackhole, which is a consequence.",
+        fix: "Accept it: heroku spaces:peerings:accept, or accept-vpc-peering-connection.";
+    PeeringNotActive = "PEERING_NOT_ACTIVE", aws: None, component: VpcPeeringConnection,
+        meaning: "The peering is provisioning, failed, expired, rejected or deleted.",
+        evidence: "Its status. Routes over it show as blackhole, which is a consequence.",
+        fix: "While it is provisioning, wait; otherwise ask for a new one. A failed one has overlapping CIDRs most of the time.";
+    SecondaryCidrUnreachable = "SECONDARY_CIDR_UNREACHABLE", aws: Some("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR"), component: Vpc,
+        meaning: "The target lies in a secondary CIDR of its VPC; from a Private Space only the primary one is reachable.",
+        evidence: "The VPC's CIDRs, and that Heroku routes the primary one alone.",
+        fix: "Move the target into the primary CIDR, or put a proxy or network load balancer there.";
+    TransitivePeering = "TRANSITIVE_PEERING", aws: Some("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR"), component: Vpc,
+        meaning: "The target lies in a network behind the peered VPC; a peering does not carry packets through a VPC.",
+        evidence: "The peered VPC's CIDRs, none of which holds the target.",
+        fix: "Peer with the target's own network, or put a proxy or network load balancer into the peered VPC.";
+    PortClosed = "PORT_CLOSED", aws: None, component: NetworkInterface,
+        meaning: "The host answers, and refuses: nothing listens on this port.",
+        evidence: "A TCP reset in reply to the SYN. It proves that route, security group and network ACL let packets through, both ways.",
+        fix: "Start the service, or have it listen on the host's private address rather than on 127.0.0.1 alone.";
+    HostSilent = "HOST_SILENT", aws: None, component: NetworkInterface,
+        meaning: "The configuration lets the packets through, and nothing at all comes back from the host.",
+        evidence: "Silence, where no setting accounts for it: the host is stopped, or its own firewall drops everything.",
+        fix: "See that the host runs; look at its own firewall (nft list ruleset, iptables -S).";
+    HostFirewall = "HOST_FIREWALL", aws: None, component: NetworkInterface,
+        meaning: "The host's own firewall drops packets to this port.",
+        evidence: "This port is silent while the host otherwise lives, and no setting of AWS accounts for it.",
+        fix: "Open the port in the host's firewall (nft list ruleset, iptables -S, ufw status).";
+    FirewallReject = "FIREWALL_REJECT", aws: None, component: NetworkInterface,
+        meaning: "A firewall on the way rejects the packets and says so by ICMP.",
+        evidence: "An ICMP message and its sender. Security groups and network ACLs drop silently, so it is neither.",
+        fix: "Open the port in the firewall of the sender.";
+    LocalNoRoute = "LOCAL_NO_ROUTE", aws: None, component: Host,
+        meaning: "This machine has no route to the target: no packet left it.",
+        evidence: "The system's refusal at once (ENETUNREACH, EHOSTUNREACH), without any ICMP message.",
+        fix: "Add a route on this machine (ip route get ADDRESS shows what it would do).";
+    LocalPolicy = "LOCAL_POLICY", aws: None, component: Host,
+        meaning: "This machine's own policy forbids the packets: no packet left it.",
+        evidence: "The system's refusal at once (EACCES, EPERM, EINVAL), or an ICMP prohibition from its own address.",
+        fix: "Look at this machine's own firewall and prohibit routes (nft list ruleset, ip route).";
+    PacketLoss = "PACKET_LOSS", aws: None, component: Path,
+        meaning: "Some packets are lost on the way, whichever port they come from.",
+        evidence: "Connections that needed retransmissions, or some that succeed and some that do not, with no pattern in them.",
+        fix: "Measure from both ends; look for an overloaded host or a limit of its instance type.";
+    ConfigurationDisagrees = "CONFIGURATION_DISAGREES", aws: None, component: Path,
+        meaning: "Packets do what the snapshot says they cannot, or the other way round: it is stale or incomplete.",
+        evidence: "The observation beside the setting that contradicts it.",
+        fix: "Take a fresh snapshot.";
+}
+
+impl CauseCode {
+    /// The name in JSON and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.cause().name
+    }
+
+    /// The cause of a name, in whatever case it is written.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        CAUSES.iter().find(|cause| cause.name.eq_ignore_ascii_case(name)).map(|cause| cause.code)
+    }
+}
+
+impl fmt::Display for CauseCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl Serialize for CauseCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CAUSES, CauseCode};
+
+    #[test]
+    fn every_code_finds_its_own_entry_and_every_name_its_code() {
+        for cause in CAUSES {
+            assert_eq!(cause.code.cause().name, cause.name);
+            assert_eq!(CauseCode::from_name(cause.name), Some(cause.code));
+        }
+    }
+}

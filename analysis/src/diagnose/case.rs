@@ -1,0 +1,121 @@
+//! What is asked, and what is known before the first packet.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
+use crate::reach::{Answer, pair_networks, reach};
+use crate::report::{Gap, SnapshotReport, Target, Vantage};
+use crate::topology::{NetworkId, Topology};
+
+/// Everything that a diagnosis starts from.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The version of peerscope, for the report.
+    pub version: String,
+    /// What is to be reached. Every address of it is diagnosed.
+    pub target: Target,
+    /// The IP protocol number: 6 for TCP.
+    pub protocol: u8,
+    /// From where.
+    pub source: SourceSpec,
+    /// Where probes are sent from.
+    pub vantage: Vantage,
+    /// What is configured, where a snapshot was given.
+    pub topology: Option<Topology>,
+    /// The snapshot's own data, for the report.
+    pub snapshot: Option<SnapshotReport>,
+    /// What could not be seen so far.
+    pub gaps: Vec<Gap>,
+    /// Whether packets may be sent.
+    pub probing: bool,
+    /// Whether the scheme or port says that MySQL is meant, to which at most three connects are made.
+    pub mysql: bool,
+    /// How long the whole may take.
+    pub deadline: Duration,
+}
+
+/// From where the target is to be reached.
+#[derive(Clone, Debug)]
+pub struct SourceSpec {
+    /// As the user wrote it, or what was taken in its place.
+    pub input: String,
+    /// The addresses.
+    pub ranges: Vec<AddressRange>,
+    /// The network that they are in, where it is known: a dyno knows that it is one.
+    pub network: Option<NetworkId>,
+    /// The client's ports that the answer is for.
+    pub source_ports: PortRange,
+}
+
+/// The question for one address of the target.
+#[derive(Debug)]
+pub(super) struct Question {
+    /// The address.
+    pub(super) address: IpAddr,
+    /// The networks of source and target, where the topology knows them.
+    pub(super) networks: Option<(NetworkId, NetworkId)>,
+    /// The flows that are asked about.
+    pub(super) asked: Flows,
+    /// The same from every dyno block of the space, where the source is a dyno: what a repair serves.
+    pub(super) served: Flows,
+    /// What the configuration does to the flows asked.
+    pub(super) answer: Option<Answer>,
+}
+
+impl Case {
+    /// The question for each address of the target.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        self.target.addresses.iter().map(|address| self.question(*address)).collect()
+    }
+
+    fn question(&self, address: IpAddr) -> Question {
+        let asked = self.flows(&self.source.ranges, address);
+        let networks = self.topology.as_ref().and_then(|topology| {
+            let source = self
+                .source
+                .ranges
+                .iter()
+                .find(|range| range.family() == AddressRange::from(address).family());
+            let source = source.map(|range| range.first())?;
+            let sources = match &self.source.network {
+                Some(network) => Vec::from([network.clone()]),
+                None => topology.networks_of(source),
+            };
+            pair_networks(topology, &sources, source, address)
+        });
+        let mut served = asked.clone();
+        if let (Some((NetworkId::Space, _)), Some(space)) =
+            (&networks, self.topology.as_ref().and_then(Topology::space))
+        {
+            let blocks: Vec<AddressRange> =
+                space.dyno_blocks.iter().copied().map(AddressRange::from).collect();
+            served = served.union(&self.flows(&blocks, address));
+        }
+        let answer = networks
+            .as_ref()
+            .zip(self.topology.as_ref())
+            .map(|((source, target), topology)| reach(topology, source, target, &asked));
+        Question { address, networks, asked, served, answer }
+    }
+
+    fn flows(&self, sources: &[AddressRange], address: IpAddr) -> Flows {
+        let destination = AddressRange::from(address);
+        let ports = match self.target.port {
+            Some(port) => PortRange::single(port),
+            None => PortRange::icmp(if address.is_ipv4() { 8 } else { 128 }, Some(0)),
+        };
+        let source_ports = if self.target.port.is_some() { self.source.source_ports } else { PortRange::ALL };
+        let same_family = sources.iter().filter(|range| range.family() == destination.family());
+        let one = |source: &AddressRange| FlowBox {
+            source: *source,
+            destination,
+            protocol: ProtocolRange::single(self.protocol),
+            source_ports,
+            ports,
+        };
+        same_family.map(one).collect()
+    }
+}

@@ -1,0 +1,287 @@
+//! The state machine that sends a battery and concludes.
+//!
+//! ```text
+//!                      ┌────────────────────────── for each address ─────────────────────────────┐
+//!                      │            completed, or silent for 300 ms          all completed       │
+//!   new ─▶ poll ─▶ Fresh ─▶ First ──────────────────────────────────▶ Spread ─────────────▶ Settled ─▶ Done
+//!                      │      │  local refusal, or no packets wanted                          ▲      │
+//!                      │      └───────────────────────────────────────────────────────────────┘      │
+//!                      │            port in use: First again, from another port                  │
+//!                      └─────────────────────────── deadline: Cancel ────────────────────────────┘
+//! ```
+//!
+//! A first connect goes alone: it tells whether the other side is a MySQL, which blocks a client that
+//! connects too often without completing. Silence is told early, so that the others wait beside it.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use jiff::Timestamp;
+use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
+
+use super::battery::{Random, source_ports};
+use super::case::{Case, Question};
+use super::conclude::conclude;
+use super::observed::{Shows, shows};
+use crate::report::Diagnosis;
+
+/// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
+/// first ones are sent a second apart or at 1 and 3 s.
+const SILENCE: Duration = Duration::from_millis(3_100);
+/// How long the probes that follow an answered one are waited for: two retransmissions.
+const SILENCE_BESIDE_ANSWERS: Duration = Duration::from_millis(2_200);
+/// After this much silence the first probe is no longer waited for. A path within a Region answers in
+/// milliseconds, one around the world in less than this.
+const EARLY_SILENCE: Duration = Duration::from_millis(300);
+/// How long the first connection is kept to hear whether a MySQL greets.
+const GREETING: Duration = Duration::from_millis(60);
+/// How many probes follow the first one.
+const FOLLOWING: usize = 4;
+/// How many follow it towards a MySQL: three connects are the most.
+const FOLLOWING_MYSQL: usize = 2;
+/// How often another source port is tried where one is in use.
+const PORT_ATTEMPTS: usize = 8;
+/// What is left of the deadline for concluding.
+const RESERVE: Duration = Duration::from_millis(100);
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send these probes, and poll again.
+    Send(Vec<ProbeRequest>),
+    /// Stop waiting for this probe; what it saw so far is not reported.
+    Cancel(ProbeId),
+    /// Nothing until an event or this time.
+    WaitUntil(Duration),
+    /// The report can be had.
+    Done,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an event lives for one call; an observation is meant to be copied"
+)]
+pub enum Event {
+    /// A probe ended.
+    Completed(Observation),
+    /// The engine did not take a probe.
+    Refused(ProbeId),
+}
+
+/// The diagnosis of one case.
+#[derive(Debug)]
+pub struct Machine {
+    case: Case,
+    random: Random,
+    addresses: Vec<AddressProbe>,
+    observations: Vec<Observation>,
+    next_id: u32,
+    cancelled: bool,
+}
+
+/// The probing of one address.
+#[derive(Debug)]
+struct AddressProbe {
+    question: Question,
+    state: State,
+    outstanding: Vec<ProbeId>,
+    tried: Vec<u16>,
+}
+
+/// Where the probing of an address stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing sent.
+    Fresh,
+    /// The first probe is out, alone.
+    First { sent_at: Duration },
+    /// The first one has told, or has been silent: the others can go.
+    FirstTold { silent_since: Option<Duration>, mysql: bool },
+    /// The others are out.
+    Spread,
+    /// Nothing more is to be learnt here.
+    Settled,
+}
+
+impl Machine {
+    /// Starts a diagnosis. `seed` decides which source ports are tried.
+    #[must_use]
+    pub fn new(case: Case, seed: u64) -> Self {
+        let state = if case.probing { State::Fresh } else { State::Settled };
+        let probe = |question| AddressProbe { question, state, outstanding: Vec::new(), tried: Vec::new() };
+        let addresses = case.questions().into_iter().map(probe).collect();
+        Self {
+            case,
+            random: Random::new(seed),
+            addresses,
+            observations: Vec::new(),
+            next_id: 0,
+            cancelled: false,
+        }
+    }
+
+    /// What to do at `now`, which counts from the start and never goes back.
+    pub fn poll(&mut self, now: Duration) -> Action {
+        let end = self.case.deadline.saturating_sub(RESERVE);
+        if now >= end || self.cancelled {
+            self.cancelled = true;
+            for probe in &mut self.addresses {
+                probe.state = State::Settled;
+                if let Some(id) = probe.outstanding.pop() {
+                    return Action::Cancel(id);
+                }
+            }
+            return Action::Done;
+        }
+        let mut batch = Vec::new();
+        let mut wake = end;
+        for index in 0..self.addresses.len() {
+            let (requests, wake_at) = self.advance(index, now, end);
+            batch.extend(requests);
+            wake = wake.min(wake_at.unwrap_or(end));
+        }
+        if !batch.is_empty() {
+            return Action::Send(batch);
+        }
+        if self.addresses.iter().all(|probe| probe.state == State::Settled) {
+            return Action::Done;
+        }
+        Action::WaitUntil(wake)
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, now: Duration, event: Event) {
+        let (id, observation) = match event {
+            Event::Completed(observation) => (observation.id(), Some(observation)),
+            Event::Refused(id) => (id, None),
+        };
+        let mysql = self.case.mysql;
+        let Some(probe) = self.addresses.iter_mut().find(|probe| probe.outstanding.contains(&id)) else {
+            return;
+        };
+        probe.outstanding.retain(|outstanding| *outstanding != id);
+        let port_in_use = observation.is_some_and(|observation| {
+            matches!(
+                observation.outcome,
+                Outcome::LocalError { refusal: LocalRefusal::AddressUnavailable, .. }
+            )
+        });
+        if let (State::First { .. }, true) = (probe.state, port_in_use && probe.tried.len() < PORT_ATTEMPTS) {
+            probe.state = State::Fresh;
+            return;
+        }
+        self.observations.extend(observation);
+        match (probe.state, observation) {
+            (State::First { .. }, Some(observation)) => {
+                let told =
+                    matches!(shows(&observation), Shows::LocalNoRoute | Shows::LocalPolicy | Shows::Nothing);
+                probe.state = if told {
+                    State::Settled
+                } else {
+                    let greets = observation.greeting.is_some_and(|greeting| greeting.is_mysql());
+                    State::FirstTold { silent_since: None, mysql: mysql || greets }
+                };
+            }
+            (State::First { .. }, None) => probe.state = State::Settled,
+            (State::Spread, _) if probe.outstanding.is_empty() => probe.state = State::Settled,
+            _ => {}
+        }
+        let _ = now;
+    }
+
+    /// Moves one address on: what to send, and when to look again.
+    fn advance(
+        &mut self,
+        index: usize,
+        now: Duration,
+        end: Duration,
+    ) -> (Vec<ProbeRequest>, Option<Duration>) {
+        let mysql_named = self.case.mysql;
+        let state = self.addresses[index].state;
+        match state {
+            State::Fresh => {
+                let requests = self.requests(index, 1, (now + SILENCE).min(end) - now, GREETING);
+                self.addresses[index].state =
+                    if requests.is_empty() { State::Settled } else { State::First { sent_at: now } };
+                (requests, Some(now))
+            }
+            State::First { sent_at } if now >= sent_at + EARLY_SILENCE => {
+                self.addresses[index].state =
+                    State::FirstTold { silent_since: Some(sent_at), mysql: mysql_named };
+                self.advance(index, now, end)
+            }
+            State::First { sent_at } => (Vec::new(), Some(sent_at + EARLY_SILENCE)),
+            State::FirstTold { silent_since, mysql } => {
+                let until = match silent_since {
+                    Some(sent_at) => sent_at + SILENCE,
+                    None => now + SILENCE_BESIDE_ANSWERS,
+                };
+                let count = if mysql { FOLLOWING_MYSQL } else { FOLLOWING };
+                let timeout = until.min(end).saturating_sub(now);
+                let requests = self.requests(index, count, timeout, Duration::ZERO);
+                let waiting = !requests.is_empty() || !self.addresses[index].outstanding.is_empty();
+                self.addresses[index].state = if waiting { State::Spread } else { State::Settled };
+                (requests, None)
+            }
+            State::Spread | State::Settled => (Vec::new(), None),
+        }
+    }
+
+    fn requests(
+        &mut self,
+        index: usize,
+        count: usize,
+        timeout: Duration,
+        greeting_wait: Duration,
+    ) -> Vec<ProbeRequest> {
+        let Some(port) = self.case.target.port else { return Vec::new() };
+        let probe = &mut self.addresses[index];
+        let address = probe.question.address;
+        let source = self.vantage_address(index);
+        let probe = &mut self.addresses[index];
+        let sample = probe.question.asked.sample();
+        let range = self.case.source.source_ports;
+        let ports = source_ports(
+            &mut self.random,
+            range,
+            count,
+            &probe.tried,
+            probe.question.answer.as_ref(),
+            sample,
+        );
+        let mut requests = Vec::new();
+        for source_port in ports {
+            let id = ProbeId(self.next_id);
+            self.next_id += 1;
+            probe.tried.push(source_port);
+            probe.outstanding.push(id);
+            requests.push(ProbeRequest {
+                id,
+                kind: ProbeKind::TcpConnect,
+                source,
+                source_port: Some(source_port),
+                address,
+                port,
+                timeout,
+                greeting_wait,
+            });
+        }
+        requests
+    }
+
+    /// The address to send from: the vantage's, where it is of the target's family.
+    fn vantage_address(&self, index: usize) -> Option<IpAddr> {
+        let family = self.addresses[index].question.address.is_ipv4();
+        self.case.vantage.address.filter(|address| address.is_ipv4() == family)
+    }
+
+    /// What came out. `at` is the calendar time of the start, `now` the time since.
+    #[must_use]
+    pub fn report(&self, now: Duration, at: Timestamp) -> Diagnosis {
+        let questions: Vec<&Question> = self.addresses.iter().map(|probe| &probe.question).collect();
+        conclude(&self.case, &questions, &self.observations, now, at)
+    }
+}

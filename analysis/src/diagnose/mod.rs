@@ -1,0 +1,22 @@
+//! From what is configured and what happened to packets to the causes.
+//!
+//! [`Machine`] is a state machine without I/O: it says what to send and is told what came back, and time
+//! comes in as an argument, so a run is the log of its calls and replays to the same words. What it
+//! concludes is worked out by pure functions from the observations and the answers of
+//! [`crate::reach`].
+
+mod battery;
+mod case;
+mod causes;
+mod conclude;
+mod findings;
+mod fixes;
+mod machine;
+mod observed;
+mod path;
+mod prior;
+mod show;
+mod silence;
+
+pub use case::{Case, SourceSpec};
+pub use machine::{Action, Event, Machine};

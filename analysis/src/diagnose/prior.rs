@@ -1,0 +1,86 @@
+//! How likely each cause of silence is before anything else is known, each with its reason.
+//!
+//! From one end many causes are one and the same silence. Where nothing else decides between them,
+//! these weights do, and the report says that they are no more than that.
+
+use crate::cause::CauseCode;
+use crate::reach::Direction;
+
+/// A cause of silence and its weight among the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prior {
+    pub(super) code: CauseCode,
+    pub(super) direction: Option<Direction>,
+    /// Relative to the other entries of the same list.
+    pub(super) weight: f64,
+    /// What this would be, in one sentence.
+    pub(super) summary: &'static str,
+}
+
+/// Silence where nothing is known of the configuration. The order follows the complaints that Heroku's
+/// article and public support threads answer: routes and groups first, because a peering needs both by
+/// hand; ACLs are seldom changed; a peering that is not active is seen in the console.
+pub(super) const UNCONFIGURED: &[Prior] = &[
+    Prior {
+        code: CauseCode::EniSgRulesMismatch,
+        direction: Some(Direction::Forward),
+        weight: 0.30,
+        summary: "No security group of the target lets the packets in.",
+    },
+    Prior {
+        code: CauseCode::NoRouteToDestination,
+        direction: Some(Direction::Return),
+        weight: 0.28,
+        summary: "The route table of the target's subnet has no way back over the peering.",
+    },
+    Prior {
+        code: CauseCode::SubnetAclRestriction,
+        direction: None,
+        weight: 0.12,
+        summary: "The network ACL of the target's subnet drops the packets or their replies.",
+    },
+    Prior {
+        code: CauseCode::PeeringNotActive,
+        direction: None,
+        weight: 0.10,
+        summary: "The VPC peering connection is not active.",
+    },
+    Prior {
+        code: CauseCode::HostSilent,
+        direction: None,
+        weight: 0.10,
+        summary: "The host is stopped, or nothing has this address.",
+    },
+    Prior {
+        code: CauseCode::HostFirewall,
+        direction: None,
+        weight: 0.10,
+        summary: "The host's own firewall drops packets to this port.",
+    },
+];
+
+/// Silence that no setting of the snapshot accounts for. What the snapshot cannot show comes first: the
+/// host itself; then that the snapshot no longer tells the truth.
+pub(super) const UNEXPLAINED: &[Prior] = &[
+    Prior {
+        code: CauseCode::HostSilent,
+        direction: None,
+        weight: 0.40,
+        summary: "The configuration lets the packets through, and nothing comes back: the host is stopped, or its own firewall drops everything.",
+    },
+    Prior {
+        code: CauseCode::HostFirewall,
+        direction: None,
+        weight: 0.35,
+        summary: "The configuration lets the packets through: the host's own firewall drops packets to this port.",
+    },
+    Prior {
+        code: CauseCode::ConfigurationDisagrees,
+        direction: None,
+        weight: 0.25,
+        summary: "The snapshot lets the packets through and they are lost: it is older than a change, or Heroku's own side, which it does not show, drops them.",
+    },
+];
+
+/// A gate of unknown content beside the above: the documents do not tell, so it may be.
+pub(super) const UNKNOWN_GATE_WEIGHT: f64 = 0.40;

@@ -1,0 +1,142 @@
+//! Unions of boxes.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Flow, FlowBox};
+
+/// A set of flows: a union of boxes that do not overlap.
+#[derive(Clone, Debug, Default)]
+pub struct Flows {
+    boxes: Vec<FlowBox>,
+}
+
+impl Flows {
+    /// The set without any flow.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { boxes: Vec::new() }
+    }
+
+    /// Whether there is no flow in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.boxes.is_empty()
+    }
+
+    /// The disjoint boxes that make up the set.
+    #[must_use]
+    pub fn boxes(&self) -> &[FlowBox] {
+        &self.boxes
+    }
+
+    /// Whether the flow is in the set.
+    #[must_use]
+    pub fn contains(&self, flow: &Flow) -> bool {
+        self.boxes.iter().any(|one| one.contains(flow))
+    }
+
+    /// Whether every flow of `other` is in the set.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        other.difference(self).is_empty()
+    }
+
+    /// The flows of both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let boxes = self
+            .boxes
+            .iter()
+            .flat_map(|one| other.boxes.iter().filter_map(|another| one.intersection(another)))
+            .collect();
+        Self { boxes }
+    }
+
+    /// The flows of this set that lie in the box.
+    #[must_use]
+    pub fn within(&self, limits: &FlowBox) -> Self {
+        Self { boxes: self.boxes.iter().filter_map(|one| one.intersection(limits)).collect() }
+    }
+
+    /// The flows of this set that are not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        let mut rest = self.clone();
+        for one in &other.boxes {
+            if rest.is_empty() {
+                break;
+            }
+            rest.remove(one);
+        }
+        rest
+    }
+
+    /// Takes the flows of the box out of the set.
+    pub fn remove(&mut self, limits: &FlowBox) {
+        if !self.boxes.iter().any(|one| one.intersection(limits).is_some()) {
+            return;
+        }
+        let mut kept = Vec::with_capacity(self.boxes.len());
+        for one in &self.boxes {
+            one.difference(limits, |piece| kept.push(piece));
+        }
+        self.boxes = kept;
+    }
+
+    /// The flows of either.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut boxes = self.boxes.clone();
+        boxes.extend(other.difference(self).boxes);
+        Self { boxes }
+    }
+
+    /// The same set in fewer boxes, ascending: neighbours that differ in one dimension are joined until
+    /// none can be. For output; calculations need no order.
+    #[must_use]
+    pub fn normalised(&self) -> Self {
+        let mut boxes = self.boxes.clone();
+        boxes.sort_unstable();
+        let mut at = 0;
+        while at < boxes.len() {
+            let joined = (at + 1..boxes.len()).find_map(|next| Some((next, boxes[at].joined(&boxes[next])?)));
+            match joined {
+                Some((next, whole)) => {
+                    boxes.swap_remove(next);
+                    boxes[at] = whole;
+                    at = 0;
+                }
+                None => at += 1,
+            }
+        }
+        boxes.sort_unstable();
+        Self { boxes }
+    }
+
+    /// Some flow of the set.
+    #[must_use]
+    pub fn sample(&self) -> Option<Flow> {
+        self.boxes.first().map(FlowBox::lowest)
+    }
+}
+
+impl From<FlowBox> for Flows {
+    fn from(one: FlowBox) -> Self {
+        Self { boxes: vec![one] }
+    }
+}
+
+impl FromIterator<FlowBox> for Flows {
+    /// The union of boxes that may overlap.
+    fn from_iter<I: IntoIterator<Item = FlowBox>>(boxes: I) -> Self {
+        boxes.into_iter().fold(Self::none(), |set, one| set.union(&Self::from(one)))
+    }
+}
+
+impl PartialEq for Flows {
+    /// Whether both hold the same flows, however they are cut into boxes.
+    fn eq(&self, other: &Self) -> bool {
+        self.covers(other) && other.covers(self)
+    }
+}

@@ -1,0 +1,68 @@
+//! Whether anything owns the target's address.
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use crate::cause::CauseCode;
+use crate::flow::Flows;
+use crate::reach::Site;
+use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Topology};
+
+/// Stands where an interface's groups would stand: the address is owned by no interface that the
+/// snapshot knows.
+#[derive(Debug)]
+pub struct AddressOwner {
+    site: Site,
+}
+
+impl AddressOwner {
+    /// A site without an interface.
+    #[must_use]
+    pub fn new(site: &Site) -> Self {
+        Self { site: site.clone() }
+    }
+}
+
+impl Gate for AddressOwner {
+    fn component(&self) -> ComponentId {
+        match (&self.site.subnet, &self.site.network) {
+            (Some(subnet), _) => ComponentId::Subnet(subnet.clone()),
+            (None, NetworkId::Vpc(vpc)) => ComponentId::Vpc(vpc.clone()),
+            (None, NetworkId::Space) => ComponentId::Unknown(ComponentType::Vpc),
+        }
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Forward)
+    }
+
+    fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
+        let known = matches!(&self.site.network, NetworkId::Vpc(vpc) if topology.knows_interfaces_of(vpc));
+        let code = CauseCode::UnknownDestination;
+        let decision = if known { Decision::Blocked(code) } else { Decision::Unknown(code) };
+        vec![Part { flows: flows.clone(), decision, witness: Witness::Nothing }]
+    }
+
+    fn explain(&self, _: &Topology, part: &Part) -> Explanation {
+        let address = part.flows.sample().map(|flow| flow.destination.to_string()).unwrap_or_default();
+        let place = self.component().id().unwrap_or_default();
+        let omission = matches!(part.decision, Decision::Unknown(_)).then(|| Omission {
+            what: format!("the network interfaces of {}", self.site.network),
+            reason: "the snapshot holds none of them".to_string(),
+            would_tell: format!("whether anything owns {address}, and which security groups guard it"),
+        });
+        Explanation {
+            rule: "no interface".to_string(),
+            summary: format!("No network interface owns {address} in {place}."),
+            evidence: vec![format!(
+                "no interface of {} in the snapshot has the address {address}",
+                self.site.network
+            )],
+            omission,
+            ..Explanation::default()
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Gates: the things that packets must pass.
+//!
+//! A gate owns all that is to be known of its kind: what it admits, which rule decided, what a blocked
+//! part means in AWS's words, and which edits would open it. A new kind of AWS component is one new
+//! file here and its place in `intend`.
+
+mod address_owner;
+mod assumed;
+mod network_acl;
+mod peering;
+mod route;
+mod rule;
+mod security_group;
+mod undocumented;
+mod vpc_cidr;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::Serialize;
+
+pub use address_owner::AddressOwner;
+pub use assumed::{Assumed, Tracked};
+pub use network_acl::NetworkAclGate;
+pub use peering::PeeringGate;
+pub use route::RouteGate;
+pub use security_group::SecurityGroupGate;
+pub use undocumented::Undocumented;
+pub use vpc_cidr::VpcCidr;
+
+use crate::cause::CauseCode;
+use crate::flow::Flows;
+use crate::repair::Edit;
+use crate::topology::{ComponentId, Topology};
+
+/// Which way the packets that a gate judges travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From the initiator to the target.
+    Forward,
+    /// The replies.
+    Return,
+}
+
+/// What a gate does to a part of the flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Lets them through.
+    Admitted,
+    /// Is taken to let them through, being invisible (Heroku's side).
+    Assumed,
+    /// Stops them.
+    Blocked(CauseCode),
+    /// The documents do not tell; the code is what it would be if it stops them.
+    Unknown(CauseCode),
+}
+
+/// What decided: meaningful to the gate that gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// Nothing matched, or there is nothing to match.
+    Nothing,
+    /// The rule, entry or route with this index.
+    Rule(usize),
+    /// The permission with this index of the group with this index.
+    GroupRule(usize, usize),
+}
+
+/// A part of the flows that one thing decided about.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The flows.
+    pub flows: Flows,
+    /// What happens to them.
+    pub decision: Decision,
+    /// What decided.
+    pub witness: Witness,
+}
+
+/// A decision in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// What decided, short, as a label of a hop: `in #100 allow tcp 5432 from 10.0.128.0/20`.
+    pub rule: String,
+    /// One sentence that names the component and what is wrong with it, or what it lets through.
+    pub summary: String,
+    /// Facts of the configuration that a reader can check.
+    pub evidence: Vec<String>,
+    /// Other components that take part in the decision.
+    pub related: Vec<ComponentId>,
+    /// What is not known, and what would tell it, where the decision is `Unknown`.
+    pub omission: Option<crate::topology::Omission>,
+}
+
+/// One thing that packets must pass.
+pub trait Gate: fmt::Debug {
+    /// The component that decides here.
+    fn component(&self) -> ComponentId;
+
+    /// Which way the judged packets travel; `None` where the gate is the same both ways.
+    fn direction(&self) -> Option<Direction>;
+
+    /// Splits flows into disjoint parts that together are all of `flows`.
+    fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part>;
+
+    /// Puts one part's decision into words.
+    fn explain(&self, topology: &Topology, part: &Part) -> Explanation;
+
+    /// The plans that would each let `flows` through this gate, in no particular order; empty where no
+    /// configuration can.
+    fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
+        let _ = (topology, flows);
+        Vec::new()
+    }
+}

@@ -1,0 +1,114 @@
+//! What group rules and ACL entries have in common: a peer's block, a protocol, ports.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use peerscope_document::aws::IpProtocol;
+
+use super::Direction;
+use crate::flow::{AddressRange, FlowBox, PortRange, ProtocolRange};
+use crate::reach::site::End;
+
+/// ICMP's and ICMPv6's echo messages (RFC 792; RFC 4443, section 4).
+const ECHO_REPLY: u8 = 0;
+const ECHO_REQUEST: u8 = 8;
+const ECHO_REQUEST_V6: u8 = 128;
+const ECHO_REPLY_V6: u8 = 129;
+
+/// The ports, or ICMP types and codes, that a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RulePorts {
+    /// All of them.
+    All,
+    /// These ports.
+    Ports(PortRange),
+    /// This type, of any code or this one.
+    Icmp(u8, Option<u8>),
+    /// None: AWS takes such rules, and they match nothing.
+    Nothing,
+}
+
+impl RulePorts {
+    /// As AWS writes them: `from` is ICMP's type and `to` its code; absent and -1 mean all.
+    pub(super) fn new(protocol: IpProtocol, from: Option<i32>, to: Option<i32>) -> Self {
+        let (from, to) = (from.unwrap_or(-1), to.unwrap_or(-1));
+        match protocol {
+            IpProtocol::TCP | IpProtocol::UDP => match (from, to) {
+                (-1, -1) => Self::All,
+                _ => {
+                    let first = u16::try_from(from.max(0)).ok();
+                    let last = if to == -1 { Some(u16::MAX) } else { u16::try_from(to.min(65535)).ok() };
+                    let range = first.zip(last).and_then(|(first, last)| PortRange::new(first, last));
+                    range.map_or(Self::Nothing, Self::Ports)
+                }
+            },
+            IpProtocol::ICMP | IpProtocol::ICMPV6 => match (u8::try_from(from), u8::try_from(to)) {
+                (Ok(icmp_type), Ok(code)) => Self::Icmp(icmp_type, Some(code)),
+                (Ok(icmp_type), Err(_)) if to == -1 => Self::Icmp(icmp_type, None),
+                (Err(_), _) if from == -1 && to == -1 => Self::All,
+                _ => Self::Nothing,
+            },
+            _ => Self::All,
+        }
+    }
+
+    /// The ports in a sentence: `5432`, `1024-65535`, `type 8`; empty for all.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::Ports(range) => format!(" {range}"),
+            Self::Icmp(icmp_type, None) => format!(" type {icmp_type}"),
+            Self::Icmp(icmp_type, Some(code)) => format!(" type {icmp_type} code {code}"),
+            Self::Nothing => " (no port)".to_string(),
+        }
+    }
+}
+
+/// The protocol in a sentence.
+pub(super) fn protocol_words(protocol: IpProtocol) -> String {
+    match protocol {
+        IpProtocol::All => "all traffic".to_string(),
+        IpProtocol::Number(number) if !matches!(number, 1 | 6 | 17 | 58) => format!("protocol {number}"),
+        named => named.to_string(),
+    }
+}
+
+/// The flows within `flows` that a rule matches. `peer` is the end that the rule's block is about; on
+/// the way back the packet's destination port is the initiator's.
+pub(super) fn matching(
+    flows: &FlowBox,
+    peer: End,
+    block: AddressRange,
+    protocol: IpProtocol,
+    ports: RulePorts,
+    direction: Direction,
+) -> Option<FlowBox> {
+    let mut rule = peer.with_addresses(
+        FlowBox {
+            source: AddressRange::all(flows.source.family()),
+            destination: AddressRange::all(flows.destination.family()),
+            protocol: ProtocolRange::from(protocol),
+            source_ports: PortRange::ALL,
+            ports: PortRange::ALL,
+        },
+        block,
+    );
+    match (ports, direction) {
+        (RulePorts::All, _) => {}
+        (RulePorts::Nothing, _) => return None,
+        (RulePorts::Ports(range), Direction::Forward) => rule.ports = range,
+        (RulePorts::Ports(range), Direction::Return) => rule.source_ports = range,
+        (RulePorts::Icmp(icmp_type, code), Direction::Forward) => {
+            rule.ports = PortRange::icmp(icmp_type, code)
+        }
+        // Only an echo has a reply of its own.
+        (RulePorts::Icmp(ECHO_REPLY, None | Some(0)), Direction::Return) => {
+            rule.ports = PortRange::icmp(ECHO_REQUEST, None);
+        }
+        (RulePorts::Icmp(ECHO_REPLY_V6, None | Some(0)), Direction::Return) => {
+            rule.ports = PortRange::icmp(ECHO_REQUEST_V6, None);
+        }
+        (RulePorts::Icmp(..), Direction::Return) => return None,
+    }
+    flows.intersection(&rule)
+}

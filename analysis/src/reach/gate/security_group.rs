@@ -1,0 +1,307 @@
+//! Security groups: the union of all groups of an interface; what no rule lets through is dropped.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use ipnet::IpNet;
+use peerscope_document::aws::{IpPermission, UserIdGroupPair};
+use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId};
+
+use super::rule::{RulePorts, matching, protocol_words};
+use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use crate::cause::CauseCode;
+use crate::flow::{AddressRange, Flows, cidr_words, range_words};
+use crate::reach::Site;
+use crate::reach::site::End;
+use crate::repair::{Edit, security_group_plans};
+use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Topology};
+
+/// The groups of an interface, for flows that it is called by (ingress) or initiates (egress). Replies
+/// are tracked and need no rule.
+#[derive(Debug)]
+pub struct SecurityGroupGate {
+    interface: Option<NetworkInterfaceId>,
+    /// The network of the other end: only its interfaces can be meant by a reference.
+    peer_network: NetworkId,
+    ingress: bool,
+}
+
+/// What a rule's peer comes to.
+enum Peers {
+    /// These blocks.
+    Blocks(Vec<IpNet>),
+    /// The documents do not tell.
+    Unknown(CauseCode),
+}
+
+impl SecurityGroupGate {
+    /// The groups of the site's interface; `peer` is where the other end is.
+    #[must_use]
+    pub fn new(site: &Site, peer: &Site, ingress: bool) -> Self {
+        Self { interface: site.interface.clone(), peer_network: peer.network.clone(), ingress }
+    }
+
+    fn groups<'a>(&self, topology: &'a Topology) -> &'a [SecurityGroupId] {
+        let interface = self.interface.as_ref().and_then(|id| topology.interface(id));
+        interface.map_or(&[], |interface| interface.security_groups.as_slice())
+    }
+
+    fn permissions<'a>(&self, topology: &'a Topology, group: &SecurityGroupId) -> Option<&'a [IpPermission]> {
+        let group = topology.security_group(group)?;
+        Some(if self.ingress { &group.ingress } else { &group.egress })
+    }
+
+    fn peer(&self) -> End {
+        if self.ingress { End::Source } else { End::Destination }
+    }
+
+    fn side(&self) -> &'static str {
+        if self.ingress { "inbound" } else { "outbound" }
+    }
+
+    fn peers(&self, topology: &Topology, permission: &IpPermission) -> Vec<Peers> {
+        let ipv4 = permission.ip_ranges.iter().map(|range| range.cidr_ip.network());
+        let ipv6 = permission.ipv6_ranges.iter().map(|range| range.cidr_ipv6.network());
+        let mut peers = Vec::from([Peers::Blocks(ipv4.chain(ipv6).collect())]);
+        peers.extend(permission.prefix_list_ids.iter().map(|list| {
+            let blocks = topology.prefix_list(&list.prefix_list_id).and_then(|list| list.blocks.clone());
+            blocks.map_or(Peers::Unknown(CauseCode::EniSgRulesMismatch), Peers::Blocks)
+        }));
+        peers.extend(permission.user_id_group_pairs.iter().map(|pair| self.referenced(topology, pair)));
+        peers
+    }
+
+    /// The addresses that a reference to a group stands for, in the network of the other end alone: the
+    /// same addresses in another network are other machines.
+    fn referenced(&self, topology: &Topology, pair: &UserIdGroupPair) -> Peers {
+        let none = Peers::Blocks(Vec::new());
+        let (Some(group), NetworkId::Vpc(peer_vpc)) = (&pair.group_id, &self.peer_network) else {
+            // Heroku's groups are visible to nobody, so no reference can mean a dyno.
+            return none;
+        };
+        if pair.peering_status.as_deref().is_some_and(|status| status != "active") {
+            return none;
+        }
+        let documented = topology.vpc(peer_vpc).is_some_and(|vpc| vpc.documented)
+            || topology.security_group(group).is_some();
+        let meant = pair.vpc_id.as_ref().is_none_or(|vpc| vpc == peer_vpc);
+        if !documented && meant {
+            return Peers::Unknown(CauseCode::UnknownPeeredSgs);
+        }
+        let members = topology.interfaces_of_security_group(group).iter();
+        let members = members.filter_map(|id| topology.interface(id));
+        let members = members.filter(|interface| interface.vpc.as_ref() == Some(peer_vpc));
+        Peers::Blocks(
+            members.flat_map(|interface| interface.addresses.iter().copied().map(IpNet::from)).collect(),
+        )
+    }
+
+    /// Whether all groups are known and none has any rule in this direction.
+    fn has_no_rules(&self, topology: &Topology) -> bool {
+        let groups = self.groups(topology);
+        !groups.is_empty()
+            && groups.iter().all(|group| self.permissions(topology, group).is_some_and(<[_]>::is_empty))
+    }
+
+    fn permission_words(&self, permission: &IpPermission) -> String {
+        let mut peers: Vec<String> =
+            permission.ip_ranges.iter().map(|range| range.cidr_ip.to_string()).collect();
+        peers.extend(permission.ipv6_ranges.iter().map(|range| range.cidr_ipv6.to_string()));
+        peers.extend(permission.prefix_list_ids.iter().map(|list| list.prefix_list_id.to_string()));
+        peers.extend(
+            permission
+                .user_id_group_pairs
+                .iter()
+                .filter_map(|pair| Some(pair.group_id.as_ref()?.to_string())),
+        );
+        const SHOWN: usize = 4;
+        let more = peers.len().saturating_sub(SHOWN);
+        peers.truncate(SHOWN);
+        let mut peers = if peers.is_empty() { "nobody".to_string() } else { peers.join(", ") };
+        if more > 0 {
+            peers.push_str(&format!(" and {more} more"));
+        }
+        let towards = if self.ingress { "from" } else { "to" };
+        format!(
+            "{}{} {towards} {peers}",
+            protocol_words(permission.ip_protocol),
+            permission_ports(permission).words()
+        )
+    }
+}
+
+fn permission_ports(permission: &IpPermission) -> RulePorts {
+    RulePorts::new(permission.ip_protocol, permission.from_port, permission.to_port)
+}
+
+impl Gate for SecurityGroupGate {
+    fn component(&self) -> ComponentId {
+        match &self.interface {
+            Some(id) => ComponentId::NetworkInterface(id.clone()),
+            None => ComponentId::Unknown(ComponentType::NetworkInterface),
+        }
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Forward)
+    }
+
+    fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
+        let mut rest = flows.clone();
+        let mut parts = Vec::new();
+        // What a rule of unknown content may let through, if nothing else does.
+        let mut perhaps: Vec<(Flows, CauseCode, Witness)> = Vec::new();
+        for (group_index, group) in self.groups(topology).iter().enumerate() {
+            let Some(permissions) = self.permissions(topology, group) else {
+                perhaps.push((
+                    flows.clone(),
+                    CauseCode::EniSgRulesMismatch,
+                    Witness::GroupRule(group_index, usize::MAX),
+                ));
+                continue;
+            };
+            for (index, permission) in permissions.iter().enumerate() {
+                let witness = Witness::GroupRule(group_index, index);
+                let matched = |block: AddressRange, rest: &Flows| -> Flows {
+                    let ports = permission_ports(permission);
+                    let one = |flows| {
+                        matching(flows, self.peer(), block, permission.ip_protocol, ports, Direction::Forward)
+                    };
+                    rest.boxes().iter().filter_map(one).collect()
+                };
+                let mut taken = Flows::none();
+                for peers in self.peers(topology, permission) {
+                    match peers {
+                        Peers::Blocks(blocks) => {
+                            for block in blocks {
+                                taken = taken.union(&matched(AddressRange::from(block), &rest));
+                            }
+                        }
+                        Peers::Unknown(code) => {
+                            for one in flows.boxes() {
+                                let whole = AddressRange::all(self.peer().addresses(one).family());
+                                perhaps.push((matched(whole, flows), code, witness.clone()));
+                            }
+                        }
+                    }
+                }
+                if !taken.is_empty() {
+                    rest = rest.difference(&taken);
+                    parts.push(Part { flows: taken, decision: Decision::Admitted, witness });
+                }
+            }
+        }
+        for (flows, code, witness) in perhaps {
+            let unknown = flows.intersection(&rest);
+            if !unknown.is_empty() {
+                rest = rest.difference(&unknown);
+                parts.push(Part { flows: unknown, decision: Decision::Unknown(code), witness });
+            }
+        }
+        if !rest.is_empty() {
+            let empty = self.has_no_rules(topology);
+            let code = if empty { CauseCode::SgHasNoRules } else { CauseCode::EniSgRulesMismatch };
+            parts.push(Part { flows: rest, decision: Decision::Blocked(code), witness: Witness::Nothing });
+        }
+        parts
+    }
+
+    fn explain(&self, topology: &Topology, part: &Part) -> Explanation {
+        let groups = self.groups(topology);
+        let names = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let interface = self.component().id().unwrap_or_default();
+        let related: Vec<ComponentId> = groups.iter().cloned().map(ComponentId::SecurityGroup).collect();
+        let decider = match part.witness {
+            Witness::GroupRule(group, index) => groups.get(group).map(|id| (id, index)),
+            _ => None,
+        };
+        let permission = decider.and_then(|(id, index)| self.permissions(topology, id)?.get(index));
+        let rule = match (decider, permission) {
+            (Some((id, _)), Some(permission)) => format!("{id} {}", self.permission_words(permission)),
+            (Some((id, _)), None) => format!("{id} unknown"),
+            (None, _) => format!("no {} rule", self.side()),
+        };
+        match part.decision {
+            Decision::Admitted | Decision::Assumed => Explanation { rule, related, ..Explanation::default() },
+            Decision::Unknown(code) => {
+                let what = match (code, permission, decider) {
+                    (CauseCode::UnknownPeeredSgs, Some(permission), _) => {
+                        format!(
+                            "the security groups of {} that a rule refers to ({})",
+                            self.peer_network,
+                            self.permission_words(permission)
+                        )
+                    }
+                    (_, Some(permission), _) => {
+                        format!("the entries of the prefix list in {}", self.permission_words(permission))
+                    }
+                    (_, None, Some((id, _))) => format!("the rules of security group {id}"),
+                    (_, None, None) => "the security groups".to_string(),
+                };
+                Explanation {
+                    rule,
+                    summary: format!(
+                        "Whether the security groups of {interface} let this through is not known."
+                    ),
+                    evidence: Vec::new(),
+                    related,
+                    omission: Some(Omission {
+                        what,
+                        reason: "the snapshot does not hold them".to_string(),
+                        would_tell: format!("whether {interface} takes these packets"),
+                    }),
+                }
+            }
+            Decision::Blocked(code) => {
+                let flow = part.flows.sample();
+                let sources = cidr_words(&self.peer().cidrs(&part.flows));
+                let wanted = flow.map(|flow| {
+                    format!("{} {}", protocol_number_words(flow.protocol), port_words(&part.flows))
+                });
+                let wanted = wanted.unwrap_or_default();
+                let summary = if code == CauseCode::SgHasNoRules {
+                    format!("No security group of {interface} ({names}) has any {} rule.", self.side())
+                } else {
+                    let towards = if self.ingress { "from" } else { "to" };
+                    format!(
+                        "No {} rule of {names} on {interface} allows {wanted} {towards} {sources}.",
+                        self.side()
+                    )
+                };
+                let mut evidence = Vec::new();
+                for group in groups {
+                    const SHOWN: usize = 6;
+                    let Some(permissions) = self.permissions(topology, group) else { continue };
+                    let mut words: Vec<String> =
+                        permissions.iter().take(SHOWN).map(|one| self.permission_words(one)).collect();
+                    if permissions.len() > SHOWN {
+                        words.push(format!("and {} more", permissions.len() - SHOWN));
+                    }
+                    let words = if words.is_empty() { "nothing".to_string() } else { words.join("; ") };
+                    evidence.push(format!("{group} allows {}: {words}", self.side()));
+                }
+                Explanation { rule, summary, evidence, related, omission: None }
+            }
+        }
+    }
+
+    fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
+        let blocked = self.admit(topology, flows);
+        let blocked = blocked.into_iter().filter(|part| matches!(part.decision, Decision::Blocked(_)));
+        let blocked = blocked.fold(Flows::none(), |all, part| all.union(&part.flows));
+        let known = self.groups(topology).iter().filter(|id| topology.security_group(id).is_some());
+        security_group_plans(known, self.ingress, self.peer(), &blocked)
+    }
+}
+
+fn protocol_number_words(number: u8) -> String {
+    protocol_words(peerscope_document::aws::IpProtocol::Number(number))
+}
+
+fn port_words(flows: &Flows) -> String {
+    match flows.sample().map(|flow| (flow.protocol, flow.port >> 8)) {
+        Some((1 | 58, icmp_type)) => format!("type {icmp_type}"),
+        _ => range_words(&flows.ports()),
+    }
+}

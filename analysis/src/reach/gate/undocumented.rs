@@ -1,0 +1,58 @@
+//! The side of a VPC that only a peering names: its settings exist, and no document shows them.
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use crate::cause::CauseCode;
+use crate::flow::Flows;
+use crate::reach::Site;
+use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Topology};
+
+/// A VPC whose subnets, route tables, groups and ACLs are not in the snapshot.
+#[derive(Debug)]
+pub struct Undocumented {
+    network: NetworkId,
+    direction: Direction,
+}
+
+impl Undocumented {
+    /// The site's network.
+    #[must_use]
+    pub fn new(site: &Site, direction: Direction) -> Self {
+        Self { network: site.network.clone(), direction }
+    }
+}
+
+impl Gate for Undocumented {
+    fn component(&self) -> ComponentId {
+        match &self.network {
+            NetworkId::Vpc(id) => ComponentId::Vpc(id.clone()),
+            NetworkId::Space => ComponentId::Unknown(ComponentType::Vpc),
+        }
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(self.direction)
+    }
+
+    fn admit(&self, _: &Topology, flows: &Flows) -> Vec<Part> {
+        let decision = Decision::Unknown(CauseCode::NoRouteToDestination);
+        vec![Part { flows: flows.clone(), decision, witness: Witness::Nothing }]
+    }
+
+    fn explain(&self, _: &Topology, _: &Part) -> Explanation {
+        Explanation {
+            rule: "not in the snapshot".to_string(),
+            summary: format!("The settings of {} are not in the snapshot.", self.network),
+            omission: Some(Omission {
+                what: format!("subnets, route tables, security groups and network ACLs of {}", self.network),
+                reason: "only a peering connection names this VPC".to_string(),
+                would_tell: "whether its own side lets these packets through".to_string(),
+            }),
+            ..Explanation::default()
+        }
+    }
+}

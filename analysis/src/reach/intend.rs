@@ -1,0 +1,108 @@
+//! The gates that a flow must pass, from the topology alone.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::Site;
+use super::gate::{
+    AddressOwner, Assumed, Direction, Gate, NetworkAclGate, PeeringGate, RouteGate, SecurityGroupGate,
+    Tracked, Undocumented, VpcCidr,
+};
+use super::site::End;
+use crate::topology::{NetworkId, Topology};
+
+/// The gates between two sites.
+#[derive(Debug, Default)]
+pub struct Intended {
+    /// In the order of the path: the way there, then the way back. A gate that is the same both ways
+    /// (a peering) stands where the way there meets it.
+    pub gates: Vec<Box<dyn Gate>>,
+    /// The index of the first gate of the way back that lies past the crossing.
+    pub crossing_back: Option<usize>,
+}
+
+/// The ordered gates of flows between two sites. State is ignored: a gate that is shut is listed like
+/// an open one, and what lies past it too.
+#[must_use]
+pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
+    let crossing = source.network != target.network;
+    let same_subnet = !crossing && source.subnet.is_some() && source.subnet == target.subnet;
+    let peering = topology.intended_peering(&source.network, &target.network).map(|(id, _)| id.clone());
+    let mut gates: Vec<Box<dyn Gate>> = Vec::new();
+
+    let side = |site: &Site| match &site.network {
+        NetworkId::Space => Side::Assumed,
+        NetworkId::Vpc(vpc) if topology.vpc(vpc).is_some_and(|vpc| vpc.documented) => Side::Known,
+        NetworkId::Vpc(vpc) if topology.subnets().any(|(_, subnet)| subnet.vpc == *vpc) => Side::Known,
+        NetworkId::Vpc(_) => Side::Undocumented,
+    };
+    let route = |site: &Site, towards: &Site, end: End, direction: Direction| -> Option<Box<dyn Gate>> {
+        let peering = peering.clone().filter(|_| crossing)?;
+        Some(Box::new(RouteGate::new(topology, site, towards, peering, end, direction)))
+    };
+
+    match side(source) {
+        Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Forward))),
+        Side::Undocumented => gates.push(Box::new(Undocumented::new(source, Direction::Forward))),
+        Side::Known => {
+            if source.interface.is_some() {
+                gates.push(Box::new(SecurityGroupGate::new(source, target, false)));
+            }
+            if !same_subnet {
+                gates.push(Box::new(NetworkAclGate::new(topology, source, true, Direction::Forward)));
+            }
+            gates.extend(route(source, target, End::Destination, Direction::Forward));
+        }
+    }
+    if crossing {
+        gates.push(Box::new(PeeringGate::new(source, target, peering.clone())));
+        gates.push(Box::new(VpcCidr::new(source, target)));
+    }
+    match side(target) {
+        Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Forward))),
+        Side::Undocumented => gates.push(Box::new(Undocumented::new(target, Direction::Forward))),
+        Side::Known => {
+            if !same_subnet {
+                gates.push(Box::new(NetworkAclGate::new(topology, target, false, Direction::Forward)));
+            }
+            if target.interface.is_some() {
+                gates.push(Box::new(SecurityGroupGate::new(target, source, true)));
+            } else {
+                gates.push(Box::new(AddressOwner::new(target)));
+            }
+        }
+    }
+
+    if side(target) == Side::Known {
+        gates.extend(target.interface.as_ref().map(|id| Box::new(Tracked::new(id)) as Box<dyn Gate>));
+        if !same_subnet {
+            gates.push(Box::new(NetworkAclGate::new(topology, target, true, Direction::Return)));
+        }
+        gates.extend(route(target, source, End::Source, Direction::Return));
+    } else if side(target) == Side::Assumed {
+        gates.push(Box::new(Assumed::new(Direction::Return)));
+    }
+    let crossing_back = crossing.then_some(gates.len());
+    match side(source) {
+        Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Return))),
+        Side::Undocumented => {}
+        Side::Known => {
+            if !same_subnet {
+                gates.push(Box::new(NetworkAclGate::new(topology, source, false, Direction::Return)));
+            }
+            gates.extend(source.interface.as_ref().map(|id| Box::new(Tracked::new(id)) as Box<dyn Gate>));
+        }
+    }
+    Intended { gates, crossing_back }
+}
+
+/// What is known of one side.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// Its documents are in the snapshot.
+    Known,
+    /// Heroku's: shown to nobody.
+    Assumed,
+    /// A VPC that only a peering names.
+    Undocumented,
+}

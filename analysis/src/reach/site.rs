@@ -1,0 +1,188 @@
+//! Where flows begin and end: an interface, or an address in a network.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use ipnet::IpNet;
+use peerscope_document::id::{NetworkInterfaceId, SubnetId};
+
+use crate::flow::{AddressRange, FlowBox, Flows};
+use crate::topology::{NetworkId, Topology};
+
+/// Where a flow begins or ends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Site {
+    /// The network.
+    pub network: NetworkId,
+    /// The subnet, in a VPC whose subnets are known.
+    pub subnet: Option<SubnetId>,
+    /// The interface, where one is known to own the address.
+    pub interface: Option<NetworkInterfaceId>,
+}
+
+/// Which end of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// The initiator's.
+    Source,
+    /// The one it calls.
+    Destination,
+}
+
+impl End {
+    /// The addresses of this end.
+    #[must_use]
+    pub fn addresses(self, flows: &FlowBox) -> AddressRange {
+        match self {
+            Self::Source => flows.source,
+            Self::Destination => flows.destination,
+        }
+    }
+
+    /// The addresses of this end that occur, as the fewest CIDR blocks.
+    #[must_use]
+    pub fn cidrs(self, flows: &Flows) -> Vec<IpNet> {
+        match self {
+            Self::Source => flows.sources(),
+            Self::Destination => flows.destinations(),
+        }
+    }
+
+    /// The box with the addresses of this end replaced.
+    #[must_use]
+    pub fn with_addresses(self, flows: FlowBox, addresses: AddressRange) -> FlowBox {
+        match self {
+            Self::Source => FlowBox { source: addresses, ..flows },
+            Self::Destination => FlowBox { destination: addresses, ..flows },
+        }
+    }
+
+    /// The flows of the box whose addresses at this end lie in the range.
+    #[must_use]
+    pub fn restrict(self, flows: &FlowBox, addresses: AddressRange) -> Option<FlowBox> {
+        Some(self.with_addresses(*flows, self.addresses(flows).intersection(addresses)?))
+    }
+}
+
+/// Splits flows by the site of one end. In a VPC each interface is a site of its own, and what no
+/// interface owns is one site a subnet; the space is one site, its inside being invisible.
+pub(super) fn split(topology: &Topology, network: &NetworkId, flows: &Flows, end: End) -> Vec<(Site, Flows)> {
+    let NetworkId::Vpc(vpc) = network else {
+        return vec![(Site { network: network.clone(), subnet: None, interface: None }, flows.clone())];
+    };
+    let mut rest = flows.clone();
+    let mut sites: Vec<(Site, Flows)> = Vec::new();
+    let mut take = |site: Site, range: AddressRange, rest: &mut Flows| {
+        let taken: Flows = rest.boxes().iter().filter_map(|flows| end.restrict(flows, range)).collect();
+        for flows in taken.boxes() {
+            rest.remove(flows);
+        }
+        if !taken.is_empty() {
+            match sites.iter_mut().find(|(known, _)| *known == site) {
+                Some((_, flows)) => *flows = flows.union(&taken),
+                None => sites.push((site, taken)),
+            }
+        }
+    };
+    let in_question =
+        |address: IpAddr| flows.boxes().iter().any(|flows| end.addresses(flows).contains(address));
+    for (id, interface) in topology.interfaces().filter(|(_, one)| one.vpc.as_ref() == Some(vpc)) {
+        for address in interface.addresses.iter().copied().filter(|address| in_question(*address)) {
+            let subnet = interface.subnet.clone().or_else(|| topology.subnet_in(vpc, address).cloned());
+            let site = Site { network: network.clone(), subnet, interface: Some(id.clone()) };
+            take(site, AddressRange::from(address), &mut rest);
+        }
+    }
+    // Interfaces answer for a whole block of sources; its unowned addresses send nothing, so they are
+    // asked about only where no interface of the block is known.
+    let unowned = if end == End::Source && !sites_are_empty(&rest, flows) { Flows::none() } else { rest };
+    let mut rest = unowned;
+    let mut leftover: Vec<(Site, Flows)> = Vec::new();
+    for (id, subnet) in topology.subnets().filter(|(_, subnet)| subnet.vpc == *vpc) {
+        for cidr in &subnet.cidrs {
+            let range = AddressRange::from(*cidr);
+            let taken: Flows = rest.boxes().iter().filter_map(|flows| end.restrict(flows, range)).collect();
+            if !taken.is_empty() {
+                rest = rest.difference(&taken);
+                leftover.push((
+                    Site { network: network.clone(), subnet: Some(id.clone()), interface: None },
+                    taken,
+                ));
+            }
+        }
+    }
+    if !rest.is_empty() {
+        leftover.push((Site { network: network.clone(), subnet: None, interface: None }, rest));
+    }
+    sites.extend(leftover);
+    sites
+}
+
+/// Whether nothing was taken from `flows`, of which `rest` is left.
+fn sites_are_empty(rest: &Flows, flows: &Flows) -> bool {
+    rest.covers(flows)
+}
+
+/// Which networks a pair of addresses is meant to lie in. Several networks may use the same private
+/// addresses, so all pairs are weighed: a network that packets can cross to beats one that they
+/// cannot, and an owned address beats an unowned one. `sources` narrows the choice where the source's
+/// network is known already (a dyno knows that it is one).
+#[must_use]
+pub fn pair_networks(
+    topology: &Topology,
+    sources: &[NetworkId],
+    source: IpAddr,
+    target: IpAddr,
+) -> Option<(NetworkId, NetworkId)> {
+    let mut targets = topology.networks_of(target);
+    if targets.is_empty() {
+        targets = behind_a_peering(topology, sources);
+    }
+    let pairs = sources.iter().flat_map(|one| targets.iter().map(move |other| (one, other)));
+    let weighed = pairs.map(|(one, other)| {
+        let connected = if one == other {
+            8
+        } else {
+            topology.intended_peering(one, other).map_or(0, |(_, peering)| 1 + peering.nearness())
+        };
+        let source_owned = match one {
+            NetworkId::Space => topology.space().is_some_and(|space| holds(&space.dyno_blocks, source)),
+            NetworkId::Vpc(_) => topology.interface_in(one, source).is_some(),
+        };
+        let target_owned = match other {
+            NetworkId::Space => topology.space().is_some_and(|space| holds(&space.dyno_blocks, target)),
+            NetworkId::Vpc(_) => topology.interface_in(other, target).is_some(),
+        };
+        ((connected, source_owned, target_owned), (one, other))
+    });
+    // Of equals the first counts: the order of `sources` and of ids, so that the answer is stable.
+    let mut best = None;
+    for (weight, pair) in weighed {
+        if best.as_ref().is_none_or(|(heaviest, _)| weight > *heaviest) {
+            best = Some((weight, pair));
+        }
+    }
+    best.map(|(_, (one, other))| (one.clone(), other.clone()))
+}
+
+/// Where no network holds the target's address: the networks peered with the sources, behind one of
+/// which it is thought to be.
+fn behind_a_peering(topology: &Topology, sources: &[NetworkId]) -> Vec<NetworkId> {
+    let mut networks: Vec<NetworkId> = Vec::new();
+    for (_, peering) in topology.peerings() {
+        for source in sources {
+            if let Some((_, other)) = peering.sides(source)
+                && let Some(network) = &other.network
+                && !networks.contains(network)
+            {
+                networks.push(network.clone());
+            }
+        }
+    }
+    networks
+}
+
+fn holds(blocks: &[IpNet], address: IpAddr) -> bool {
+    blocks.iter().any(|block| block.contains(&address))
+}

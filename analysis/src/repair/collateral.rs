@@ -1,0 +1,97 @@
+//! What else a change lets through.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use peerscope_document::id::NetworkInterfaceId;
+
+use super::Edit;
+use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
+use crate::reach::reach;
+use crate::topology::{NetworkId, Topology};
+
+/// Flows towards one interface that a change opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The interface.
+    pub interface: NetworkInterfaceId,
+    /// The flows.
+    pub flows: Flows,
+}
+
+/// Every flow from the sources of `asked` that `edits` opened and nobody asked for: towards whichever
+/// interface the changed components serve, on any protocol and port. `before` and `after` are the
+/// topology without and with the edits.
+#[must_use]
+pub fn newly_open(
+    before: &Topology,
+    after: &Topology,
+    edits: &[Edit],
+    source: &NetworkId,
+    target: &NetworkId,
+    asked: &Flows,
+) -> Vec<Opened> {
+    let mut opened = Vec::new();
+    for id in affected(before, edits, target) {
+        let Some(interface) = before.interface(&id) else { continue };
+        let mut everything = Vec::new();
+        for address in &interface.addresses {
+            let destination = AddressRange::from(*address);
+            for one in asked.boxes().iter().filter(|one| one.source.family() == destination.family()) {
+                everything.push(FlowBox {
+                    source: one.source,
+                    destination,
+                    protocol: ProtocolRange::ALL,
+                    source_ports: PortRange::ALL,
+                    ports: PortRange::ALL,
+                });
+            }
+        }
+        let everything: Flows = everything.into_iter().collect();
+        // What was asked for is a port, from whichever source port.
+        let meant: Flows =
+            asked.boxes().iter().map(|one| FlowBox { source_ports: PortRange::ALL, ..*one }).collect();
+        let beyond = everything.difference(&meant);
+        let open = reach(after, source, target, &beyond).opening().admitted;
+        if open.is_empty() {
+            continue;
+        }
+        let new = open.difference(&reach(before, source, target, &open).opening().admitted);
+        if !new.is_empty() {
+            opened.push(Opened { interface: id, flows: new.normalised() });
+        }
+    }
+    opened
+}
+
+/// The interfaces of the target's network that the changed components serve.
+fn affected(topology: &Topology, edits: &[Edit], target: &NetworkId) -> BTreeSet<NetworkInterfaceId> {
+    let NetworkId::Vpc(vpc) = target else { return BTreeSet::new() };
+    let mut affected = BTreeSet::new();
+    let in_subnets = |subnets: BTreeSet<_>| {
+        topology
+            .interfaces()
+            .filter(move |(_, one)| one.subnet.as_ref().is_some_and(|subnet| subnets.contains(subnet)))
+    };
+    for edit in edits {
+        match edit {
+            Edit::Authorize { group, .. } => {
+                affected.extend(topology.interfaces_of_security_group(group).iter().cloned());
+            }
+            Edit::AllowInNetworkAcl { acl, .. } => {
+                let subnets = topology.subnets_of_network_acl(acl).collect();
+                affected.extend(in_subnets(subnets).map(|(id, _)| id.clone()));
+            }
+            Edit::CreateRoute { table, .. } | Edit::ReplaceRoute { table, .. } => {
+                let subnets = topology.subnets_of_route_table(table).collect();
+                affected.extend(in_subnets(subnets).map(|(id, _)| id.clone()));
+            }
+            Edit::AcceptPeering { .. } | Edit::ReplacePeering { .. } => {
+                let of_vpc = topology.interfaces().filter(|(_, one)| one.vpc.as_ref() == Some(vpc));
+                affected.extend(of_vpc.map(|(id, _)| id.clone()));
+            }
+        }
+    }
+    affected.retain(|id| topology.interface(id).is_some_and(|one| one.vpc.as_ref() == Some(vpc)));
+    affected
+}

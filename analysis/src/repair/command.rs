@@ -1,0 +1,304 @@
+//! Edits as the commands that make them.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use ipnet::IpNet;
+use peerscope_document::aws::IpProtocol;
+use peerscope_document::id::{Region, VpcPeeringConnectionId};
+
+use super::edit::{Accepter, Edit, EntryPorts};
+use crate::flow::PortRange;
+use crate::report::Tool;
+use crate::topology::{ComponentId, Ownership, Topology};
+
+/// A plan as something to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// The tool of the first command.
+    pub tool: Tool,
+    /// The commands, one a line.
+    pub command: String,
+    /// What they do, in one sentence.
+    pub explanation: String,
+    /// The commands that undo it, one a line.
+    pub undo: String,
+    /// The component that they change, which says in which account and Region they are run.
+    pub component: ComponentId,
+}
+
+/// The commands of a plan, in the order to run them; `None` for an empty one.
+#[must_use]
+pub fn instruction(topology: &Topology, plan: &[Edit]) -> Option<Instruction> {
+    let mut steps = plan.iter().map(|edit| one(topology, edit));
+    let mut whole = steps.next()?;
+    for step in steps {
+        whole.command = format!("{}\n{}", whole.command, step.command);
+        // Undoing goes backwards.
+        whole.undo = format!("{}\n{}", step.undo, whole.undo);
+        whole.explanation = format!("{} {}", whole.explanation, step.explanation);
+    }
+    Some(whole)
+}
+
+fn one(topology: &Topology, edit: &Edit) -> Instruction {
+    match edit {
+        Edit::CreateRoute { table, destination, peering } => {
+            let component = ComponentId::RouteTable(table.clone());
+            let region = region_option(&topology.ownership(&component));
+            let destination_option = destination_option(*destination);
+            Instruction {
+                tool: Tool::Aws,
+                command: format!(
+                    "aws ec2 create-route --route-table-id {table} {destination_option} --vpc-peering-connection-id {peering}{region}"
+                ),
+                explanation: format!("Adds to {table} the route {destination} over {peering}."),
+                undo: format!("aws ec2 delete-route --route-table-id {table} {destination_option}{region}"),
+                component,
+            }
+        }
+        Edit::ReplaceRoute { table, destination, peering, previous } => {
+            let component = ComponentId::RouteTable(table.clone());
+            let region = region_option(&topology.ownership(&component));
+            let replace = |target: &str| {
+                let destination = destination_option(*destination);
+                format!("aws ec2 replace-route --route-table-id {table} {destination} {target}{region}")
+            };
+            let undo = match previous {
+                Some((option, id)) => replace(&format!("{option} {}", quoted(id))),
+                None => format!(
+                    "# the route's former target is not known; note it before the change: {table} {destination}"
+                ),
+            };
+            Instruction {
+                tool: Tool::Aws,
+                command: replace(&format!("--vpc-peering-connection-id {peering}")),
+                explanation: format!("Points {table}'s route {destination} at {peering}."),
+                undo,
+                component,
+            }
+        }
+        Edit::Authorize { group, ingress, protocol, ports, cidr } => {
+            let component = ComponentId::SecurityGroup(group.clone());
+            let region = region_option(&topology.ownership(&component));
+            let way = if *ingress { "ingress" } else { "egress" };
+            let permission = permission(*protocol, *ports, *cidr);
+            let towards = if *ingress { "from" } else { "to" };
+            Instruction {
+                tool: Tool::Aws,
+                command: format!(
+                    "aws ec2 authorize-security-group-{way} --group-id {group} {permission}{region}"
+                ),
+                explanation: format!(
+                    "Lets {}{} {towards} {cidr} through {group}.",
+                    words(*protocol),
+                    port_words(*ports)
+                ),
+                undo: format!("aws ec2 revoke-security-group-{way} --group-id {group} {permission}{region}"),
+                component,
+            }
+        }
+        Edit::AllowInNetworkAcl { acl, rule_number, egress, protocol, ports, cidr } => {
+            let component = ComponentId::NetworkAcl(acl.clone());
+            let region = region_option(&topology.ownership(&component));
+            let way = if *egress { "egress" } else { "ingress" };
+            let entry = entry(*protocol, *ports, *cidr);
+            let towards = if *egress { "to" } else { "from" };
+            let identity = format!("--network-acl-id {acl} --rule-number {rule_number} --{way}");
+            Instruction {
+                tool: Tool::Aws,
+                command: format!(
+                    "aws ec2 create-network-acl-entry {identity} --rule-action allow {entry}{region}"
+                ),
+                explanation: format!(
+                    "Adds entry #{rule_number} to {acl}: allow {}{} {towards} {cidr}.",
+                    words(*protocol),
+                    port_words(*ports)
+                ),
+                undo: format!("aws ec2 delete-network-acl-entry {identity}{region}"),
+                component,
+            }
+        }
+        Edit::AcceptPeering { peering, accepter } => accept(topology, peering, *accepter),
+        Edit::ReplacePeering { peering, accepter, routes } => {
+            replace_peering(topology, peering, *accepter, routes)
+        }
+    }
+}
+
+fn accept(topology: &Topology, peering: &VpcPeeringConnectionId, accepter: Accepter) -> Instruction {
+    let component = ComponentId::VpcPeeringConnection(peering.clone());
+    let (tool, command, by) = accept_command(topology, peering, &peering.to_string(), accepter);
+    let undo = match accepter {
+        Accepter::Space => {
+            format!(
+                "heroku spaces:peerings:destroy {peering} --space {} --confirm {peering}",
+                space_name(topology)
+            )
+        }
+        Accepter::Account => {
+            format!("aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id {peering}")
+        }
+    };
+    Instruction { tool, command, explanation: format!("Accepts {peering} {by}."), undo, component }
+}
+
+/// The command that accepts, the tool it needs, and who has to run it.
+fn accept_command(
+    topology: &Topology,
+    peering: &VpcPeeringConnectionId,
+    written: &str,
+    accepter: Accepter,
+) -> (Tool, String, String) {
+    match accepter {
+        Accepter::Space => (
+            Tool::Heroku,
+            format!("heroku spaces:peerings:accept {written} --space {}", space_name(topology)),
+            "on Heroku's side, as an admin of the space's team".to_string(),
+        ),
+        Accepter::Account => {
+            let side = topology.peering(peering).map(|peering| &peering.accepter);
+            let region =
+                side.and_then(|side| side.region.as_ref()).map(|region| format!(" --region {region}"));
+            let account = side.and_then(|side| side.account.as_ref()).map(ToString::to_string);
+            (
+                Tool::Aws,
+                format!(
+                    "aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id {written}{}",
+                    region.unwrap_or_default()
+                ),
+                format!("in account {}", account.unwrap_or_else(|| "of the accepter".to_string())),
+            )
+        }
+    }
+}
+
+fn replace_peering(
+    topology: &Topology,
+    old: &VpcPeeringConnectionId,
+    accepter: Accepter,
+    routes: &[(peerscope_document::id::RouteTableId, IpNet)],
+) -> Instruction {
+    let component = ComponentId::VpcPeeringConnection(old.clone());
+    let mut command = String::new();
+    if let Some(peering) = topology.peering(old) {
+        let (requester, target) = (&peering.requester, &peering.accepter);
+        let vpc = requester.vpc.as_ref().map_or_else(|| "VPC_ID".to_string(), ToString::to_string);
+        let mut request = format!("PCX=$(aws ec2 create-vpc-peering-connection --vpc-id {vpc}");
+        if let Some(vpc) = &target.vpc {
+            request.push_str(&format!(" --peer-vpc-id {vpc}"));
+        }
+        if let Some(account) = &target.account {
+            request.push_str(&format!(" --peer-owner-id {account}"));
+        }
+        if let (Some(other), true) = (&target.region, target.region != requester.region) {
+            request.push_str(&format!(" --peer-region {other}"));
+        }
+        request.push_str(&region_option(&topology.ownership(&component)));
+        request.push_str(" --query VpcPeeringConnection.VpcPeeringConnectionId --output text)");
+        command.push_str(&request);
+    }
+    let (_, accept, _) = accept_command(topology, old, "\"$PCX\"", accepter);
+    command.push_str(&format!("\n{accept}"));
+    for (table, destination) in routes {
+        let region = region_option(&topology.ownership(&ComponentId::RouteTable(table.clone())));
+        command.push_str(&format!(
+            "\naws ec2 replace-route --route-table-id {table} {} --vpc-peering-connection-id \"$PCX\"{region}",
+            destination_option(*destination)
+        ));
+    }
+    Instruction {
+        tool: Tool::Aws,
+        command,
+        explanation: format!(
+            "{old} cannot be revived: asks for a new peering, accepts it, and points the routes over {old} at it. A new request takes 1 to 3 minutes to show on Heroku's side."
+        ),
+        undo: "aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id \"$PCX\"".to_string(),
+        component,
+    }
+}
+
+fn space_name(topology: &Topology) -> String {
+    let name = topology.space().and_then(|space| space.name.clone().or_else(|| space.id.clone()));
+    quoted(&name.unwrap_or_else(|| "SPACE".to_string()))
+}
+
+fn region_option(ownership: &Ownership) -> String {
+    ownership
+        .region
+        .as_ref()
+        .map(|region: &Region| format!(" --region {}", quoted(region.as_str())))
+        .unwrap_or_default()
+}
+
+fn destination_option(destination: IpNet) -> String {
+    match destination {
+        IpNet::V4(cidr) => format!("--destination-cidr-block {cidr}"),
+        IpNet::V6(cidr) => format!("--destination-ipv6-cidr-block {cidr}"),
+    }
+}
+
+fn permission(protocol: IpProtocol, ports: EntryPorts, cidr: IpNet) -> String {
+    if let (IpNet::V4(cidr), EntryPorts::Ports(_)) = (cidr, ports) {
+        return format!("--protocol {protocol} --port {} --cidr {cidr}", dashed(ports));
+    }
+    let range = match ports {
+        EntryPorts::All => String::new(),
+        EntryPorts::Ports(range) => format!(",FromPort={},ToPort={}", range.first(), range.last()),
+        EntryPorts::IcmpType(icmp_type) => format!(",FromPort={icmp_type},ToPort=-1"),
+    };
+    let block = match cidr {
+        IpNet::V4(cidr) => format!("IpRanges=[{{CidrIp={cidr}}}]"),
+        IpNet::V6(cidr) => format!("Ipv6Ranges=[{{CidrIpv6={cidr}}}]"),
+    };
+    format!("--ip-permissions 'IpProtocol={protocol}{range},{block}'")
+}
+
+fn dashed(ports: EntryPorts) -> String {
+    match ports {
+        EntryPorts::Ports(range) => range.to_string(),
+        EntryPorts::All | EntryPorts::IcmpType(_) => "-1".to_string(),
+    }
+}
+
+fn entry(protocol: IpProtocol, ports: EntryPorts, cidr: IpNet) -> String {
+    let mut options = Vec::from([format!("--protocol {protocol}")]);
+    match ports {
+        EntryPorts::Ports(range) => {
+            options.push(format!("--port-range From={},To={}", range.first(), range.last()))
+        }
+        EntryPorts::IcmpType(icmp_type) => options.push(format!("--icmp-type-code Type={icmp_type},Code=-1")),
+        EntryPorts::All => {}
+    }
+    options.push(match cidr {
+        IpNet::V4(cidr) => format!("--cidr-block {cidr}"),
+        IpNet::V6(cidr) => format!("--ipv6-cidr-block {cidr}"),
+    });
+    options.join(" ")
+}
+
+fn words(protocol: IpProtocol) -> String {
+    match protocol {
+        IpProtocol::All => "all traffic".to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn port_words(ports: EntryPorts) -> String {
+    match ports {
+        EntryPorts::All | EntryPorts::Ports(PortRange::ALL) => String::new(),
+        EntryPorts::Ports(range) => format!(" {range}"),
+        EntryPorts::IcmpType(icmp_type) => format!(" type {icmp_type}"),
+    }
+}
+
+/// A word for a POSIX shell. Ids and names are outside data and could hold anything.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_string()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

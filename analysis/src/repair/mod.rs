@@ -1,0 +1,21 @@
+//! Repairs: edits that open what is blocked, proven on a copy.
+//!
+//! A gate proposes plans; each is applied to a copy of the topology together with the plans for the
+//! other causes, and `reach` is asked again. What else it opens is found the same way, so that a
+//! command is never recommended without its price.
+
+mod collateral;
+mod command;
+mod edit;
+mod network_acl;
+mod peering;
+mod route;
+mod security_group;
+
+pub use collateral::{Opened, newly_open};
+pub use command::{Instruction, instruction};
+pub use edit::{Accepter, Edit, EntryPorts};
+pub(crate) use network_acl::network_acl_plans;
+pub(crate) use peering::peering_plans;
+pub(crate) use route::route_plans;
+pub(crate) use security_group::security_group_plans;

@@ -1,0 +1,83 @@
+//! Entries for a network ACL, numbered so that they decide before the entry that denies.
+
+use alloc::vec::Vec;
+
+use peerscope_document::aws::IpProtocol;
+use peerscope_document::id::NetworkAclId;
+
+use super::edit::{Edit, EntryPorts};
+use super::security_group::{entry_ports, protocol};
+use crate::flow::{FlowBox, Flows, PortRange};
+use crate::reach::{Direction, End};
+use crate::topology::NetworkAcl;
+
+/// The highest number that an entry of one's own can have.
+const LAST_RULE_NUMBER: i32 = 32766;
+
+/// The plan that allows exactly what is blocked. `blocked` pairs flows with the number of the entry
+/// that denies them, or nothing for the final deny. Empty where no number is free before that entry.
+pub(crate) fn network_acl_plans(
+    id: &NetworkAclId,
+    acl: &NetworkAcl,
+    egress: bool,
+    peer: End,
+    direction: Direction,
+    blocked: &[(Flows, Option<i32>)],
+) -> Vec<Vec<Edit>> {
+    let mut used: Vec<i32> =
+        acl.entries.iter().filter(|entry| entry.egress == egress).map(|entry| entry.rule_number).collect();
+    let mut edits: Vec<Edit> = Vec::new();
+    for (flows, deny) in blocked {
+        for flows in judged_dimensions(flows, direction).normalised().boxes() {
+            let (protocol, ports) = (protocol(flows.protocol), packet_ports(flows, direction));
+            for cidr in peer.addresses(flows).cidrs() {
+                let Some(rule_number) = free_number(&used, *deny) else { return Vec::new() };
+                used.push(rule_number);
+                edits.push(Edit::AllowInNetworkAcl {
+                    acl: id.clone(),
+                    rule_number,
+                    egress,
+                    protocol,
+                    ports,
+                    cidr,
+                });
+            }
+        }
+    }
+    if edits.is_empty() { Vec::new() } else { Vec::from([edits]) }
+}
+
+/// An ACL judges one port of a packet: what differs in the other alone becomes one.
+fn judged_dimensions(flows: &Flows, direction: Direction) -> Flows {
+    let widen = |flows: &FlowBox| match direction {
+        Direction::Forward => FlowBox { source_ports: PortRange::ALL, ..*flows },
+        // A reply's type of ICMP follows from the request's, so that is kept.
+        Direction::Return if protocol(flows.protocol) == IpProtocol::ICMP => *flows,
+        Direction::Return => FlowBox { ports: PortRange::ALL, ..*flows },
+    };
+    flows.boxes().iter().map(widen).collect()
+}
+
+/// The destination ports of the packets that the entry is to let through.
+fn packet_ports(flows: &FlowBox, direction: Direction) -> EntryPorts {
+    match (direction, protocol(flows.protocol)) {
+        (Direction::Forward, _) => entry_ports(flows.protocol, flows.ports),
+        (Direction::Return, IpProtocol::ICMP) => EntryPorts::IcmpType(0),
+        (Direction::Return, IpProtocol::ICMPV6) => EntryPorts::IcmpType(129),
+        (Direction::Return, _) => entry_ports(flows.protocol, flows.source_ports),
+    }
+}
+
+/// A free number that decides before the entry `deny`, as near to it as can be; without one, a round
+/// number after all others.
+fn free_number(used: &[i32], deny: Option<i32>) -> Option<i32> {
+    let is_free = |number: &i32| !used.contains(number);
+    match deny {
+        Some(deny) => (1..deny).rev().find(is_free),
+        None => {
+            let last = used.iter().copied().filter(|number| *number <= LAST_RULE_NUMBER).max().unwrap_or(0);
+            let round = (last / 10 + 1) * 10;
+            if round <= LAST_RULE_NUMBER { Some(round) } else { (1..=LAST_RULE_NUMBER).rev().find(is_free) }
+        }
+    }
+}

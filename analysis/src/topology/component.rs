@@ -1,0 +1,118 @@
+//! Names for the things that a cause can lie in.
+
+use alloc::string::{String, ToString};
+use core::net::IpAddr;
+
+use peerscope_document::id::{
+    InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    VpcPeeringConnectionId,
+};
+use serde::Serialize;
+
+/// The kind of a component, in AWS's words where it is AWS's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each is the term of AWS or Heroku that it spells")]
+pub enum ComponentType {
+    SecurityGroup,
+    NetworkAcl,
+    RouteTable,
+    VpcPeeringConnection,
+    Vpc,
+    Subnet,
+    NetworkInterface,
+    Instance,
+    Host,
+    Space,
+    DnsName,
+    Path,
+}
+
+impl ComponentType {
+    /// The term in a sentence.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SecurityGroup => "security group",
+            Self::NetworkAcl => "network ACL",
+            Self::RouteTable => "route table",
+            Self::VpcPeeringConnection => "VPC peering connection",
+            Self::Vpc => "VPC",
+            Self::Subnet => "subnet",
+            Self::NetworkInterface => "network interface",
+            Self::Instance => "instance",
+            Self::Host => "host",
+            Self::Space => "space",
+            Self::DnsName => "name",
+            Self::Path => "path",
+        }
+    }
+}
+
+/// One component.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ComponentId {
+    /// A security group.
+    SecurityGroup(SecurityGroupId),
+    /// A network ACL.
+    NetworkAcl(NetworkAclId),
+    /// A route table.
+    RouteTable(RouteTableId),
+    /// A peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
+    /// A VPC.
+    Vpc(VpcId),
+    /// A subnet.
+    Subnet(SubnetId),
+    /// A network interface.
+    NetworkInterface(NetworkInterfaceId),
+    /// An instance.
+    Instance(InstanceId),
+    /// A machine known by its address alone.
+    Host(IpAddr),
+    /// The Heroku Private Space.
+    Space,
+    /// A name in the DNS.
+    DnsName(String),
+    /// A component of a kind, which one is not known.
+    Unknown(ComponentType),
+}
+
+impl ComponentId {
+    /// Its kind.
+    #[must_use]
+    pub fn component_type(&self) -> ComponentType {
+        match self {
+            Self::SecurityGroup(_) => ComponentType::SecurityGroup,
+            Self::NetworkAcl(_) => ComponentType::NetworkAcl,
+            Self::RouteTable(_) => ComponentType::RouteTable,
+            Self::VpcPeeringConnection(_) => ComponentType::VpcPeeringConnection,
+            Self::Vpc(_) => ComponentType::Vpc,
+            Self::Subnet(_) => ComponentType::Subnet,
+            Self::NetworkInterface(_) => ComponentType::NetworkInterface,
+            Self::Instance(_) => ComponentType::Instance,
+            Self::Host(_) => ComponentType::Host,
+            Self::Space => ComponentType::Space,
+            Self::DnsName(_) => ComponentType::DnsName,
+            Self::Unknown(component_type) => *component_type,
+        }
+    }
+
+    /// Its id as its owner writes it; the space's depends on the topology.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::SecurityGroup(id) => Some(id.to_string()),
+            Self::NetworkAcl(id) => Some(id.to_string()),
+            Self::RouteTable(id) => Some(id.to_string()),
+            Self::VpcPeeringConnection(id) => Some(id.to_string()),
+            Self::Vpc(id) => Some(id.to_string()),
+            Self::Subnet(id) => Some(id.to_string()),
+            Self::NetworkInterface(id) => Some(id.to_string()),
+            Self::Instance(id) => Some(id.to_string()),
+            Self::Host(address) => Some(address.to_string()),
+            Self::DnsName(name) => Some(name.clone()),
+            Self::Space | Self::Unknown(_) => None,
+        }
+    }
+}

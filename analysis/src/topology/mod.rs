@@ -1,0 +1,202 @@
+//! What exists and how it is connected: the documents, joined by id, immutable, indexed.
+//!
+//! Private addresses repeat between networks, so nothing is ever looked up by address alone: an
+//! endpoint is an interface, or an address IN a network ([`NetworkId`]).
+
+mod build;
+mod component;
+mod lookup;
+mod peering;
+mod region;
+mod space;
+mod tags;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::IpAddr;
+
+use ipnet::IpNet;
+use peerscope_document::aws::{InstanceStateName, IpPermission, NetworkAclEntry, Route};
+use peerscope_document::id::{
+    AccountId, InstanceId, NetworkAclId, NetworkInterfaceId, PrefixListId, Region, RouteTableId,
+    SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
+};
+
+pub use component::{ComponentId, ComponentType};
+pub use peering::{Peering, PeeringSide};
+pub use space::Space;
+
+/// A routing domain: addresses are unique inside it, and only there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NetworkId {
+    /// A VPC of the customer, or one that a peering names.
+    Vpc(VpcId),
+    /// The Heroku Private Space, whose inside is invisible.
+    Space,
+}
+
+/// Who owns a resource, where it is, and whose hand manages it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ownership {
+    /// The account.
+    pub account: Option<AccountId>,
+    /// The Region.
+    pub region: Option<Region>,
+    /// The value of the tag `Name`, or the resource's own name. Outside data.
+    pub name: Option<String>,
+    /// The tool that manages it by its tags, such as `CloudFormation stack network`.
+    pub managed_by: Option<String>,
+}
+
+/// A VPC.
+#[derive(Clone, Debug, Default)]
+pub struct Vpc {
+    /// Whether `describe-vpcs` gave it; else only a peering or another document names it.
+    pub documented: bool,
+    /// The primary IPv4 CIDR.
+    pub primary: Option<IpNet>,
+    /// All CIDRs in use, IPv4 and IPv6, the primary one first.
+    pub cidrs: Vec<IpNet>,
+    /// Owner and place.
+    pub ownership: Ownership,
+}
+
+/// A subnet.
+#[derive(Clone, Debug)]
+pub struct Subnet {
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its blocks, IPv4 and IPv6.
+    pub cidrs: Vec<IpNet>,
+    /// Owner and place.
+    pub ownership: Ownership,
+}
+
+/// A route table.
+#[derive(Clone, Debug)]
+pub struct RouteTable {
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its routes in the order of the document.
+    pub routes: Vec<Route>,
+    /// Whether it is its VPC's main table.
+    pub main: bool,
+    /// The subnets associated with it explicitly.
+    pub subnets: Vec<SubnetId>,
+    /// Owner and place.
+    pub ownership: Ownership,
+}
+
+/// A security group.
+#[derive(Clone, Debug)]
+pub struct SecurityGroup {
+    /// The VPC it was created in.
+    pub vpc: Option<VpcId>,
+    /// What may come in.
+    pub ingress: Vec<IpPermission>,
+    /// What may go out.
+    pub egress: Vec<IpPermission>,
+    /// Owner and place.
+    pub ownership: Ownership,
+}
+
+/// A network ACL.
+#[derive(Clone, Debug)]
+pub struct NetworkAcl {
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its entries, ascending by rule number.
+    pub entries: Vec<NetworkAclEntry>,
+    /// The subnets associated with it.
+    pub subnets: Vec<SubnetId>,
+    /// Owner and place.
+    pub ownership: Ownership,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkInterface {
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Its subnet.
+    pub subnet: Option<SubnetId>,
+    /// Its addresses, the primary one first.
+    pub addresses: Vec<IpAddr>,
+    /// Its security groups.
+    pub security_groups: Vec<SecurityGroupId>,
+    /// The instance it is attached to.
+    pub instance: Option<InstanceId>,
+    /// `nat_gateway`, `network_load_balancer` and others; absent for an ordinary one.
+    pub interface_type: Option<String>,
+    /// Owner and place.
+    pub ownership: Ownership,
+}
+
+/// An instance.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Whether it runs.
+    pub state: Option<InstanceStateName>,
+    /// Its interfaces, the primary one first.
+    pub interfaces: Vec<NetworkInterfaceId>,
+    /// Owner and place.
+    pub ownership: Ownership,
+}
+
+/// A prefix list.
+#[derive(Clone, Debug)]
+pub struct PrefixList {
+    /// Its blocks, or `None` where no document gave its entries.
+    pub blocks: Option<Vec<IpNet>>,
+    /// Owner and place.
+    pub ownership: Ownership,
+}
+
+/// Something that the documents leave open, beside what a question runs into by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Omission {
+    /// What is missing.
+    pub what: String,
+    /// Why it is missed.
+    pub reason: String,
+    /// What it would have told.
+    pub would_tell: String,
+}
+
+/// Everything that the snapshot tells, joined.
+#[derive(Clone, Debug, Default)]
+pub struct Topology {
+    vpcs: BTreeMap<VpcId, Vpc>,
+    subnets: BTreeMap<SubnetId, Subnet>,
+    route_tables: BTreeMap<RouteTableId, RouteTable>,
+    security_groups: BTreeMap<SecurityGroupId, SecurityGroup>,
+    network_acls: BTreeMap<NetworkAclId, NetworkAcl>,
+    peerings: BTreeMap<VpcPeeringConnectionId, Peering>,
+    interfaces: BTreeMap<NetworkInterfaceId, NetworkInterface>,
+    instances: BTreeMap<InstanceId, Instance>,
+    prefix_lists: BTreeMap<PrefixListId, PrefixList>,
+    space: Option<Space>,
+    omissions: Vec<Omission>,
+    /// Whether any document lists peerings, if only to say that there is none.
+    lists_peerings: bool,
+    /// Interfaces by address; several networks may use the same one.
+    by_address: BTreeMap<IpAddr, Vec<NetworkInterfaceId>>,
+    by_security_group: BTreeMap<SecurityGroupId, Vec<NetworkInterfaceId>>,
+    route_table_of: BTreeMap<SubnetId, RouteTableId>,
+    main_route_table_of: BTreeMap<VpcId, RouteTableId>,
+    network_acl_of: BTreeMap<SubnetId, NetworkAclId>,
+    default_network_acl_of: BTreeMap<VpcId, NetworkAclId>,
+    /// VPCs for which at least one interface document was read.
+    vpcs_with_interfaces: BTreeSet<VpcId>,
+}
+
+impl fmt::Display for NetworkId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vpc(id) => id.fmt(formatter),
+            Self::Space => formatter.write_str("space"),
+        }
+    }
+}

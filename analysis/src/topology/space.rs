@@ -1,0 +1,87 @@
+//! The Heroku Private Space, as far as Heroku shows it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use ipnet::IpNet;
+use peerscope_document::heroku::HerokuDocuments;
+use peerscope_document::id::{AccountId, Region, VpcId};
+
+/// The space. Its routes, groups and ACLs are Heroku's and shown to nobody: they are assumed to admit.
+#[derive(Clone, Debug, Default)]
+pub struct Space {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its UUID.
+    pub id: Option<String>,
+    /// The VPC it lives in, in Heroku's account.
+    pub vpc: Option<VpcId>,
+    /// Heroku's account for it.
+    pub account: Option<AccountId>,
+    /// Its AWS Region.
+    pub region: Option<Region>,
+    /// Its network.
+    pub cidr: Option<IpNet>,
+    /// The network of Heroku's data services.
+    pub data_cidr: Option<IpNet>,
+    /// The subnets that dynos live in, by peering-info, else by the topology; empty where neither says.
+    pub dyno_blocks: Vec<IpNet>,
+    /// Whether `dyno_blocks` is Heroku's own list.
+    pub dyno_blocks_listed: bool,
+    /// Everything that a peered VPC should route to the space.
+    pub space_blocks: Vec<IpNet>,
+    /// The addresses of the dynos that ran when the snapshot was taken.
+    pub dynos: Vec<IpAddr>,
+    /// Its generation, where Heroku says it.
+    pub generation: Option<String>,
+}
+
+impl Space {
+    /// The space that Heroku's documents describe; `None` where there are none.
+    pub(super) fn from_documents(documents: &HerokuDocuments) -> Option<Self> {
+        let HerokuDocuments { space, peering_info, peerings, topology } = documents;
+        if space.is_none() && peering_info.is_none() && peerings.is_none() && topology.is_none() {
+            return None;
+        }
+        let mut result = Self::default();
+        if let Some(space) = space {
+            result.name = space.name.clone();
+            result.id = space.id.clone();
+            result.cidr = space.cidr.map(|cidr| cidr.network());
+            result.data_cidr = space.data_cidr.map(|cidr| cidr.network());
+            result.generation = space.generation.as_ref().map(|generation| generation.name().into());
+        }
+        if let Some(info) = peering_info {
+            result.vpc = info.vpc_id.clone();
+            result.account = info.aws_account_id.clone();
+            result.region = info.aws_region.clone();
+            result.cidr = info.vpc_cidr.map(|cidr| cidr.network()).or(result.cidr);
+            result.space_blocks = networks(info.space_cidr_blocks.as_deref());
+            result.dyno_blocks = networks(info.dyno_cidr_blocks.as_deref());
+            result.dyno_blocks_listed = !result.dyno_blocks.is_empty();
+        }
+        let apps = topology.iter().flat_map(|topology| &topology.apps);
+        let dynos = apps.flat_map(|app| &app.formation).flat_map(|formation| &formation.dynos);
+        result.dynos = dynos.filter_map(|dyno| dyno.private_ip).map(IpAddr::V4).collect();
+        if !result.dyno_blocks_listed {
+            let holds_dyno = |block: &&IpNet| result.dynos.iter().any(|dyno| block.contains(dyno));
+            result.dyno_blocks = result.space_blocks.iter().filter(holds_dyno).copied().collect();
+        }
+        Some(result)
+    }
+
+    /// Whether the address is one of the space's network.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.cidr
+            .iter()
+            .chain(&self.dyno_blocks)
+            .chain(&self.space_blocks)
+            .any(|block| block.contains(&address))
+    }
+}
+
+fn networks(cidrs: Option<&[peerscope_document::Cidr]>) -> Vec<IpNet> {
+    cidrs.unwrap_or_default().iter().map(peerscope_document::Cidr::network).collect()
+}

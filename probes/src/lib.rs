@@ -1,0 +1,64 @@
+//! Asks the network, without privileges.
+//!
+//! peerscope must measure what happens to real packets from where nobody has rights: a dyno, a
+//! container, a locked-down host. So everything here works with plain sockets, and what a raw socket
+//! would show is won from what Linux tells any user: the socket's error queue (`IP_RECVERR`, ip(7)),
+//! which carries the ICMP message and its sender, and `TCP_INFO` (tcp(7)), which carries the round
+//! trip and the retransmissions by the kernel's own clock.
+//!
+//! A [`ProbeRequest`](peerscope_vocabulary::ProbeRequest) goes in, an
+//! [`Observation`](peerscope_vocabulary::Observation) comes out. Nothing here knows AWS, Heroku or
+//! why it was asked. Nor does it read a clock: an [`Engine`] is told the time, and its driver sleeps.
+//!
+//! ```
+//! use std::net::TcpListener;
+//! use std::time::{Duration, Instant};
+//!
+//! use peerscope_probes::{ConnectEngine, Engine};
+//! use peerscope_vocabulary::{Outcome, ProbeId, ProbeKind, ProbeRequest};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let target = TcpListener::bind("127.0.0.1:0")?;
+//! let request = ProbeRequest {
+//!     id: ProbeId(1),
+//!     kind: ProbeKind::TcpConnect,
+//!     source: None,
+//!     source_port: None,
+//!     address: target.local_addr()?.ip(),
+//!     port: target.local_addr()?.port(),
+//!     timeout: Duration::from_secs(1),
+//!     greeting_wait: Duration::ZERO,
+//! };
+//!
+//! let start = Instant::now();
+//! let mut engine = ConnectEngine::new()?;
+//! let mut observations = Vec::new();
+//! engine.submit(start.elapsed(), &[request]);
+//! let observation = loop {
+//!     engine.poll(start.elapsed(), &mut observations);
+//!     if let Some(observation) = observations.pop() {
+//!         break observation;
+//!     }
+//!     let wake_at = engine.wake_at().ok_or("nothing is under way")?;
+//!     engine.wait(wake_at.saturating_sub(start.elapsed()))?;
+//! };
+//! assert_eq!(observation.outcome, Outcome::Connected);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Manners are kept here, below everyone who could forget them: see [`ConnectEngine`].
+
+mod connect;
+mod engine;
+mod error;
+mod local;
+mod pace;
+mod socket;
+mod watch;
+
+pub use connect::{CLOSING_LIMIT, ConnectEngine, DRAIN_LIMIT};
+pub use engine::Engine;
+pub use error::{ProbeError, SystemCall};
+pub use local::{DEFAULT_EPHEMERAL_PORTS, ephemeral_port_range, source_address};
+pub use pace::{BURST, BURST_WINDOW, QUEUE_LIMIT};

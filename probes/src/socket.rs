@@ -1,0 +1,13 @@
+//! The sockets themselves.
+//!
+//! Above this module is no file descriptor and no error number without its call; below it is the
+//! kernel. All of the project's `unsafe` lives in [`option`], for three socket options
+//! that neither `nix` nor `socket2` knows in the shape needed here.
+
+mod connection;
+mod error_queue;
+mod option;
+
+pub(crate) use connection::{Connection, Heard};
+pub(crate) use error_queue::{IcmpVersion, QueuedIcmp};
+pub(crate) use option::Measurement;

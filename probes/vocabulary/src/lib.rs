@@ -1,0 +1,14 @@
+//! The words that the prober and the analyst share.
+//!
+//! `probes` asks the network and knows nothing of AWS; `analysis` thinks and opens no socket.
+//! What passes between them is here: a [`ProbeRequest`] goes one way, an [`Observation`] the
+//! other. Nothing here does anything, so that neither side can reach into the other through it.
+#![no_std]
+
+extern crate alloc;
+
+mod observation;
+mod request;
+
+pub use observation::{Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, UnreachableScope};
+pub use request::{ProbeId, ProbeKind, ProbeRequest};

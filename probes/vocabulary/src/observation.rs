@@ -1,0 +1,184 @@
+//! What the network answered.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ProbeId, ProbeRequest};
+
+/// What became of one [`ProbeRequest`]. Times count from the start of the run, so that a run can be
+/// replayed; the calendar time is known to whoever started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The request that this answers.
+    pub request: ProbeRequest,
+    /// When the first packet was handed to the kernel.
+    pub sent_at: Duration,
+    /// When the outcome was known.
+    pub finished_at: Duration,
+    /// The address and port that the kernel used as source, where one was bound.
+    pub local: Option<SocketAddr>,
+    /// What happened.
+    pub outcome: Outcome,
+    /// The round-trip time of the handshake by the kernel's own clock (TCP_INFO's `tcpi_rtt`), else
+    /// none: wall time under load is wrong by milliseconds.
+    pub rtt: Option<Duration>,
+    /// How many times the kernel sent the request again (TCP_INFO's `tcpi_total_retrans`).
+    pub retransmissions: u32,
+    /// What the other side said first, where [`ProbeRequest::greeting_wait`] asked to listen.
+    pub greeting: Option<Greeting>,
+}
+
+impl Observation {
+    /// The id of the request that this answers.
+    #[must_use]
+    pub fn id(&self) -> ProbeId {
+        self.request.id
+    }
+}
+
+/// The outcome of a probe. Each has a different set of possible causes, so none is folded into another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "result")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The handshake completed.
+    Connected,
+    /// The target itself answered with RST to the SYN: the path is open in both directions, nothing
+    /// listens (an empty error queue tells it from an ICMP port-unreachable).
+    Refused,
+    /// Established, then reset by the other side before the probe closed it.
+    Reset,
+    /// Nothing came back within the timeout.
+    Timeout,
+    /// A firewall or host said so by ICMP: administratively prohibited (IPv4 codes 9, 10, 13; IPv6
+    /// codes 1, 5, 6), or port unreachable as a reply to TCP, which only a filter's REJECT sends.
+    Prohibited {
+        /// The message and its sender.
+        icmp: IcmpMessage,
+    },
+    /// A router or host said by ICMP that it cannot deliver.
+    Unreachable {
+        /// What cannot be reached.
+        scope: UnreachableScope,
+        /// The message and its sender.
+        icmp: IcmpMessage,
+    },
+    /// The packet outlived its hops (ICMP time exceeded).
+    TimeExceeded {
+        /// The message and its sender.
+        icmp: IcmpMessage,
+    },
+    /// This host refused to send: no packet left it.
+    LocalError {
+        /// Why.
+        refusal: LocalRefusal,
+        /// The system's error number (`errno`).
+        errno: i32,
+    },
+}
+
+impl Outcome {
+    /// The word for this outcome in JSON and metrics (`peerscope_probe_attempts_total{result}`).
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Prohibited { .. } => "prohibited",
+            Self::Unreachable { .. } | Self::TimeExceeded { .. } => "unreachable",
+            Self::LocalError { .. } => "local_error",
+        }
+    }
+
+    /// The ICMP message that this outcome rests on, where one arrived.
+    #[must_use]
+    pub fn icmp(&self) -> Option<IcmpMessage> {
+        match *self {
+            Self::Prohibited { icmp } | Self::Unreachable { icmp, .. } | Self::TimeExceeded { icmp } => {
+                Some(icmp)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What an ICMP destination-unreachable names as out of reach (RFC 792, RFC 4443 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnreachableScope {
+    /// The router has no route (IPv4 code 0, IPv6 code 0).
+    Network,
+    /// The last router got no answer from the host itself (IPv4 code 1, IPv6 code 3).
+    Host,
+    /// The host does not speak the protocol (IPv4 code 2).
+    Protocol,
+    /// The packet is too large for the next link (IPv4 code 4, IPv6 type 2).
+    TooBig,
+    /// Any other code.
+    Other,
+}
+
+/// An ICMP or ICMPv6 error as the socket's error queue gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IcmpMessage {
+    /// The type of the message.
+    pub icmp_type: u8,
+    /// The code of the message.
+    pub code: u8,
+    /// Who sent it, where the kernel knew. This host's own address where its own firewall rejected.
+    pub from: Option<IpAddr>,
+}
+
+/// Why this host itself sent nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LocalRefusal {
+    /// No route to the destination (ENETUNREACH at once, empty error queue), or an `unreachable` route.
+    NoRoute,
+    /// A `prohibit` or `blackhole` route, or a local packet filter (EACCES, EPERM, EINVAL).
+    Policy,
+    /// The source address or port is not to be had (EADDRINUSE, EADDRNOTAVAIL; EACCES of a low port).
+    AddressUnavailable,
+    /// Descriptors, memory or buffers ran out (EMFILE, ENFILE, ENOBUFS, ENOMEM).
+    Resources,
+    /// The system has no such feature (EAFNOSUPPORT, ENOPROTOOPT).
+    Unsupported,
+    /// Any other error of the system.
+    Other,
+}
+
+/// The first bytes that a server sent unasked, at most 32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    bytes: [u8; 32],
+    length: u8,
+}
+
+impl Greeting {
+    /// Keeps the first 32 of `bytes`.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut kept = [0; 32];
+        let length = bytes.len().min(kept.len());
+        kept[..length].copy_from_slice(&bytes[..length]);
+        Self { bytes: kept, length: length as u8 }
+    }
+
+    /// The bytes as they came.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length).min(self.bytes.len())]
+    }
+
+    /// Whether this is how MySQL and MariaDB open a connection: a three-byte length, sequence number
+    /// 0 and protocol version 10 or 9, or an error packet (0xff) such as "Host is blocked" (MySQL
+    /// Internals, "Protocol::HandshakeV10").
+    #[must_use]
+    pub fn is_mysql(&self) -> bool {
+        matches!(self.bytes(), [_, _, 0, 0, 9 | 10 | 0xff, ..])
+    }
+}

@@ -1,0 +1,42 @@
+//! What is asked of the network.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Numbers the requests of one diagnosis; the one who asks chooses it, the observation carries it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProbeId(pub u32);
+
+/// What kind of packet asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProbeKind {
+    /// A TCP three-way handshake, closed with FIN (RFC 9293, section 3.5).
+    TcpConnect,
+}
+
+/// One question to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeRequest {
+    /// Carried back by the observation.
+    pub id: ProbeId,
+    /// What kind of packet asks.
+    pub kind: ProbeKind,
+    /// The source address to bind; `None` leaves the choice to the kernel's routes.
+    pub source: Option<IpAddr>,
+    /// The source port to bind; `None` leaves the choice to the kernel.
+    pub source_port: Option<u16>,
+    /// The address that is asked.
+    pub address: IpAddr,
+    /// The port that is asked, 1 to 65535.
+    pub port: u16,
+    /// How long silence is waited for before it counts as an answer.
+    pub timeout: Duration,
+    /// How long an opened connection is kept to hear whether the other side speaks first, as MySQL
+    /// does. Zero closes at once. It ends with the first byte.
+    pub greeting_wait: Duration,
+}

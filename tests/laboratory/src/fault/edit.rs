@@ -1,0 +1,99 @@
+//! Finding documents in order to change them.
+
+use peerscope_document::Snapshot;
+use peerscope_document::aws::{
+    AwsDocuments, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup, Subnet, VpcPeeringConnection,
+};
+use peerscope_document::id::{NetworkInterfaceId, SubnetId};
+
+use crate::twin::estate::Estate;
+use crate::world::World;
+
+use super::Fault;
+
+/// What a fault needs and did not find.
+pub(super) type Lacking<T> = Result<T, String>;
+
+pub(super) fn documents(snapshot: &mut Snapshot) -> impl Iterator<Item = &mut AwsDocuments> {
+    snapshot.aws.iter_mut().map(|collection| &mut collection.documents)
+}
+
+pub(super) fn route_tables(snapshot: &mut Snapshot) -> impl Iterator<Item = &mut RouteTable> {
+    documents(snapshot).flat_map(|documents| documents.route_tables.iter_mut().flatten())
+}
+
+pub(super) fn network_acls(snapshot: &mut Snapshot) -> impl Iterator<Item = &mut NetworkAcl> {
+    documents(snapshot).flat_map(|documents| documents.network_acls.iter_mut().flatten())
+}
+
+pub(super) fn security_groups(snapshot: &mut Snapshot) -> impl Iterator<Item = &mut SecurityGroup> {
+    documents(snapshot).flat_map(|documents| documents.security_groups.iter_mut().flatten())
+}
+
+pub(super) fn peerings(snapshot: &mut Snapshot) -> impl Iterator<Item = &mut VpcPeeringConnection> {
+    documents(snapshot).flat_map(|documents| documents.vpc_peering_connections.iter_mut().flatten())
+}
+
+/// Every document of an interface: its own, and the one inside its instance.
+pub(super) fn interface_documents<'s>(
+    snapshot: &'s mut Snapshot,
+    id: &NetworkInterfaceId,
+) -> impl Iterator<Item = &'s mut NetworkInterface> {
+    documents(snapshot)
+        .flat_map(|documents| {
+            let instances = documents.reservations.iter_mut().flatten().flat_map(|it| &mut it.instances);
+            let inside = instances.flat_map(|instance| &mut instance.network_interfaces);
+            documents.network_interfaces.iter_mut().flatten().chain(inside)
+        })
+        .filter(move |interface| interface.network_interface_id == *id)
+}
+
+/// The subnet that a fault is at, and what serves it: always read from the documents as they are.
+pub(super) fn subnet(fault: &Fault, world: &World) -> Lacking<SubnetId> {
+    match &fault.at {
+        Some(path) => match world.role(path) {
+            Ok(role) if role.component == "subnet" => Ok(SubnetId::from(role.id)),
+            _ => Err(format!("a subnet of the role {path:?}")),
+        },
+        None => interface_subnet(world),
+    }
+}
+
+/// The subnet of the customer's interface.
+pub(super) fn interface_subnet(world: &World) -> Lacking<SubnetId> {
+    let estate = Estate::new(&world.snapshot);
+    let interface = estate.interfaces.get(&world.site.interface);
+    interface
+        .and_then(|interface| interface.subnet_id.clone())
+        .ok_or_else(|| "the interface's subnet".to_owned())
+}
+
+/// The table that serves a subnet.
+pub(super) fn serving_table<'w>(world: &'w mut World, subnet: &SubnetId) -> Lacking<&'w mut RouteTable> {
+    let id =
+        serving(world, subnet, |estate, subnet| Some(estate.route_table_of(subnet)?.route_table_id.clone()));
+    let id = id.ok_or_else(|| format!("a route table for {subnet}"))?;
+    route_tables(&mut world.snapshot)
+        .find(|table| table.route_table_id == id)
+        .ok_or_else(|| format!("a route table for {subnet}"))
+}
+
+/// The ACL that serves a subnet.
+pub(super) fn serving_acl<'w>(world: &'w mut World, subnet: &SubnetId) -> Lacking<&'w mut NetworkAcl> {
+    let id =
+        serving(world, subnet, |estate, subnet| Some(estate.network_acl_of(subnet)?.network_acl_id.clone()));
+    let id = id.ok_or_else(|| format!("a network ACL for {subnet}"))?;
+    network_acls(&mut world.snapshot)
+        .find(|acl| acl.network_acl_id == id)
+        .ok_or_else(|| format!("a network ACL for {subnet}"))
+}
+
+fn serving<T>(
+    world: &World,
+    subnet: &SubnetId,
+    find: impl FnOnce(&Estate<'_>, &Subnet) -> Option<T>,
+) -> Option<T> {
+    let estate = Estate::new(&world.snapshot);
+    let subnet = estate.subnets.get(subnet)?;
+    find(&estate, subnet)
+}

@@ -1,0 +1,275 @@
+//! The kernel twin of a snapshot: its VPCs, peerings and hosts as network namespaces.
+//!
+//! The analysis says what a configuration does to packets. A twin does it: the same configuration, made
+//! of Linux's own routing, filtering and connection tracking, which nobody here wrote. What differs from
+//! AWS is written down: one namespace an interface (an instance with several is several hosts), IPv4
+//! only, MTU 1500 everywhere, no untracked flows, connection tracking once a VPC instead of once an
+//! interface, route targets other than local and active peerings lead nowhere. Kinds of documents that a
+//! snapshot lacks drop nothing, except groups: without their document no rule is known.
+
+mod command;
+mod connect;
+pub(crate) mod estate;
+mod filter;
+mod gate;
+mod listener;
+mod namespace;
+mod plan;
+mod route;
+mod router;
+mod ruleset;
+mod wiring;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use peerscope_document::Snapshot;
+use serde::Deserialize;
+
+pub use connect::KernelOutcome;
+pub use gate::{Direction, Dropped, Gate, GateKind};
+pub use listener::{Listener, ListenerKind};
+pub use plan::Host;
+
+use crate::enclosure::Enclosure;
+use crate::error::LaboratoryError;
+use crate::tool::{Tools, run};
+use namespace::Namespace;
+use plan::{Names, Plan, PlannedHost, PlannedRouter};
+use ruleset::TABLE;
+
+/// A twin of a snapshot. It goes when it is dropped.
+#[derive(Debug)]
+pub struct Twin<'e> {
+    enclosure: &'e Enclosure,
+    prefix: String,
+    dynos: Vec<IpAddr>,
+    names: Names,
+    plan: Plan,
+    generation: u32,
+}
+
+/// How long the kernel may take to switch a twin's ports on.
+const PORTS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Several twins live side by side in one enclosure.
+static TWINS: AtomicU32 = AtomicU32::new(0);
+
+impl<'e> Twin<'e> {
+    /// Builds the twin of `snapshot`. `dynos` are addresses at which the space has a dyno, beside those
+    /// of its topology document; without any dyno the space has no host to send from.
+    ///
+    /// # Errors
+    /// [`LaboratoryError`] where the kernel refuses something; nothing of the twin is left then.
+    pub fn build(
+        enclosure: &'e Enclosure,
+        snapshot: &Snapshot,
+        dynos: &[IpAddr],
+    ) -> Result<Self, LaboratoryError> {
+        let mut twin = Self {
+            enclosure,
+            prefix: format!("twin{}", TWINS.fetch_add(1, Ordering::Relaxed)),
+            dynos: dynos.to_vec(),
+            names: Names::default(),
+            plan: Plan::default(),
+            generation: 0,
+        };
+        twin.rebuild(snapshot)?;
+        Ok(twin)
+    }
+
+    /// Makes this the twin of another snapshot, in place. Hosts that stay keep their namespaces, with
+    /// all that runs in them; each router's rules are exchanged in one step, each port's routes in one;
+    /// tracked connections live on, as they do at AWS. All gates count from zero.
+    ///
+    /// # Errors
+    /// [`LaboratoryError`] where the kernel refuses something; the twin is then neither of the two.
+    pub fn rebuild(&mut self, snapshot: &Snapshot) -> Result<(), LaboratoryError> {
+        let new = Plan::new(snapshot, &self.dynos, &mut self.names);
+        let old = std::mem::take(&mut self.plan);
+        let tools = &self.enclosure.tools;
+        let (gone, links) = wiring::removals(&self.prefix, &old, &new);
+        for (namespace, port) in links {
+            run(&tools.ip, &["-n", &namespace, "link", "del", &port], "")?;
+        }
+        self.batch(&gone.iter().map(|name| format!("netns del {name}\n")).collect::<String>())?;
+        let result = self.make(&old, &new);
+        // Also after a failure, so that dropping the twin removes what was made.
+        self.plan = new;
+        self.generation += 1;
+        result
+    }
+
+    fn make(&self, old: &Plan, new: &Plan) -> Result<(), LaboratoryError> {
+        self.batch(&wiring::namespaces(&self.prefix, old, new))?;
+        self.batch(&wiring::links(&self.prefix, old, new))?;
+        let routers: Vec<_> = new
+            .routers
+            .iter()
+            .map(|(name, router)| {
+                (self.namespace(name), wiring::ports(name, new), old.routers.get(name), router)
+            })
+            .collect();
+        at_once(&routers, |(namespace, ports, old, router)| {
+            namespace.within(|| self.set_up_router(ports, *old, router))
+        })?;
+        at_once(&wiring::new_hosts(old, new), |host| {
+            self.namespace(&host.name).within(|| self.set_up_host(host))
+        })?;
+        at_once(&routers, |(namespace, ports, ..)| namespace.within(|| self.await_ports(ports)))
+    }
+
+    /// Waits until every port of the calling thread's router sends. The end of a wire that was brought up
+    /// first is switched on by a worker of the kernel some time after the other; until then it drops all
+    /// that it is given, and no counter tells.
+    fn await_ports(&self, ports: &[String]) -> Result<(), LaboratoryError> {
+        let start = Instant::now();
+        loop {
+            let links = run(&self.enclosure.tools.ip, &["-oneline", "link", "show"], "")?;
+            let up = links.lines().filter(|line| line.contains(" state UP ")).count();
+            if up >= ports.len() {
+                return Ok(());
+            }
+            if start.elapsed() > PORTS_PATIENCE {
+                return Err(LaboratoryError::Answer {
+                    command: "ip link show".to_owned(),
+                    expected: format!("{} ports up, found {up}", ports.len()),
+                });
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn set_up_host(&self, host: &PlannedHost) -> Result<(), LaboratoryError> {
+        run(&self.enclosure.tools.ip, &["-batch", "-"], &wiring::host(host)).map(|_| ())
+    }
+
+    fn set_up_router(
+        &self,
+        ports: &[String],
+        old: Option<&PlannedRouter>,
+        new: &PlannedRouter,
+    ) -> Result<(), LaboratoryError> {
+        let Tools { ip, nft, .. } = &self.enclosure.tools;
+        // Rules before routes: nothing may pass a router that does not filter yet.
+        if old.is_none_or(|old| old.ruleset != new.ruleset) {
+            run(nft, &["-f", "-"], &new.ruleset)?;
+        } else {
+            run(nft, &["reset", "counters", "table", "inet", TABLE], "")?;
+        }
+        setting("net/ipv4/ip_forward", "1")?;
+        for port in ports.iter().map(String::as_str).chain(["all", "lo"]) {
+            setting(&format!("net/ipv4/conf/{port}/rp_filter"), "0")?;
+        }
+        run(ip, &["-batch", "-"], &wiring::tables(ports, &new.tables, self.generation))?;
+        if let Some(old) = old {
+            let text = wiring::retire_tables(&old.tables, self.generation.wrapping_sub(1));
+            run(ip, &["-batch", "-"], &text)?;
+        }
+        Ok(())
+    }
+
+    fn batch(&self, text: &str) -> Result<(), LaboratoryError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        run(&self.enclosure.tools.ip, &["-batch", "-"], text).map(|_| ())
+    }
+
+    fn namespace(&self, name: &str) -> Namespace {
+        Namespace { name: format!("{}.{name}", self.prefix) }
+    }
+
+    fn namespace_of(&self, host: &Host) -> Result<Namespace, LaboratoryError> {
+        let planned =
+            self.plan.hosts.get(host).ok_or_else(|| LaboratoryError::NoSuchHost(host.to_string()))?;
+        Ok(self.namespace(&planned.name))
+    }
+
+    /// What the names of all its namespaces begin with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// All hosts, with their addresses.
+    pub fn hosts(&self) -> impl Iterator<Item = (&Host, &[IpAddr])> {
+        self.plan.hosts.iter().map(|(host, planned)| (host, planned.addresses.as_slice()))
+    }
+
+    /// What every gate has dropped since the twin was built or rebuilt; gates that dropped nothing are
+    /// left out.
+    ///
+    /// # Errors
+    /// [`LaboratoryError`] where `nft` fails.
+    pub fn dropped(&self) -> Result<Vec<Dropped>, LaboratoryError> {
+        let nft = &self.enclosure.tools.nft;
+        let arguments = ["-j", "list", "counters", "table", "inet", TABLE];
+        let read = |name: &String| self.namespace(name).within(|| run(nft, &arguments, ""));
+        let mut all = Vec::new();
+        for (name, router) in &self.plan.routers {
+            let answer: Listing =
+                serde_json::from_str(&read(name)?).map_err(|error| LaboratoryError::Answer {
+                    command: "nft -j list counters".to_owned(),
+                    expected: error.to_string(),
+                })?;
+            let counters = answer.nftables.into_iter().filter_map(|it| it.counter);
+            for counter in counters.filter(|counter| counter.packets > 0) {
+                let Some((chain, direction)) = counter.name.rsplit_once('/') else { continue };
+                let gate = router.gates.iter().find(|(name, _)| name == chain).map(|(_, gate)| gate.clone());
+                let direction = if direction == "return" { Direction::Return } else { Direction::Forward };
+                all.extend(gate.map(|gate| Dropped { gate, direction, packets: counter.packets }));
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Twin<'_> {
+    fn drop(&mut self) {
+        let plan = &self.plan;
+        let names = plan.hosts.values().map(|host| &host.name).chain(plan.routers.keys());
+        let text: String = names.map(|name| format!("netns del {}.{name}\n", self.prefix)).collect();
+        // -force goes on where a half-built twin lacks one. What is left goes with the process.
+        let _ = run(&self.enclosure.tools.ip, &["-force", "-batch", "-"], &text);
+    }
+}
+
+/// Does the same for all items, each on a thread of its own; the first error counts.
+fn at_once<T: Sync>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<(), LaboratoryError> + Sync,
+) -> Result<(), LaboratoryError> {
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> = items.iter().map(|item| scope.spawn(move || work(item))).collect();
+        threads.into_iter().try_for_each(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    nftables: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    counter: Option<Counter>,
+}
+
+#[derive(Deserialize)]
+struct Counter {
+    name: String,
+    packets: u64,
+}
+
+/// Writes a setting of the calling thread's network namespace.
+fn setting(name: &str, value: &str) -> Result<(), LaboratoryError> {
+    let path = format!("/proc/sys/{name}");
+    fs::write(&path, value).map_err(|source| LaboratoryError::system(format!("write {path}"), source))
+}

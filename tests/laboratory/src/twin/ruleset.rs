@@ -1,0 +1,104 @@
+//! The nftables ruleset of one router, as text.
+//!
+//! Everything is decided in the forward chain, in AWS's order: the sender's groups, its subnet's ACL,
+//! the route, the receiver's subnet's ACL, its groups. What has no route is sent to the router's loopback
+//! interface by its route tables, so that it too comes by here and is counted, which a kernel's own
+//! blackhole would not do.
+
+use std::fmt::Write;
+
+use super::gate::{Gate, GateKind};
+
+/// The name of the table that all of a router's rules are in.
+pub(crate) const TABLE: &str = "peerscope";
+
+/// The port that route tables send to what has no way on.
+pub(crate) const NOWHERE: &str = "lo";
+
+/// A ruleset in the making.
+#[derive(Default)]
+pub(crate) struct Ruleset {
+    gates: Vec<(String, Gate)>,
+    chains: String,
+    stages: [Vec<(String, String)>; 5],
+}
+
+/// The places of the forward chain, in the order in which a packet passes them.
+#[derive(Clone, Copy)]
+pub(crate) enum Stage {
+    GroupOut,
+    AclOut,
+    Route,
+    AclIn,
+    GroupIn,
+}
+
+impl Ruleset {
+    /// Adds a gate without a chain of rules: all that is sent to the chain named here is dropped there.
+    pub(crate) fn gate(&mut self, kind: GateKind, id: &str) -> String {
+        let gate = Gate { kind, id: id.to_owned() };
+        let chain = gate.chain_name(self.gates.len());
+        let drop = format!("{chain}/drop");
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            self.chains,
+            " chain {drop} {{\n  ct direction reply counter name {chain}/return drop\n  counter name {chain}/forward drop\n }}"
+        );
+        self.gates.push((chain, gate));
+        drop
+    }
+
+    /// Adds a gate whose chain of rules lets through what returns from it; `rules` are given the chain
+    /// that drops. The chain's name comes back.
+    pub(crate) fn filter(
+        &mut self,
+        kind: GateKind,
+        id: &str,
+        rules: impl FnOnce(&str) -> Vec<String>,
+    ) -> String {
+        let drop = self.gate(kind, id);
+        let chain = drop.trim_end_matches("/drop").to_owned();
+        let _ = writeln!(self.chains, " chain {chain} {{");
+        for rule in rules(&drop) {
+            let _ = writeln!(self.chains, "  {rule}");
+        }
+        let _ = writeln!(self.chains, "  goto {drop}\n }}");
+        chain
+    }
+
+    /// Sends what comes in by (or, in the last two stages, goes out by) `port` through `chain`.
+    pub(crate) fn attach(&mut self, stage: Stage, port: &str, chain: &str) {
+        self.stages[stage as usize].push((port.to_owned(), chain.to_owned()));
+    }
+
+    /// The text for `nft -f -`, which puts it in the place of what was there in one step, and the gates
+    /// by the names of their counters.
+    pub(crate) fn finish(self) -> (String, Vec<(String, Gate)>) {
+        let mut text = format!("table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n");
+        for (chain, _) in &self.gates {
+            let _ = writeln!(text, " counter {chain}/forward {{ }}\n counter {chain}/return {{ }}");
+        }
+        text.push_str(&self.chains);
+        // AWS's routers are no hops of a traceroute: what would expire in one of the twin's two is saved.
+        text.push_str(
+            " chain prerouting {\n  type filter hook prerouting priority mangle; policy accept;\n  \
+             ip ttl < 8 ip ttl set 8\n  ip6 hoplimit < 8 ip6 hoplimit set 8\n }\n",
+        );
+        // They are silent, too: none of their own ICMP ever leaves.
+        text.push_str(" chain output {\n  type filter hook output priority filter; policy drop;\n }\n");
+        text.push_str(" chain forward {\n  type filter hook forward priority filter; policy accept;\n");
+        let keys = ["iifname", "iifname", &format!("oifname \"{NOWHERE}\" iifname"), "oifname", "oifname"];
+        for (index, (key, ports)) in keys.iter().zip(&self.stages).enumerate() {
+            if ports.is_empty() {
+                continue;
+            }
+            let verdict = if index == Stage::Route as usize { "goto" } else { "jump" };
+            let list: Vec<String> =
+                ports.iter().map(|(port, chain)| format!("\"{port}\" : {verdict} {chain}")).collect();
+            let _ = writeln!(text, "  {key} vmap {{ {} }}", list.join(", "));
+        }
+        // Nothing comes back out of the loopback interface.
+        let _ = writeln!(text, "  oifname \"{NOWHERE}\" drop\n }}\n}}");
+        (text, self.gates)
+    }
+}

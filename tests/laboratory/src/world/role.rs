@@ -1,0 +1,93 @@
+//! Roles: how scenarios speak of a world's parts, since ids differ from world to world.
+//!
+//! A role is resolved in the documents as they are, so `target.subnet.route_table` is the table that
+//! serves the subnet after a fault has changed the associations.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use peerscope_document::aws::{NetworkInterface, Subnet};
+
+use super::{Base, World};
+use crate::twin::estate::Estate;
+
+/// A part of a world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Its type in the diagnosis' words: `network-interface`, `route-table`, `space` and so on.
+    pub component: &'static str,
+    /// Its id; for a dyno its address.
+    pub id: String,
+    /// Its address, where it has one.
+    pub address: Option<IpAddr>,
+}
+
+/// A path that names no part of this world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownRole(pub String);
+
+impl fmt::Display for UnknownRole {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?} names no part of this world", self.0)
+    }
+}
+
+impl std::error::Error for UnknownRole {}
+
+impl World {
+    /// Resolves a dotted path: `target` or `source`, whichever is the customer's interface, and below it
+    /// `.subnet`, `.subnet.network_acl`, `.subnet.route_table`, `.vpc`, `.vpc.main_route_table` and
+    /// `.security_group` (the one that admits the flow); `dyno` and `dyno.other` (of the other block);
+    /// `peering`; `space`.
+    ///
+    /// # Errors
+    /// [`UnknownRole`] where the path is not one of these, or the documents lack what it leads to.
+    pub fn role(&self, path: &str) -> Result<Role, UnknownRole> {
+        self.resolve(path).ok_or_else(|| UnknownRole(path.to_owned()))
+    }
+
+    fn resolve(&self, path: &str) -> Option<Role> {
+        let (own, remote) = match self.site.base {
+            Base::DynoToVpc => ("target", "source"),
+            Base::VpcToDyno => ("source", "target"),
+        };
+        let role = |component, id: &str| Role { component, id: id.to_owned(), address: None };
+        let dyno = |index: usize| {
+            let address = self.dynos().get(index).copied()?;
+            Some(Role { component: "host", id: address.to_string(), address: Some(address) })
+        };
+        match path {
+            "dyno" => return dyno(0),
+            "dyno.other" => return dyno(1),
+            "peering" => return Some(role("vpc-peering-connection", self.site.peering.as_str())),
+            "space" => return Some(role("space", &self.site.space.id)),
+            _ if path == remote => return dyno(0),
+            _ => {}
+        }
+        let estate = Estate::new(&self.snapshot);
+        let interface: &NetworkInterface = estate.interfaces.get(&self.site.interface)?;
+        let subnet: &Subnet = estate.subnets.get(interface.subnet_id.as_ref()?)?;
+        let below = path.strip_prefix(own)?;
+        Some(match below {
+            "" => Role {
+                address: interface.private_ip_address.map(IpAddr::V4),
+                ..role("network-interface", interface.network_interface_id.as_str())
+            },
+            ".subnet" => role("subnet", subnet.subnet_id.as_str()),
+            ".subnet.network_acl" => {
+                role("network-acl", estate.network_acl_of(subnet)?.network_acl_id.as_str())
+            }
+            ".subnet.route_table" => {
+                role("route-table", estate.route_table_of(subnet)?.route_table_id.as_str())
+            }
+            ".vpc" => role("vpc", self.site.vpc.as_str()),
+            ".vpc.main_route_table" => {
+                let mut tables = estate.route_tables.values().filter(|table| table.vpc_id == self.site.vpc);
+                let main = tables.find(|table| table.associations.iter().any(|it| it.main))?;
+                role("route-table", main.route_table_id.as_str())
+            }
+            ".security_group" => role("security-group", self.site.admitting_group.as_str()),
+            _ => return None,
+        })
+    }
+}
