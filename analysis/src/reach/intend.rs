@@ -56,7 +56,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
     }
     if crossing {
         gates.push(Box::new(PeeringGate::new(source, target, peering.clone())));
-        gates.push(Box::new(VpcCidr::new(source, target)));
+        gates.push(Box::new(VpcCidr::of_target(source, target)));
     }
     match side(target) {
         Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Forward))),
@@ -83,6 +83,9 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         gates.push(Box::new(Assumed::new(Direction::Return)));
     }
     let crossing_back = crossing.then_some(gates.len());
+    if crossing && side(source) == Side::Known {
+        gates.push(Box::new(VpcCidr::of_source(source, target)));
+    }
     match side(source) {
         Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Return))),
         Side::Undocumented => {}

@@ -22,7 +22,9 @@ use peerscope_laboratory::{Enclosure, KernelOutcome, Listener, ListenerKind, Rig
 /// Worlds of each scenario, unless the environment variable [`MORE_WORLDS`] asks for more.
 const WORLDS: usize = 2;
 const MORE_WORLDS: &str = "PEERSCOPE_LABORATORY_WORLDS";
-const PATIENCE: Duration = Duration::from_millis(700);
+/// How long silence is waited for, and an answer that must come.
+const SILENCE: Duration = Duration::from_millis(700);
+const ANSWER: Duration = Duration::from_secs(5);
 /// Set for the copy of this program that runs as another user.
 const UNPRIVILEGED: &str = "PEERSCOPE_LABORATORY_UNPRIVILEGED";
 
@@ -125,12 +127,12 @@ fn equal_addresses(enclosure: &'static Enclosure) -> Result<(), Failed> {
         let (world, twin) = (&stage.world, &stage.twin);
         let port = world.target_address().port();
         let double = twin.listen(&world.double(), port, ListenerKind::Silent)?;
-        let outcome = twin.connect(&world.source(), 0, world.target_address(), PATIENCE)?;
+        let outcome = twin.connect(&world.source(), 0, world.target_address(), ANSWER)?;
         expect(outcome == KernelOutcome::Connected, format!("{world:?}: {outcome:?}"))?;
         let accepted = || stage.listener().map_or(0, Listener::accepted);
         // The handshake is the kernel's; the listener's thread hears of it a little later.
         let start = Instant::now();
-        while accepted() + double.accepted() == 0 && start.elapsed() < PATIENCE {
+        while accepted() + double.accepted() == 0 && start.elapsed() < ANSWER {
             thread::sleep(Duration::from_millis(1));
         }
         expect(accepted() == 1 && double.accepted() == 0, format!("{world:?}: the wrong one answered"))?;
@@ -163,7 +165,7 @@ fn listener(enclosure: &'static Enclosure) -> Result<(), Failed> {
     let text = String::from_utf8_lossy(&output.stdout);
     expect(text.trim() == "SSH-2.0-laboratory", format!("{output:?}"))?;
     drop(listener);
-    let outcome = twin.connect(&world.source(), 0, target, PATIENCE)?;
+    let outcome = twin.connect(&world.source(), 0, target, ANSWER)?;
     expect(outcome == KernelOutcome::Refused, format!("{outcome:?} after the listener's end"))
 }
 
@@ -196,7 +198,7 @@ fn silent_routers(enclosure: &'static Enclosure) -> Result<(), Failed> {
     let nobody = (1..).map(|offset| Ipv4Addr::from(u32::from(*target.ip()) ^ offset));
     let nobody = nobody.into_iter().find(|address| !taken.contains(&(*address).into()));
     for address in [nobody, Some(Ipv4Addr::new(192, 0, 2, 1))].into_iter().flatten() {
-        let outcome = twin.connect(&world.source(), 0, (address, 80).into(), PATIENCE)?;
+        let outcome = twin.connect(&world.source(), 0, (address, 80).into(), SILENCE)?;
         expect(outcome == KernelOutcome::Silent, format!("{address}: {outcome:?}"))?;
     }
     Ok(())
@@ -230,7 +232,8 @@ fn rebuilt(enclosure: &'static Enclosure) -> Result<(), Failed> {
         {
             stage.twin.rebuild(&world.snapshot)?;
             let source_port = port + index as u16;
-            let outcome = stage.twin.connect(&sound.source(), source_port, target, PATIENCE)?;
+            let patience = if expected == KernelOutcome::Silent { SILENCE } else { ANSWER };
+            let outcome = stage.twin.connect(&sound.source(), source_port, target, patience)?;
             expect(outcome == expected, format!("{kind:?}: {outcome:?} where {expected:?} was expected"))?;
         }
     }

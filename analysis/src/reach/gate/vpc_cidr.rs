@@ -10,27 +10,46 @@ use ipnet::IpNet;
 
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
-use crate::flow::{AddressRange, Flows};
+use crate::flow::{AddressRange, Flows, cidr_words};
 use crate::reach::Site;
 use crate::reach::site::End;
 use crate::topology::{ComponentId, NetworkId, Omission, Topology};
 
-/// The target's network as the other side of a peering sees it.
+/// A network as the other side of a peering sees it: the packets that go to it, or the replies.
 #[derive(Debug)]
 pub struct VpcCidr {
-    target: NetworkId,
+    network: NetworkId,
     from_space: bool,
+    /// Which end of the flow lies in the network.
+    end: End,
+    direction: Direction,
 }
 
 impl VpcCidr {
-    /// The target's side of a crossing.
+    /// The target's network, for packets that cross towards it.
     #[must_use]
-    pub fn new(source: &Site, target: &Site) -> Self {
-        Self { target: target.network.clone(), from_space: source.network == NetworkId::Space }
+    pub fn of_target(source: &Site, target: &Site) -> Self {
+        Self {
+            network: target.network.clone(),
+            from_space: source.network == NetworkId::Space,
+            end: End::Destination,
+            direction: Direction::Forward,
+        }
+    }
+
+    /// The source's network, for replies that cross back to it.
+    #[must_use]
+    pub fn of_source(source: &Site, target: &Site) -> Self {
+        Self {
+            network: source.network.clone(),
+            from_space: target.network == NetworkId::Space,
+            end: End::Source,
+            direction: Direction::Return,
+        }
     }
 
     fn primary(&self, topology: &Topology) -> Option<IpNet> {
-        match &self.target {
+        match &self.network {
             NetworkId::Vpc(id) => topology.vpc(id).and_then(|vpc| vpc.primary),
             NetworkId::Space => topology.space().and_then(|space| space.cidr),
         }
@@ -39,14 +58,14 @@ impl VpcCidr {
 
 impl Gate for VpcCidr {
     fn component(&self) -> ComponentId {
-        match &self.target {
+        match &self.network {
             NetworkId::Vpc(id) => ComponentId::Vpc(id.clone()),
             NetworkId::Space => ComponentId::Space,
         }
     }
 
     fn direction(&self) -> Option<Direction> {
-        Some(Direction::Forward)
+        Some(self.direction)
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
@@ -56,14 +75,14 @@ impl Gate for VpcCidr {
             for block in blocks {
                 let range = AddressRange::from(*block);
                 let taken: Flows =
-                    rest.boxes().iter().filter_map(|flows| End::Destination.restrict(flows, range)).collect();
+                    rest.boxes().iter().filter_map(|flows| self.end.restrict(flows, range)).collect();
                 if !taken.is_empty() {
                     *rest = rest.difference(&taken);
                     parts.push(Part { flows: taken, decision, witness: Witness::Nothing });
                 }
             }
         };
-        let all = topology.blocks_of(&self.target);
+        let all = topology.blocks_of(&self.network);
         if self.from_space {
             take(self.primary(topology).as_slice(), Decision::Admitted, &mut rest);
             take(&all, Decision::Blocked(CauseCode::SecondaryCidrUnreachable), &mut rest);
@@ -71,7 +90,7 @@ impl Gate for VpcCidr {
             take(&all, Decision::Admitted, &mut rest);
         }
         if !rest.is_empty() {
-            let decision = match (&self.target, all.is_empty()) {
+            let decision = match (&self.network, all.is_empty()) {
                 // Heroku says which blocks the space has, and they need not be complete.
                 (NetworkId::Space, _) => Decision::Assumed,
                 (_, true) => Decision::Unknown(CauseCode::TransitivePeering),
@@ -83,10 +102,10 @@ impl Gate for VpcCidr {
     }
 
     fn explain(&self, topology: &Topology, part: &Part) -> Explanation {
-        let address = part.flows.sample().map(|flow| flow.destination.to_string()).unwrap_or_default();
-        let blocks: Vec<String> = topology.blocks_of(&self.target).iter().map(ToString::to_string).collect();
+        let address = cidr_words(&self.end.cidrs(&part.flows));
+        let blocks: Vec<String> = topology.blocks_of(&self.network).iter().map(ToString::to_string).collect();
         let primary = self.primary(topology).map(|cidr| cidr.to_string()).unwrap_or_default();
-        let network = &self.target;
+        let network = &self.network;
         match part.decision {
             Decision::Blocked(CauseCode::SecondaryCidrUnreachable) => Explanation {
                 rule: "secondary CIDR".to_string(),

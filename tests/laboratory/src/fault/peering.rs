@@ -1,14 +1,19 @@
 //! Faults of the peering's state.
 
 use peerscope_document::aws::{PeeringStatusCode, RouteState};
+use peerscope_document::{MANIFEST_SCHEMA, Manifest};
 
 use super::FaultKind;
 use super::edit::{Lacking, documents, peerings, route_tables};
 use crate::world::World;
 use crate::world::make::peering_status;
 
-/// When a request that nobody accepts ends.
+/// When a request that nobody has accepted yet will end, and when one that came to nothing ended: after
+/// and before [`TAKEN`].
 const EXPIRES: &str = "2026-11-10T08:00:00.000Z";
+const EXPIRED: &str = "2026-10-28T08:00:00.000Z";
+/// When the documents were taken. A request that is pending for ever would be no document of AWS's.
+const TAKEN: &str = "2026-11-03T09:14:07Z";
 
 pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
     let code = match kind {
@@ -36,7 +41,8 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
             accepter.cidr_block = None;
             accepter.cidr_block_set.clear();
         }
-        peering.expiration_time = Some(EXPIRES.to_owned());
+        let pending = code == PeeringStatusCode::PendingAcceptance;
+        peering.expiration_time = Some(if pending { EXPIRES } else { EXPIRED }.to_owned());
     }
     if let Some(list) = &mut world.snapshot.heroku.peerings {
         let vpc = &world.site.vpc;
@@ -46,6 +52,7 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
             listed.expires = (code == PeeringStatusCode::PendingAcceptance).then(|| EXPIRES.to_owned());
         }
     }
+    world.snapshot.manifest = Some(Manifest { schema: MANIFEST_SCHEMA.to_owned(), at: TAKEN.to_owned() });
     let tables = route_tables(&mut world.snapshot);
     for route in tables.flat_map(|table| &mut table.routes) {
         if route.vpc_peering_connection_id.as_ref() == Some(&own) {

@@ -9,7 +9,9 @@ use crate::world::World;
 
 /// How long silence is waited for. What answers inside one machine answers within a millisecond; this
 /// leaves room for a machine that is busy.
-const PATIENCE: Duration = Duration::from_millis(700);
+const SILENCE: Duration = Duration::from_millis(700);
+/// How long an answer that must come is waited for.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Makes the scenario's connections in the twin of its world, one after the other, and says everything
 /// that came out otherwise than the scenario's `[kernel]` says. The target's service must be running as
@@ -54,7 +56,8 @@ fn check(
     wrong: &mut Vec<String>,
 ) {
     let what = format!("from {} port {}", flow.from.as_deref().unwrap_or("source"), flow.source_port);
-    match attempt(world, twin, flow) {
+    let patience = if expected == KernelOutcome::Silent { SILENCE } else { ANSWER };
+    match attempt(world, twin, flow, patience) {
         Err(error) => wrong.push(format!("{what}: {error}")),
         Ok((outcome, dropped)) => {
             if outcome != expected {
@@ -81,6 +84,7 @@ fn attempt(
     world: &World,
     twin: &Twin<'_>,
     flow: &Flow,
+    patience: Duration,
 ) -> Result<(KernelOutcome, Vec<Dropped>), LaboratoryError> {
     let from = match &flow.from {
         None => world.source(),
@@ -93,7 +97,7 @@ fn attempt(
         },
     };
     let before = twin.dropped()?;
-    let outcome = twin.connect(&from, flow.source_port, world.target_address(), PATIENCE)?;
+    let outcome = twin.connect(&from, flow.source_port, world.target_address(), patience)?;
     let mut after = twin.dropped()?;
     after.retain_mut(|dropped| {
         let same = |it: &&Dropped| it.gate == dropped.gate && it.direction == dropped.direction;

@@ -99,3 +99,90 @@ fn leads(route: &Route, is_wired: &impl Fn(&VpcPeeringConnectionId) -> bool) -> 
 fn overlap(one: &IpNet, other: &IpNet) -> bool {
     one.contains(other) || other.contains(one)
 }
+
+#[cfg(test)]
+mod tests {
+    use peerscope_document::aws::AwsDocuments;
+    use peerscope_document::{AwsCollection, Cidr, Snapshot};
+
+    use super::*;
+
+    fn route(destination: &str, change: impl FnOnce(&mut Route)) -> Route {
+        let block: Cidr = destination.parse().unwrap();
+        let mut route = Route { destination_cidr_block: Some(block), ..Route::default() };
+        change(&mut route);
+        route
+    }
+
+    fn over(route: &mut Route) {
+        route.vpc_peering_connection_id = Some("pcx-1".into());
+    }
+
+    fn propagated(route: &mut Route) {
+        route.origin = Some(RouteOrigin::EnableVgwRoutePropagation);
+        route.gateway_id = Some("vgw-1".to_owned());
+    }
+
+    /// Where `address` goes by these routes in the VPC 10.1.0.0/16 with a wire of pcx-1.
+    fn leads_to(routes: Vec<Route>, address: &str) -> Option<Leads> {
+        let vpc = Vpc {
+            vpc_id: "vpc-1".into(),
+            cidr_block: Some("10.1.0.0/16".parse().unwrap()),
+            cidr_block_association_set: Vec::new(),
+            ipv6_cidr_block_association_set: Vec::new(),
+            owner_id: None,
+            is_default: false,
+            tags: Vec::new(),
+        };
+        let table = RouteTable {
+            route_table_id: "rtb-1".into(),
+            vpc_id: "vpc-1".into(),
+            owner_id: None,
+            associations: Vec::new(),
+            routes,
+            tags: Vec::new(),
+        };
+        let collection = AwsCollection { region: None, documents: AwsDocuments::default() };
+        let snapshot = Snapshot { aws: vec![collection], ..Snapshot::default() };
+        let estate = Estate::new(&snapshot);
+        let routes = effective(&estate, Some(&vpc), Some(&table), |id| id.as_str() == "pcx-1");
+        lookup(&routes, address.parse().unwrap()).cloned()
+    }
+
+    #[test]
+    fn the_longest_destination_wins_and_the_local_route_is_always_there() {
+        let wire = || Some(Leads::Wire("pcx-1".into()));
+        let routes = || vec![route("0.0.0.0/0", |_| {}), route("10.2.0.0/16", over)];
+        assert_eq!(leads_to(routes(), "10.2.3.4"), wire());
+        assert_eq!(leads_to(routes(), "10.3.3.4"), Some(Leads::Nowhere));
+        assert_eq!(leads_to(routes(), "10.1.3.4"), Some(Leads::Local));
+        assert_eq!(leads_to(vec![route("10.2.7.0/16", over)], "10.2.3.4"), wire(), "host bits are cleared");
+        assert_eq!(leads_to(Vec::new(), "10.2.3.4"), None);
+    }
+
+    #[test]
+    fn a_static_route_beats_a_propagated_one_of_its_length() {
+        let routes = vec![route("10.2.0.0/16", propagated), route("10.2.0.0/16", over)];
+        assert_eq!(leads_to(routes, "10.2.3.4"), Some(Leads::Wire("pcx-1".into())));
+        let longer = vec![route("10.2.3.0/24", propagated), route("10.2.0.0/16", over)];
+        assert_eq!(leads_to(longer, "10.2.3.4"), Some(Leads::Nowhere));
+    }
+
+    #[test]
+    fn a_propagated_route_never_takes_the_vpcs_own_traffic() {
+        assert_eq!(leads_to(vec![route("10.1.3.0/24", propagated)], "10.1.3.4"), Some(Leads::Local));
+    }
+
+    #[test]
+    fn blackholes_filtered_routes_and_other_peerings_lead_nowhere() {
+        let dead = |route: &mut Route| {
+            over(route);
+            route.state = Some(RouteState::Blackhole);
+        };
+        assert_eq!(leads_to(vec![route("10.2.0.0/16", dead)], "10.2.3.4"), Some(Leads::Nowhere));
+        let other = |route: &mut Route| route.vpc_peering_connection_id = Some("pcx-2".into());
+        assert_eq!(leads_to(vec![route("10.2.0.0/16", other)], "10.2.3.4"), Some(Leads::Nowhere));
+        let filtered = |route: &mut Route| route.state = Some(RouteState::Filtered);
+        assert_eq!(leads_to(vec![route("10.2.0.0/16", filtered)], "10.2.3.4"), None);
+    }
+}

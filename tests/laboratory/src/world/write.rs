@@ -249,4 +249,17 @@ mod tests {
             assert!(has_lists == (prefix_lists == PrefixListForm::Managed));
         }
     }
+
+    /// What a user's files hold beside the documents does not change the documents.
+    #[test]
+    fn noise_is_read_over() {
+        let world = World::generate(Base::DynoToVpc, &Vary::ALL, 11);
+        for collection in &world.snapshot.aws {
+            let Value::Object(mut calls) = value(&collection.documents).unwrap() else { panic!("an object") };
+            noise::aws(&mut calls);
+            let read: peerscope_document::aws::AwsDocuments =
+                serde_json::from_value(Value::Object(calls)).unwrap();
+            assert_eq!(read, collection.documents);
+        }
+    }
 }
