@@ -4,13 +4,13 @@
 //! It has its own `main` because the laboratory can only be entered while the process has one thread.
 //! What these tests mostly do is wait for silence, so more of them run at once than there are processors.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod bench;
 
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use bench::{Answer, Bench};
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::Enclosure;
 use peerscope_laboratory::scenario::{Scenario, Stage, prove_in_kernel};
@@ -20,8 +20,6 @@ use serde_json::Value;
 /// Worlds of each scenario, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: usize = 5;
 const MORE_WORLDS: &str = "PEERSCOPE_WORLDS";
-/// How many worlds stand at once.
-const SIDE_BY_SIDE: usize = 12;
 /// The scenarios of this test, below the folder of all.
 const FOLDERS: [&str; 2] = ["", "vpc-to-dyno"];
 /// Causes for which the model knows an edit: their first fix must be proven.
@@ -36,56 +34,8 @@ const MENDABLE: [&str; 8] = [
     "PEERING_NOT_ACTIVE",
 ];
 
-/// How long `peerscope why` took, by verdict.
-static TIMES: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
-
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    let enclosure: &'static Enclosure = match Enclosure::enter() {
-        Ok(enclosure) => Box::leak(Box::new(enclosure)),
-        Err(error) => {
-            eprintln!("no laboratory is to be had here: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
-    let bench = match Bench::new() {
-        Ok(bench) => bench,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let bench: &'static Bench = Box::leak(Box::new(bench));
-    let trials = match trials(enclosure, bench) {
-        Ok(trials) => trials,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    report_times();
-    let _ = fs::remove_dir_all(&bench.directory);
-    conclusion.exit_code()
-}
-
-/// What every trial needs: a place that an unprivileged user can read.
-struct Bench {
-    directory: PathBuf,
-    peerscope: PathBuf,
-}
-
-impl Bench {
-    fn new() -> std::io::Result<Self> {
-        let directory = std::env::temp_dir().join(format!("peerscope-diagnosis-{}", std::process::id()));
-        fs::create_dir_all(&directory)?;
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
-        let peerscope = directory.join("peerscope");
-        fs::copy(env!("CARGO_BIN_EXE_peerscope"), &peerscope)?;
-        fs::set_permissions(&peerscope, fs::Permissions::from_mode(0o755))?;
-        Ok(Self { directory, peerscope })
-    }
+    bench::main(|enclosure, bench| Ok((Arguments::from_args(), trials(enclosure, bench)?)))
 }
 
 fn trials(
@@ -111,9 +61,9 @@ fn diagnose(enclosure: &Enclosure, bench: &Bench, scenario: &Scenario, seed: u64
     let stage = Stage::set(enclosure, scenario.world(seed)?)?;
     prove_in_kernel(scenario, &stage.world, &stage.twin)
         .map_err(|wrong| format!("the scenario lies: {}", wrong.join("; ")))?;
-    let snapshot = bench.directory.join(format!("{}-{seed:x}", scenario.name));
+    let snapshot = bench.folder(&scenario.name);
     stage.world.write(&snapshot, Style::of_seed(seed))?;
-    let answer = why(bench, &stage, &snapshot)?;
+    let answer = bench.why(&stage, &snapshot)?;
     let wrong = differences(scenario, &stage.world, &answer)?;
     if wrong.is_empty() {
         let _ = fs::remove_dir_all(&snapshot);
@@ -121,27 +71,6 @@ fn diagnose(enclosure: &Enclosure, bench: &Bench, scenario: &Scenario, seed: u64
     }
     let shown = serde_json::to_string_pretty(&answer.report)?;
     Err(format!("{}\nsnapshot: {}\n{shown}", wrong.join("\n"), snapshot.display()).into())
-}
-
-/// What `peerscope why` said.
-struct Answer {
-    report: Value,
-    status: Option<i32>,
-}
-
-fn why(bench: &Bench, stage: &Stage<'_>, snapshot: &Path) -> Result<Answer, Failed> {
-    let target = format!("tcp://{}", stage.world.target_address());
-    let mut command = stage.twin.command(&stage.source(), &bench.peerscope)?;
-    command.args(["why", &target, "--format", "json", "--snapshot"]).arg(snapshot);
-    let start = Instant::now();
-    let output = command.output()?;
-    let elapsed = start.elapsed();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let report: Value = serde_json::from_str(&text)
-        .map_err(|error| format!("no report ({error}): {}", String::from_utf8_lossy(&output.stderr)))?;
-    let verdict = report["verdict"].as_str().unwrap_or_default().to_string();
-    TIMES.lock().unwrap_or_else(PoisonError::into_inner).push((verdict, elapsed));
-    Ok(Answer { report, status: output.status.code() })
 }
 
 /// Where the report is not what the scenario expects.
@@ -185,17 +114,4 @@ fn differences(scenario: &Scenario, world: &World, answer: &Answer) -> Result<Ve
         check("first fix verified", &first["fixes"][0]["verified"], true.into());
     }
     Ok(wrong)
-}
-
-/// Figures for people; nothing is asserted of them, because a busy machine is no fault of the program.
-fn report_times() {
-    let times = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
-    for verdict in ["reachable", "impaired", "blocked"] {
-        let mut list: Vec<Duration> =
-            times.iter().filter(|(known, _)| known == verdict).map(|(_, time)| *time).collect();
-        list.sort();
-        if let (Some(median), Some(longest)) = (list.get(list.len() / 2), list.last()) {
-            println!("why, {verdict}: median {median:.2?}, longest {longest:.2?} of {}", list.len());
-        }
-    }
 }

@@ -16,7 +16,7 @@ use crate::cli::CaseArgs;
 use crate::dyno::Dyno;
 use crate::escape::escape;
 use crate::exit::Failure;
-use crate::snapshot::{self, Note};
+use crate::snapshot::{self, Loaded, Note};
 use crate::target::{Host, TargetUrl, is_aws_id};
 
 /// The client's ports where a case does not say: Linux's default range, which dynos have.
@@ -41,11 +41,18 @@ pub(crate) fn known(arguments: &CaseArgs, at: Timestamp) -> Result<Known, Failur
         return Ok(Known { topology: None, snapshot: None, gaps: Vec::new() });
     }
     let loaded = snapshot::load(&arguments.snapshot).map_err(Failure::Input)?;
-    Ok(Known {
-        topology: Some(Topology::from(&loaded.snapshot)),
-        snapshot: Some(snapshot_report(&loaded.snapshot, at)),
-        gaps: loaded.notes.iter().map(gap).collect(),
-    })
+    Ok(Known::from_documents(&loaded, at))
+}
+
+impl Known {
+    /// What loaded documents tell.
+    pub(crate) fn from_documents(loaded: &Loaded, at: Timestamp) -> Self {
+        Self {
+            topology: Some(Topology::from(&loaded.snapshot)),
+            snapshot: Some(snapshot_report(&loaded.snapshot, at)),
+            gaps: loaded.notes.iter().map(gap).collect(),
+        }
+    }
 }
 
 fn gap(note: &Note) -> Gap {

@@ -54,6 +54,9 @@ fn main() -> ExitCode {
 
 /// What clap says over several lines, in one: what is wrong, what was expected, where help is.
 fn one_line(error: &clap::Error) -> String {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "expected a command, such as `peerscope why TARGET` (see peerscope --help)".to_string();
+    }
     let text = error.to_string();
     let said = text.trim_start_matches("error: ").lines().map(str::trim);
     let said: Vec<&str> =

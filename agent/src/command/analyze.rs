@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use peerscope_analysis::diagnose::Machine;
+use peerscope_analysis::diagnose::{Case, Machine};
 use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::topology::Topology;
 
-use crate::case::{LINUX_EPHEMERAL, case, documented_addresses, known, source, vantage};
+use crate::case::{Known, LINUX_EPHEMERAL, case, documented_addresses, known, source, vantage};
 use crate::cli::AnalyzeArgs;
 use crate::clock;
 use crate::dyno::Dyno;
@@ -22,16 +22,29 @@ pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Fail
         return Err(Failure::usage("analyze: expected --snapshot PATH, the documents to analyse"));
     }
     let known = known(&arguments.case, at)?;
+    let case = analysed(&target, known, arguments.case.from.as_deref(), arguments.case.source_ports)?;
+    let diagnosis = Machine::new(case, 0).report(started.elapsed(), at);
+    show(&diagnosis, arguments.case.format, style)?;
+    Ok(Status::from(diagnosis.verdict))
+}
+
+/// The case of an analysis without packets.
+fn analysed(
+    target: &TargetUrl,
+    known: Known,
+    from: Option<&str>,
+    source_ports: Option<PortRange>,
+) -> Result<Case, Failure> {
     let topology = known.topology.as_ref();
-    let addresses = documented_addresses(&target, topology)?.ok_or_else(|| {
+    let addresses = documented_addresses(target, topology)?.ok_or_else(|| {
         Failure::usage(format!(
             "TARGET: the snapshot knows no host {}; analyze asks no DNS, so give its address",
             target.host
         ))
     })?;
     let has_space = topology.and_then(Topology::space).is_some();
-    let from = match (&arguments.case.from, has_space) {
-        (Some(from), _) => from.as_str(),
+    let from = match (from, has_space) {
+        (Some(from), _) => from,
         (None, true) => "space",
         (None, false) => {
             return Err(Failure::usage(
@@ -42,10 +55,21 @@ pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Fail
     let (first, last) = LINUX_EPHEMERAL;
     let linux = PortRange::new(first, last).unwrap_or(PortRange::ALL);
     let dyno = Dyno::here();
-    let source = source(from, topology, dyno.as_ref(), arguments.case.source_ports.unwrap_or(linux))?;
-    let vantage = vantage(dyno.as_ref(), topology, dyno.as_ref().and_then(|dyno| dyno.private_address), None);
-    let case = case(&target, addresses, source, vantage, known, false, Duration::from_secs(10));
-    let diagnosis = Machine::new(case, 0).report(started.elapsed(), at);
-    show(&diagnosis, arguments.case.format, style)?;
-    Ok(Status::from(diagnosis.verdict))
+    let source = source(from, topology, dyno.as_ref(), source_ports.unwrap_or(linux))?;
+    let here = dyno.as_ref().and_then(|dyno| dyno.private_address);
+    let vantage = vantage(dyno.as_ref(), topology, here, None);
+    Ok(case(target, addresses, source, vantage, known, false, Duration::from_secs(10)))
+}
+
+/// Runs a whole analysis and writes it in every format, for tests that ask only that it ends.
+#[cfg(test)]
+pub(crate) fn report_for_test(loaded: &crate::snapshot::Loaded, from: &str, target: &str) {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let target = TargetUrl::parse(target).unwrap();
+    let Ok(case) = analysed(&target, Known::from_documents(loaded, at), Some(from), None) else { return };
+    let diagnosis = Machine::new(case, 0).report(Duration::ZERO, at);
+    serde_json::to_string(&diagnosis).unwrap();
+    let text = crate::text::diagnosis_text(&diagnosis, &Style { width: 80, colour: false });
+    let is_plain = |character: char| character == '\n' || !character.is_control();
+    assert!(text.chars().all(is_plain), "{text:?}");
 }

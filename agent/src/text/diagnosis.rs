@@ -17,7 +17,7 @@ use crate::escape::escape;
 const MARGIN: &str = "          ";
 
 /// Writes the diagnosis.
-pub(super) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
+pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
     let mut text = String::new();
     text.push_str(&headline(diagnosis, style));
     text.push_str(&wrapped(&escape(&diagnosis.summary), style.width, "", ""));
@@ -109,7 +109,13 @@ fn cause_text(cause: &CauseReport, several: bool, style: &Style) -> String {
         Some(peerscope_analysis::reach::Direction::Return) => ", on the way back",
         None => "",
     };
-    let _ = writeln!(text, "{} {} ({sure}{way})", style.strong(cause.code.name()), name(&cause.component));
+    let code = cause.code.name();
+    let heading = format!("{code} {} ({sure}{way})", name(&cause.component));
+    text.push_str(&wrapped(&escape(&heading), style.width, "", MARGIN).replacen(
+        code,
+        &style.strong(code),
+        1,
+    ));
     if several {
         text.push_str(&wrapped(&escape(&cause.summary), style.width, MARGIN, MARGIN));
     }

@@ -22,25 +22,37 @@ pub(crate) fn wrapped(words: &str, width: usize, first: &str, rest: &str) -> Str
     text
 }
 
-/// Breaks a shell command so that it fits and can still be copied: at options, with a backslash.
+/// Breaks a shell command so that it fits and can still be copied: before options, with a backslash. A
+/// word that fits nowhere stays whole, at the margin: broken, it would be another command.
 pub(crate) fn command(command: &str, width: usize, indent: &str) -> String {
+    const CONTINUED: &str = "    ";
+    const BACKSLASH: usize = 2;
     let mut text = String::new();
     for command in command.lines() {
-        let mut line = format!("{indent}{}", "");
-        let mut empty = true;
-        for word in words(command) {
-            let needed = line.width() + usize::from(!empty) + word.width() + 2;
-            if !empty && needed > width && word.starts_with('-') {
-                text.push_str(&line);
-                text.push_str(" \\\n");
-                line = format!("{indent}    ");
-                empty = true;
-            }
-            if !empty {
+        let mut line = indent.to_string();
+        let mut break_before = |line: &mut String, margin: &str| {
+            text.push_str(line);
+            text.push_str(" \\\n");
+            *line = margin.to_string();
+        };
+        for (index, word) in words(command).into_iter().enumerate() {
+            if index == 0 {
+                line.push_str(&word);
+            } else if line.width() + 1 + word.width() + BACKSLASH <= width || !word.starts_with('-') {
                 line.push(' ');
+                line.push_str(&word);
+            } else if indent.width() + CONTINUED.width() + word.width() + BACKSLASH <= width {
+                break_before(&mut line, &format!("{indent}{CONTINUED}"));
+                line.push_str(&word);
+            } else {
+                let (option, value) = word.split_once(' ').unwrap_or((&word, ""));
+                break_before(&mut line, &format!("{indent}{CONTINUED}"));
+                line.push_str(option);
+                if !value.is_empty() {
+                    break_before(&mut line, "  ");
+                    line.push_str(value);
+                }
             }
-            line.push_str(&word);
-            empty = false;
         }
         text.push_str(&line);
         text.push('\n');

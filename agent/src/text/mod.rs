@@ -15,6 +15,7 @@ use crate::cli::Format;
 use crate::exit::Failure;
 use crate::output::{print, print_json};
 
+pub(crate) use diagnosis::text as diagnosis_text;
 pub(crate) use layout::wrapped;
 
 /// The width of text where there is no terminal to fit.
@@ -81,6 +82,6 @@ impl Style {
 pub(crate) fn show(diagnosis: &Diagnosis, format: Format, style: &Style) -> Result<(), Failure> {
     match format {
         Format::Json => print_json(diagnosis),
-        Format::Text => print(&diagnosis::text(diagnosis, style)),
+        Format::Text => print(&diagnosis_text(diagnosis, style)),
     }
 }

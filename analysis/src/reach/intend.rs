@@ -36,8 +36,15 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         NetworkId::Vpc(vpc) if topology.subnets().any(|(_, subnet)| subnet.vpc == *vpc) => Side::Known,
         NetworkId::Vpc(_) => Side::Undocumented,
     };
+    // An address that none of the VPC's subnets holds has no ACL and no route table: there is nothing
+    // that the documents leave open.
+    let in_no_subnet = |site: &Site| match (&site.subnet, &site.network) {
+        (None, NetworkId::Vpc(vpc)) => topology.subnets().any(|(_, subnet)| subnet.vpc == *vpc),
+        _ => false,
+    };
+    let guarded = |site: &Site| !same_subnet && !in_no_subnet(site);
     let route = |site: &Site, towards: &Site, end: End, direction: Direction| -> Option<Box<dyn Gate>> {
-        let peering = peering.clone().filter(|_| crossing)?;
+        let peering = peering.clone().filter(|_| crossing && !in_no_subnet(site))?;
         Some(Box::new(RouteGate::new(topology, site, towards, peering, end, direction)))
     };
 
@@ -48,7 +55,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
             if source.interface.is_some() {
                 gates.push(Box::new(SecurityGroupGate::new(source, target, false)));
             }
-            if !same_subnet {
+            if guarded(source) {
                 gates.push(Box::new(NetworkAclGate::new(topology, source, true, Direction::Forward)));
             }
             gates.extend(route(source, target, End::Destination, Direction::Forward));
@@ -62,7 +69,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Forward))),
         Side::Undocumented => gates.push(Box::new(Undocumented::new(target, Direction::Forward))),
         Side::Known => {
-            if !same_subnet {
+            if guarded(target) {
                 gates.push(Box::new(NetworkAclGate::new(topology, target, false, Direction::Forward)));
             }
             if target.interface.is_some() {
@@ -75,7 +82,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
 
     if side(target) == Side::Known {
         gates.extend(target.interface.as_ref().map(|id| Box::new(Tracked::new(id)) as Box<dyn Gate>));
-        if !same_subnet {
+        if guarded(target) {
             gates.push(Box::new(NetworkAclGate::new(topology, target, true, Direction::Return)));
         }
         gates.extend(route(target, source, End::Source, Direction::Return));
@@ -90,7 +97,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Return))),
         Side::Undocumented => {}
         Side::Known => {
-            if !same_subnet {
+            if guarded(source) {
                 gates.push(Box::new(NetworkAclGate::new(topology, source, false, Direction::Return)));
             }
             gates.extend(source.interface.as_ref().map(|id| Box::new(Tracked::new(id)) as Box<dyn Gate>));

@@ -246,7 +246,7 @@ fn permission(protocol: IpProtocol, ports: EntryPorts, cidr: IpNet) -> String {
     let range = match ports {
         EntryPorts::All => String::new(),
         EntryPorts::Ports(range) => format!(",FromPort={},ToPort={}", range.first(), range.last()),
-        EntryPorts::IcmpType(icmp_type) => format!(",FromPort={icmp_type},ToPort=-1"),
+        EntryPorts::Icmp(icmp_type, code) => format!(",FromPort={icmp_type},ToPort={}", icmp_code(code)),
     };
     let block = match cidr {
         IpNet::V4(cidr) => format!("IpRanges=[{{CidrIp={cidr}}}]"),
@@ -258,7 +258,7 @@ fn permission(protocol: IpProtocol, ports: EntryPorts, cidr: IpNet) -> String {
 fn dashed(ports: EntryPorts) -> String {
     match ports {
         EntryPorts::Ports(range) => range.to_string(),
-        EntryPorts::All | EntryPorts::IcmpType(_) => "-1".to_string(),
+        EntryPorts::All | EntryPorts::Icmp(..) => "-1".to_string(),
     }
 }
 
@@ -268,7 +268,9 @@ fn entry(protocol: IpProtocol, ports: EntryPorts, cidr: IpNet) -> String {
         EntryPorts::Ports(range) => {
             options.push(format!("--port-range From={},To={}", range.first(), range.last()))
         }
-        EntryPorts::IcmpType(icmp_type) => options.push(format!("--icmp-type-code Type={icmp_type},Code=-1")),
+        EntryPorts::Icmp(icmp_type, code) => {
+            options.push(format!("--icmp-type-code Type={icmp_type},Code={}", icmp_code(code)));
+        }
         EntryPorts::All => {}
     }
     options.push(match cidr {
@@ -276,6 +278,11 @@ fn entry(protocol: IpProtocol, ports: EntryPorts, cidr: IpNet) -> String {
         IpNet::V6(cidr) => format!("--ipv6-cidr-block {cidr}"),
     });
     options.join(" ")
+}
+
+/// AWS writes -1 for any code.
+fn icmp_code(code: Option<u8>) -> i16 {
+    code.map_or(-1, i16::from)
 }
 
 fn words(protocol: IpProtocol) -> String {
@@ -289,7 +296,7 @@ fn port_words(ports: EntryPorts) -> String {
     match ports {
         EntryPorts::All | EntryPorts::Ports(PortRange::ALL) => String::new(),
         EntryPorts::Ports(range) => format!(" {range}"),
-        EntryPorts::IcmpType(icmp_type) => format!(" type {icmp_type}"),
+        EntryPorts::Icmp(icmp_type, _) => format!(" type {icmp_type}"),
     }
 }
 

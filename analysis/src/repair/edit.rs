@@ -30,8 +30,8 @@ pub enum EntryPorts {
     All,
     /// These ports.
     Ports(flow::PortRange),
-    /// This ICMP type, any code.
-    IcmpType(u8),
+    /// This ICMP type, of any code or this one.
+    Icmp(u8, Option<u8>),
 }
 
 /// One change.
@@ -163,7 +163,7 @@ fn permission(protocol: IpProtocol, ports: EntryPorts, cidr: IpNet) -> IpPermiss
     let (from_port, to_port) = match ports {
         EntryPorts::All => (None, None),
         EntryPorts::Ports(range) => (Some(i32::from(range.first())), Some(i32::from(range.last()))),
-        EntryPorts::IcmpType(icmp_type) => (Some(i32::from(icmp_type)), Some(-1)),
+        EntryPorts::Icmp(icmp_type, code) => (Some(i32::from(icmp_type)), Some(code.map_or(-1, i32::from))),
     };
     let ipv4 = matches!(cidr, IpNet::V4(_)).then(|| IpRange { cidr_ip: Cidr::from(cidr), description: None });
     let ipv6 =
@@ -190,12 +190,13 @@ fn entry(
         EntryPorts::Ports(range) => {
             Some(PortRange { from: Some(i32::from(range.first())), to: Some(i32::from(range.last())) })
         }
-        EntryPorts::All | EntryPorts::IcmpType(_) => None,
+        EntryPorts::All | EntryPorts::Icmp(..) => None,
     };
     let icmp_type_code = match ports {
-        EntryPorts::IcmpType(icmp_type) => {
-            Some(IcmpTypeCode { icmp_type: Some(i32::from(icmp_type)), code: Some(-1) })
-        }
+        EntryPorts::Icmp(icmp_type, code) => Some(IcmpTypeCode {
+            icmp_type: Some(i32::from(icmp_type)),
+            code: Some(code.map_or(-1, i32::from)),
+        }),
         EntryPorts::All | EntryPorts::Ports(_) => None,
     };
     NetworkAclEntry {

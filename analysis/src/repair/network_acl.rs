@@ -62,8 +62,8 @@ fn judged_dimensions(flows: &Flows, direction: Direction) -> Flows {
 fn packet_ports(flows: &FlowBox, direction: Direction) -> EntryPorts {
     match (direction, protocol(flows.protocol)) {
         (Direction::Forward, _) => entry_ports(flows.protocol, flows.ports),
-        (Direction::Return, IpProtocol::ICMP) => EntryPorts::IcmpType(0),
-        (Direction::Return, IpProtocol::ICMPV6) => EntryPorts::IcmpType(129),
+        (Direction::Return, IpProtocol::ICMP) => EntryPorts::Icmp(0, Some(0)),
+        (Direction::Return, IpProtocol::ICMPV6) => EntryPorts::Icmp(129, Some(0)),
         (Direction::Return, _) => entry_ports(flows.protocol, flows.source_ports),
     }
 }

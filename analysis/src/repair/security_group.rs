@@ -46,7 +46,10 @@ pub(super) fn protocol(range: ProtocolRange) -> peerscope_document::aws::IpProto
 /// The ports of a rule for flows of these protocols and ports.
 pub(super) fn entry_ports(protocol: ProtocolRange, ports: PortRange) -> EntryPorts {
     match (protocol.first(), protocol.first() == protocol.last()) {
-        (1 | 58, true) => EntryPorts::IcmpType((ports.first() >> 8) as u8),
+        (1 | 58, true) => {
+            let [icmp_type, code] = ports.first().to_be_bytes();
+            EntryPorts::Icmp(icmp_type, (ports.first() == ports.last()).then_some(code))
+        }
         (6 | 17, true) => EntryPorts::Ports(ports),
         _ => EntryPorts::All,
     }

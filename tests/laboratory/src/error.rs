@@ -54,8 +54,6 @@ pub enum LaboratoryError {
     },
     /// The twin has no such host.
     NoSuchHost(String),
-    /// The documents hold too many things of one kind for the names that a twin gives.
-    TooLarge(&'static str),
 }
 
 impl LaboratoryError {
@@ -90,7 +88,6 @@ impl fmt::Display for LaboratoryError {
                 write!(formatter, "`{command}` gave no answer in the shape expected: {expected}")
             }
             Self::NoSuchHost(host) => write!(formatter, "the twin has no host {host}"),
-            Self::TooLarge(what) => write!(formatter, "too many {what} for one twin"),
         }
     }
 }

@@ -43,4 +43,6 @@ pub mod world;
 
 pub use enclosure::{Enclosure, Right};
 pub use error::LaboratoryError;
-pub use twin::{Direction, Dropped, Gate, GateKind, Host, KernelOutcome, Listener, ListenerKind, Twin};
+pub use twin::{
+    Capture, Captured, Direction, Dropped, Gate, GateKind, Host, KernelOutcome, Listener, ListenerKind, Twin,
+};

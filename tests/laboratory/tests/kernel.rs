@@ -237,6 +237,15 @@ fn rebuilt(enclosure: &'static Enclosure) -> Result<(), Failed> {
             expect(outcome == expected, format!("{kind:?}: {outcome:?} where {expected:?} was expected"))?;
         }
     }
+    // A host that moved is another host: what ran on it is gone, and it comes back without.
+    let mut moved = healthy(Base::DynoToVpc, 5);
+    Fault::new(FaultKind::TargetInSecondaryCidr).apply(&mut moved)?;
+    for (world, expected) in [(&moved, KernelOutcome::Silent), (&sound, KernelOutcome::Refused)] {
+        stage.twin.rebuild(&world.snapshot)?;
+        let patience = if expected == KernelOutcome::Silent { SILENCE } else { ANSWER };
+        let outcome = stage.twin.connect(&sound.source(), 0, target, patience)?;
+        expect(outcome == expected, format!("moved: {outcome:?} where {expected:?} was expected"))?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! No content of a file makes the loader panic, hang, or speak in more than a line.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -44,6 +45,45 @@ fn mutated_documents_load_or_are_named_in_one_line() {
     }
     // Mutations that nothing survives, or that break nothing, would test nothing.
     assert!(loaded > MUTATIONS / 20 && refused > MUTATIONS / 20, "{loaded} loaded, {refused} refused");
+}
+
+/// The same for what comes after the loader: whatever a snapshot says, the analysis ends, and its text
+/// and JSON can be written.
+#[test]
+fn mutated_snapshots_are_analysed_to_the_end() {
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/documents/orders-db");
+    let mut files: Vec<PathBuf> = Vec::new();
+    for folder in [whole.clone(), whole.join("us-east-1")] {
+        files.extend(
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()),
+        );
+    }
+    files.sort();
+    let documents: Vec<(PathBuf, String)> =
+        files.into_iter().map(|file| (file.clone(), fs::read_to_string(file).unwrap())).collect();
+    let texts: Vec<&str> = documents.iter().map(|(_, text)| text.as_str()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let place = |index: usize| folder.path().join(format!("{index}.json"));
+    for (index, text) in texts.iter().enumerate() {
+        fs::write(place(index), text).unwrap();
+    }
+    let mut analysed = 0;
+    for seed in 0..MUTATIONS {
+        let mut rng = Rng::with_seed(seed);
+        let index = rng.usize(..texts.len());
+        let mut bytes = texts[index].as_bytes().to_vec();
+        mutate(&mut bytes, &texts, &mut rng);
+        fs::write(place(index), &bytes).unwrap();
+        let start = Instant::now();
+        if let Ok(loaded) = load(&[folder.path().to_path_buf()]) {
+            analysed += 1;
+            let from = ["space", "10.0.139.183", "10.100.1.7", "0.0.0.0/0"][rng.usize(..4)];
+            crate::command::analyze::report_for_test(&loaded, from, "tcp://10.100.2.20:5432");
+        }
+        fs::write(place(index), texts[index]).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(5), "seed {seed} took {:?}", start.elapsed());
+    }
+    assert!(analysed > MUTATIONS / 20, "{analysed} of {MUTATIONS} were analysed");
 }
 
 fn assert_is_line(line: &str, seed: u64) {

@@ -84,7 +84,10 @@ impl RouteGate {
                 CauseCode::MoreSpecificRoute
             }
             Some(_) => CauseCode::HigherPriorityRoute,
-            None if winner.route.vpc_peering_connection_id.is_some() => CauseCode::BadStateRoute,
+            // A wrong peering counts as such only while the right one could carry the packets.
+            None if winner.route.vpc_peering_connection_id.is_some() && intended_is_active => {
+                CauseCode::BadStateRoute
+            }
             None => CauseCode::NoRouteToDestination,
         })
     }

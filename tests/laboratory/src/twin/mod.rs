@@ -7,6 +7,7 @@
 //! interface, route targets other than local and active peerings lead nowhere. Kinds of documents that a
 //! snapshot lacks drop nothing, except groups: without their document no rule is known.
 
+mod capture;
 mod command;
 mod connect;
 pub(crate) mod estate;
@@ -28,6 +29,7 @@ use std::{fs, thread};
 use peerscope_document::Snapshot;
 use serde::Deserialize;
 
+pub use capture::{Capture, Captured};
 pub use connect::KernelOutcome;
 pub use gate::{Direction, Dropped, Gate, GateKind};
 pub use listener::{Listener, ListenerKind};

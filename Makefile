@@ -1,0 +1,24 @@
+# Two commands do everything on a fresh Debian machine with Rust: `make demo` and `make test`.
+# What is missing is installed by scripts/prepare.
+
+CARGO ?= cargo
+
+.PHONY: demo test prepare lint purity
+
+demo: prepare
+	$(CARGO) run --quiet --package peerscope -- demo
+
+test: prepare lint purity
+	$(CARGO) test --workspace --quiet
+
+prepare:
+	@scripts/prepare
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
+
+# The analysis thinks; it asks no network and reads no clock. The compiler holds its own code to that
+# (no_std), this holds its dependencies.
+purity:
+	@scripts/check-purity

@@ -1,0 +1,136 @@
+//! The manners of the contract, counted on the wire: how many packets reach whom, how connections end,
+//! and what a MySQL is spared.
+//!
+//! It has its own `main` because the laboratory can only be entered while the process has one thread.
+
+mod bench;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bench::Bench;
+use libtest_mimic::{Arguments, Failed, Trial};
+use peerscope_laboratory::fault::{Fault, FaultKind};
+use peerscope_laboratory::scenario::Stage;
+use peerscope_laboratory::world::{Base, Service, Style, Vary, World};
+use peerscope_laboratory::{Captured, Enclosure, ListenerKind};
+
+/// The greeting of a MariaDB, as its first packet has it (Protocol::HandshakeV10): length, sequence 0,
+/// protocol version 10, the server's version.
+const MYSQL_GREETING: &[u8] = b"\x5b\x00\x00\x00\x0a5.5.5-10.11.6-MariaDB\x00\x08\x00\x00\x00";
+
+fn main() -> ExitCode {
+    bench::main(|enclosure, bench| {
+        let mut trials = Vec::new();
+        let mut add = |name: &str, test: fn(&Enclosure, &Bench) -> Result<(), Failed>| {
+            trials.push(Trial::test(name, move || test(enclosure, bench)));
+        };
+        add("a_healthy_target_sees_five_connects_each_closed_by_fin", healthy);
+        add("a_talkative_server_is_closed_by_fin_too", talkative);
+        add("a_mysql_is_connected_to_three_times_at_most", mysql);
+        add("a_silent_target_sees_five_connects_and_the_first_one_alone", silent);
+        add("a_closed_port_sees_five_connects", closed);
+        Ok((Arguments::from_args(), trials))
+    })
+}
+
+/// What went over the source's wire while `peerscope why` ran.
+struct Seen {
+    packets: Vec<Captured>,
+    source: IpAddr,
+}
+
+impl Seen {
+    fn sent(&self) -> impl Iterator<Item = &Captured> {
+        self.packets.iter().filter(|packet| packet.source.ip() == self.source)
+    }
+
+    /// The source ports that asked for a connection, with the time of the first SYN of each.
+    fn connects(&self) -> Vec<(u16, Duration)> {
+        let mut connects: Vec<(u16, Duration)> = Vec::new();
+        for packet in self.sent().filter(|packet| packet.opens()) {
+            if !connects.iter().any(|(port, _)| *port == packet.source.port()) {
+                connects.push((packet.source.port(), packet.at));
+            }
+        }
+        connects
+    }
+}
+
+/// Runs `peerscope why` on a stage and holds what holds always: nothing but the named target and port is
+/// asked, by TCP alone, and nothing is reset.
+fn seen(bench: &Bench, stage: &Stage<'_>) -> Result<Seen, Failed> {
+    let target = stage.world.target_address();
+    let snapshot = bench.folder("manners");
+    stage.world.write(&snapshot, Style::of_seed(stage.world.seed()))?;
+    let capture = stage.twin.capture(&stage.source())?;
+    let answer = bench.why(stage, &snapshot)?;
+    expect(matches!(answer.status, Some(0 | 1)), format!("exit status {:?}", answer.status))?;
+    let seen = Seen { packets: capture.packets(), source: stage.world.source_address() };
+    let asked: BTreeSet<_> = seen.sent().map(|packet| (packet.destination, packet.protocol)).collect();
+    expect(asked == BTreeSet::from([(target, 6)]), format!("only {target} by TCP is asked: {asked:?}"))?;
+    expect(!seen.sent().any(Captured::resets), "nothing is reset")?;
+    let reported = answer.report["observations"].as_array().map_or(0, Vec::len);
+    let connects = seen.connects().len();
+    expect(reported == connects, format!("{connects} connects on the wire, {reported} in the report"))?;
+    Ok(seen)
+}
+
+fn world(service: Service) -> World {
+    let mut world = World::generate(Base::DynoToVpc, &Vary::ALL, 11);
+    world.service = service;
+    world
+}
+
+fn expect(is: bool, what: impl Into<String>) -> Result<(), Failed> {
+    if is { Ok(()) } else { Err(Failed::from(what.into())) }
+}
+
+fn expect_closed(seen: &Seen, connects: usize) -> Result<(), Failed> {
+    let asked = seen.connects();
+    expect(asked.len() == connects, format!("{connects} connects: {asked:?}"))?;
+    let closed: BTreeSet<u16> =
+        seen.sent().filter(|packet| packet.closes()).map(|packet| packet.source.port()).collect();
+    expect(closed.len() == connects, format!("each is closed by FIN: {closed:?} of {asked:?}"))
+}
+
+fn healthy(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, world(Service::Listening))?;
+    expect_closed(&seen(bench, &stage)?, 5)
+}
+
+fn talkative(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, world(Service::Closed))?;
+    let greeting = ListenerKind::Greeting(b"220 mail.internal ESMTP ready\r\n".to_vec());
+    let _listener =
+        stage.twin.listen(&stage.world.target(), stage.world.target_address().port(), greeting)?;
+    expect_closed(&seen(bench, &stage)?, 5)
+}
+
+fn mysql(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, world(Service::Closed))?;
+    let greeting = ListenerKind::Greeting(MYSQL_GREETING.to_vec());
+    let _listener =
+        stage.twin.listen(&stage.world.target(), stage.world.target_address().port(), greeting)?;
+    expect_closed(&seen(bench, &stage)?, 3)
+}
+
+fn silent(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let mut world = world(Service::Listening);
+    Fault::new(FaultKind::RouteMissing).apply(&mut world)?;
+    let stage = Stage::set(enclosure, world)?;
+    let seen = seen(bench, &stage)?;
+    let connects = seen.connects();
+    expect(connects.len() == 5, format!("five connects: {connects:?}"))?;
+    let (first, second) = (connects[0].1, connects[1].1);
+    expect(second - first > Duration::from_millis(250), format!("the first goes alone: {connects:?}"))
+}
+
+fn closed(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, world(Service::Closed))?;
+    let seen = seen(bench, &stage)?;
+    let connects = seen.connects();
+    expect(connects.len() == 5, format!("five connects: {connects:?}"))
+}
