@@ -39,6 +39,11 @@ pub(crate) enum Command {
     #[command(after_help = "Example:
   peerscope explain NO_ROUTE_TO_DESTINATION")]
     Explain(ExplainArgs),
+    /// Rehearse a fault on this machine: real packets, the diagnosis, the mending
+    #[cfg(feature = "laboratory")]
+    #[command(after_help = "Example:
+  peerscope demo")]
+    Demo(DemoArgs),
 }
 
 /// How results are shown.
@@ -123,6 +128,19 @@ pub(crate) struct ExplainArgs {
     /// How to show the result
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+/// Flags of `demo`.
+#[cfg(feature = "laboratory")]
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// The fault to rehearse; `list` names them all
+    #[arg(long, value_name = "FAULT", default_value = "return-route-missing")]
+    pub(crate) fault: String,
+
+    /// Which random world to build
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    pub(crate) seed: u64,
 }
 
 fn port_range(text: &str) -> Result<PortRange, String> {

@@ -42,6 +42,8 @@ fn main() -> ExitCode {
         Command::Why(arguments) => command::why::run(arguments, &style),
         Command::Analyze(arguments) => command::analyze::run(arguments, &style),
         Command::Explain(arguments) => command::explain::run(arguments, &style),
+        #[cfg(feature = "laboratory")]
+        Command::Demo(arguments) => command::demo::run(arguments, &style),
     };
     match result {
         Ok(status) => status.into(),

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
         Some(from) => source(from, known.topology.as_ref(), dyno.as_ref(), source_ports)?,
         None => SourceSpec {
             input: "this machine".to_string(),
-            ranges: here.into_iter().map(AddressRange::from).collect(),
+            ranges: own_addresses(dyno.as_ref(), &addresses).into_iter().map(AddressRange::from).collect(),
             network: dyno.as_ref().map(|_| NetworkId::Space),
             source_ports,
         },
@@ -104,6 +104,17 @@ fn local_address(dyno: Option<&Dyno>, target: IpAddr) -> Option<IpAddr> {
         dyno.and_then(|dyno| dyno.private_address).filter(|address| address.is_ipv4() == target.is_ipv4());
     let usable = |address: &IpAddr| std::net::UdpSocket::bind((*address, 0)).is_ok();
     private.filter(usable).or_else(|| source_address(target).ok())
+}
+
+/// This machine's address towards each target, without repetition: one of each family at most, as a rule.
+fn own_addresses(dyno: Option<&Dyno>, targets: &[IpAddr]) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for address in targets.iter().filter_map(|target| local_address(dyno, *target)) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
 }
 
 fn own_ports() -> PortRange {

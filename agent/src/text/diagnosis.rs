@@ -86,7 +86,8 @@ fn headline(diagnosis: &Diagnosis, style: &Style) -> String {
     if !known_as.is_empty() {
         let _ = write!(to, " ({})", known_as.join(", "));
     }
-    let line = wrapped(&escape(&format!("{word}  {from} → {to}")), style.width, "", "         ");
+    let indent = " ".repeat(word.len() + 2);
+    let line = wrapped(&escape(&format!("{word}  {from} → {to}")), style.width, "", &indent);
     line.replacen(word, &coloured(style, word), 1)
 }
 

@@ -127,7 +127,9 @@ pub(super) fn seconds(duration: Duration) -> String {
         format!("{:.1} s", milliseconds / 1000.0)
     } else if milliseconds >= 10.0 {
         format!("{milliseconds:.0} ms")
-    } else {
+    } else if milliseconds >= 0.1 {
         format!("{milliseconds:.1} ms")
+    } else {
+        format!("{:.0} µs", milliseconds * 1000.0)
     }
 }

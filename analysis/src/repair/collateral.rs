@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use peerscope_document::id::NetworkInterfaceId;
+use peerscope_document::id::{NetworkInterfaceId, VpcId};
 
 use super::Edit;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
@@ -32,7 +32,7 @@ pub fn newly_open(
     asked: &Flows,
 ) -> Vec<Opened> {
     let mut opened = Vec::new();
-    for id in affected(before, edits, target) {
+    for id in affected(before, edits, source, target) {
         let Some(interface) = before.interface(&id) else { continue };
         let mut everything = Vec::new();
         for address in &interface.addresses {
@@ -64,9 +64,20 @@ pub fn newly_open(
     opened
 }
 
-/// The interfaces of the target's network that the changed components serve.
-fn affected(topology: &Topology, edits: &[Edit], target: &NetworkId) -> BTreeSet<NetworkInterfaceId> {
+/// The interfaces of the target's network that the changed components serve. A component of the source's
+/// own side decides about calls to all of them.
+fn affected(
+    topology: &Topology,
+    edits: &[Edit],
+    source: &NetworkId,
+    target: &NetworkId,
+) -> BTreeSet<NetworkInterfaceId> {
     let NetworkId::Vpc(vpc) = target else { return BTreeSet::new() };
+    let all = || {
+        let of_target = topology.interfaces().filter(|(_, one)| one.vpc.as_ref() == Some(vpc));
+        of_target.map(|(id, _)| id.clone())
+    };
+    let is_sources = |of: Option<&VpcId>| matches!(source, NetworkId::Vpc(own) if Some(own) == of);
     let mut affected = BTreeSet::new();
     let in_subnets = |subnets: BTreeSet<_>| {
         topology
@@ -75,21 +86,29 @@ fn affected(topology: &Topology, edits: &[Edit], target: &NetworkId) -> BTreeSet
     };
     for edit in edits {
         match edit {
+            Edit::Authorize { ingress: false, .. } => affected.extend(all()),
             Edit::Authorize { group, .. } => {
                 affected.extend(topology.interfaces_of_security_group(group).iter().cloned());
+            }
+            Edit::AllowInNetworkAcl { acl, .. }
+                if is_sources(topology.network_acl(acl).map(|acl| &acl.vpc)) =>
+            {
+                affected.extend(all());
             }
             Edit::AllowInNetworkAcl { acl, .. } => {
                 let subnets = topology.subnets_of_network_acl(acl).collect();
                 affected.extend(in_subnets(subnets).map(|(id, _)| id.clone()));
             }
+            Edit::CreateRoute { table, .. } | Edit::ReplaceRoute { table, .. }
+                if is_sources(topology.route_table(table).map(|table| &table.vpc)) =>
+            {
+                affected.extend(all());
+            }
             Edit::CreateRoute { table, .. } | Edit::ReplaceRoute { table, .. } => {
                 let subnets = topology.subnets_of_route_table(table).collect();
                 affected.extend(in_subnets(subnets).map(|(id, _)| id.clone()));
             }
-            Edit::AcceptPeering { .. } | Edit::ReplacePeering { .. } => {
-                let of_vpc = topology.interfaces().filter(|(_, one)| one.vpc.as_ref() == Some(vpc));
-                affected.extend(of_vpc.map(|(id, _)| id.clone()));
-            }
+            Edit::AcceptPeering { .. } | Edit::ReplacePeering { .. } => affected.extend(all()),
         }
     }
     affected.retain(|id| topology.interface(id).is_some_and(|one| one.vpc.as_ref() == Some(vpc)));

@@ -26,6 +26,10 @@ pub(crate) fn route_plans(
     let mut edits: Vec<Edit> = Vec::new();
     for (flows, winner) in blocked {
         let winner = winner.and_then(|index| table.routes.get(index));
+        if winner.is_some_and(|route| route.gateway_id.as_deref() == Some("local")) {
+            // Nothing inside the VPC's own CIDRs can be routed to a peering: AWS takes no such route.
+            return Vec::new();
+        }
         let wanted = end.cidrs(flows);
         let network = blocks_to_route(topology, table, peering, towards, &wanted);
         let within = |destination: &IpNet| {

@@ -36,6 +36,7 @@
 mod enclosure;
 mod error;
 pub mod fault;
+pub mod operator;
 pub mod scenario;
 mod tool;
 mod twin;

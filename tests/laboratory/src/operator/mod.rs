@@ -1,0 +1,141 @@
+//! The operator: someone who runs the commands that a diagnosis prints, on documents instead of accounts.
+//!
+//! A printed command is a promise that two services will take it and that packets flow afterwards. The
+//! analysis proves its edits on its own model, but what a user pastes is text: an option misspelt, a
+//! Region forgotten, an entry's number that is taken are found by nobody who never ran it. Here the text
+//! itself is run. What the AWS CLI, the Heroku CLI and the services behind them would refuse is refused,
+//! what they would change is changed in a snapshot, and the kernel twin of that snapshot shows the rest.
+//!
+//! Nothing is passed over: a command, option, id or piece of shell that is not known is an error. What is
+//! not played: quotas, permissions and accounts (whoever runs the commands may do everything), the minutes
+//! that a request takes to show on Heroku's side, and the state `provisioning`. Where a message of AWS's is
+//! not known word for word it is ours; its code is AWS's.
+//!
+//! ```
+//! use peerscope_document::Snapshot;
+//! use peerscope_laboratory::operator;
+//!
+//! let mut snapshot = Snapshot::default();
+//! let error = operator::run(&mut snapshot, "aws ec2 delete-route --route-table-id rtb-1").unwrap_err();
+//! assert_eq!(error.line, 1);
+//! ```
+
+mod connection;
+mod error;
+mod heroku;
+mod network_acl;
+mod options;
+mod peering;
+mod places;
+mod ports;
+mod route;
+mod security_group;
+mod shell;
+mod shorthand;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use peerscope_document::Snapshot;
+
+pub use error::{OperatorError, Refusal};
+
+use shell::{Command, Part, Word};
+
+/// Runs commands as they stand in a fix, one after the other, and changes the snapshot as the services
+/// would change what it describes. `commands` is one shell: a variable that an earlier line assigns is
+/// known to the later ones.
+///
+/// # Errors
+/// [`OperatorError`] for the first command that cannot be run. As in a shell that stops there, what the
+/// commands before it changed stays changed; where the text is no shell at all, nothing is changed.
+pub fn run(snapshot: &mut Snapshot, commands: &str) -> Result<(), OperatorError> {
+    let commands = shell::read(commands)?;
+    let mut session = Session { snapshot, variables: BTreeMap::new() };
+    commands.iter().try_for_each(|command| session.step(command))
+}
+
+/// What a command writes to its standard output: `None` where that is more than this operator writes.
+type Printed = Option<String>;
+
+struct Session<'s> {
+    snapshot: &'s mut Snapshot,
+    variables: BTreeMap<String, String>,
+}
+
+impl Session<'_> {
+    fn step(&mut self, command: &Command) -> Result<(), OperatorError> {
+        if let [Word { assigns: Some(name), parts }] = command.words.as_slice() {
+            let value = self.expand(command, parts)?;
+            self.variables.insert(name.clone(), value);
+            return Ok(());
+        }
+        self.perform(command).map(|_| ())
+    }
+
+    fn perform(&mut self, command: &Command) -> Result<Printed, OperatorError> {
+        let mut words = Vec::new();
+        for word in &command.words {
+            if let Some(name) = &word.assigns {
+                let what = format!("the assignment {name}= before a command is not played");
+                return Err(OperatorError::new(command, Refusal::Shell(what)));
+            }
+            words.push(self.expand(command, &word.parts)?);
+        }
+        perform(self.snapshot, &words).map_err(|refusal| OperatorError {
+            line: command.line,
+            command: words.join(" "),
+            refusal,
+        })
+    }
+
+    fn expand(&mut self, command: &Command, parts: &[Part]) -> Result<String, OperatorError> {
+        let refuse = |what: String| OperatorError::new(command, Refusal::Shell(what));
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Variable(name) => match self.variables.get(name) {
+                    Some(value) => text.push_str(value),
+                    None => return Err(refuse(format!("the variable {name} was never set"))),
+                },
+                Part::Output(inner) => match self.perform(inner)? {
+                    Some(printed) => text.push_str(printed.trim_end_matches('\n')),
+                    None => return Err(refuse("its $(…) prints a document, not a word".to_owned())),
+                },
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// Runs one command of either tool.
+fn perform(snapshot: &mut Snapshot, words: &[String]) -> Result<Printed, Refusal> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["aws", "ec2", operation, arguments @ ..] => match *operation {
+            "create-route" => route::create(snapshot, arguments),
+            "replace-route" => route::replace(snapshot, arguments),
+            "delete-route" => route::delete(snapshot, arguments),
+            "authorize-security-group-ingress" => security_group::authorize(snapshot, true, arguments),
+            "authorize-security-group-egress" => security_group::authorize(snapshot, false, arguments),
+            "revoke-security-group-ingress" => security_group::revoke(snapshot, true, arguments),
+            "revoke-security-group-egress" => security_group::revoke(snapshot, false, arguments),
+            "create-network-acl-entry" => network_acl::create(snapshot, arguments),
+            "replace-network-acl-entry" => network_acl::replace(snapshot, arguments),
+            "delete-network-acl-entry" => network_acl::delete(snapshot, arguments),
+            "create-vpc-peering-connection" => peering::create(snapshot, arguments),
+            "accept-vpc-peering-connection" => peering::accept(snapshot, arguments),
+            "delete-vpc-peering-connection" => peering::delete(snapshot, arguments),
+            other => Err(Refusal::usage(format!("the operation aws ec2 {other} is not known here"))),
+        },
+        ["heroku", "spaces:peerings:accept", arguments @ ..] => heroku::accept(snapshot, arguments),
+        ["heroku", "spaces:peerings:destroy", arguments @ ..] => heroku::destroy(snapshot, arguments),
+        ["aws" | "heroku", other, ..] => {
+            Err(Refusal::usage(format!("the command {other} is not known here")))
+        }
+        [other, ..] => Err(Refusal::usage(format!("the program {other} is not known here"))),
+        [] => Err(Refusal::usage("an empty command")),
+    }
+}
