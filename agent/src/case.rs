@@ -1,11 +1,12 @@
 //! From arguments and documents to the case that is diagnosed.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::{Case, SourceSpec};
+use peerscope_analysis::diagnose::{Case, Lookup, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::reach::pair_networks;
 use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, VantageKind};
@@ -23,7 +24,12 @@ use crate::target::{Host, TargetUrl, is_aws_id};
 pub(crate) const LINUX_EPHEMERAL: (u16, u16) = (32768, 60999);
 
 /// What is known before the first packet, from documents.
+#[derive(Default)]
 pub(crate) struct Known {
+    /// The documents themselves.
+    pub(crate) documents: Option<Snapshot>,
+    /// What was configured earlier, where that was given.
+    pub(crate) baseline: Option<Topology>,
     /// The topology, where a snapshot was given.
     pub(crate) topology: Option<Topology>,
     /// The snapshot's own data.
@@ -38,20 +44,39 @@ pub(crate) struct Known {
 /// Every path that cannot be read and every document that cannot be parsed.
 pub(crate) fn known(arguments: &CaseArgs, at: Timestamp) -> Result<Known, Failure> {
     if arguments.snapshot.is_empty() {
-        return Ok(Known { topology: None, snapshot: None, gaps: Vec::new() });
+        return Ok(Known::default());
     }
     let loaded = snapshot::load(&arguments.snapshot).map_err(Failure::Input)?;
-    Ok(Known::from_documents(&loaded, at))
+    Ok(Known::from_documents(loaded, at))
+}
+
+/// What was configured earlier, from the snapshots of `--baseline`.
+///
+/// # Errors
+/// As [`known`].
+pub(crate) fn baseline(paths: &[PathBuf]) -> Result<Option<Topology>, Failure> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let loaded = snapshot::load(paths).map_err(Failure::Input)?;
+    Ok(Some(Topology::from(&loaded.snapshot)))
 }
 
 impl Known {
     /// What loaded documents tell.
-    pub(crate) fn from_documents(loaded: &Loaded, at: Timestamp) -> Self {
+    pub(crate) fn from_documents(loaded: Loaded, at: Timestamp) -> Self {
         Self {
             topology: Some(Topology::from(&loaded.snapshot)),
             snapshot: Some(snapshot_report(&loaded.snapshot, at)),
             gaps: loaded.notes.iter().map(gap).collect(),
+            documents: Some(loaded.snapshot),
+            baseline: None,
         }
+    }
+
+    /// What saved documents tell.
+    pub(crate) fn from_saved(snapshot: Snapshot, at: Timestamp) -> Self {
+        Self::from_documents(Loaded { snapshot, notes: Vec::new() }, at)
     }
 }
 
@@ -211,16 +236,32 @@ pub(crate) fn vantage(
     Vantage { kind, address }
 }
 
+/// What a target's host stands for.
+pub(crate) struct Resolved {
+    /// Its addresses.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// What the DNS said, where it was asked.
+    pub(crate) lookup: Option<Lookup>,
+}
+
+impl From<Vec<IpAddr>> for Resolved {
+    /// Addresses that the DNS was not asked for.
+    fn from(addresses: Vec<IpAddr>) -> Self {
+        Self { addresses, lookup: None }
+    }
+}
+
 /// A case, less what differs between commands.
 pub(crate) fn case(
     target: &TargetUrl,
-    addresses: Vec<IpAddr>,
+    resolved: Resolved,
     source: SourceSpec,
     vantage: Vantage,
     known: Known,
     probing: bool,
     deadline: Duration,
 ) -> Case {
+    let Resolved { addresses, lookup } = resolved;
     let ipv6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     Case {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -231,10 +272,12 @@ pub(crate) fn case(
             addresses,
             port: target.port,
         },
+        lookup,
         protocol: target.scheme.protocol_number(ipv6),
         source,
         vantage,
         topology: known.topology,
+        baseline: known.baseline,
         snapshot: known.snapshot,
         gaps: known.gaps,
         probing,

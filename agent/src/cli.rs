@@ -84,11 +84,11 @@ pub(crate) struct CaseArgs {
 pub(crate) struct WhyArgs {
     /// tcp://HOST:PORT, postgres://HOST, https://HOST, … or HOST:PORT; HOST is an address, a name,
     /// i-… or eni-…
-    #[arg(value_name = "TARGET", required_unless_present = "target_env", conflicts_with = "target_env")]
+    #[arg(value_name = "TARGET", required_unless_present_any = ["target_env", "replay"], conflicts_with_all = ["target_env", "replay"])]
     pub(crate) target: Option<String>,
 
     /// Take TARGET from this environment variable, so that no secret is in the arguments
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "replay")]
     pub(crate) target_env: Option<String>,
 
     #[command(flatten)]
@@ -101,6 +101,23 @@ pub(crate) struct WhyArgs {
     /// The address that a name stands for, in place of asking the DNS
     #[arg(long, value_name = "ADDRESS", conflicts_with = "no_probe")]
     pub(crate) resolve: Option<std::net::IpAddr>,
+
+    /// Keep the evidence in this file: observations, vantage, and the snapshot used
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+
+    /// Diagnose saved evidence and send no packet (repeatable); a --snapshot given with it takes the
+    /// place of the saved one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "source_ports", "resolve", "save", "until_reachable"])]
+    pub(crate) replay: Vec<PathBuf>,
+
+    /// An earlier snapshot: what changed since then is evidence
+    #[arg(long, value_name = "OLD")]
+    pub(crate) baseline: Vec<PathBuf>,
+
+    /// Probe again until it works, then say how long it took
+    #[arg(long, conflicts_with = "no_probe")]
+    pub(crate) until_reachable: bool,
 
     /// How long the whole may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]

@@ -8,6 +8,7 @@ mod command;
 mod drive;
 mod dyno;
 mod escape;
+mod evidence;
 mod exit;
 mod input_error;
 mod output;

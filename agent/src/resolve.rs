@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::net::{DnsError, NetError};
 
 use crate::exit::Failure;
 
@@ -32,8 +33,20 @@ pub(crate) fn addresses(name: &str, limit: Duration) -> Result<Result<Vec<IpAddr
                 }
                 Ok(addresses)
             }
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Err(error)) => Err(reason(&error)),
             Err(_) => Err(format!("no answer in {:.1} s", limit.as_secs_f64())),
         })
     })
+}
+
+/// What the resolver met, as a person says it.
+fn reason(error: &NetError) -> String {
+    match error {
+        error if error.is_nx_domain() => "the name does not exist (NXDOMAIN)".to_string(),
+        error if error.is_no_records_found() => "the name has no address record".to_string(),
+        NetError::Dns(DnsError::ResponseCode(code)) => format!("the name server answered with {code}"),
+        NetError::Timeout => "the name server did not answer".to_string(),
+        NetError::Io(error) => format!("the name server cannot be asked: {error}"),
+        other => format!("the name server's answer was of no use ({other})"),
+    }
 }

@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod cause;
+pub mod change;
 pub mod diagnose;
 pub mod flow;
 pub mod reach;

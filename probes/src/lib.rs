@@ -26,6 +26,8 @@
 //!     source_port: None,
 //!     address: target.local_addr()?.ip(),
 //!     port: target.local_addr()?.port(),
+//!     hop_limit: None,
+//!     payload_length: 0,
 //!     timeout: Duration::from_secs(1),
 //!     greeting_wait: Duration::ZERO,
 //! };

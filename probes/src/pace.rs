@@ -164,6 +164,8 @@ mod tests {
             source_port: None,
             address: Ipv4Addr::new(127, 0, 0, last_octet).into(),
             port: 1,
+            hop_limit: None,
+            payload_length: 0,
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::ZERO,
         }

@@ -1,10 +1,12 @@
 //! What every end-to-end test with real packets needs: a place that an unprivileged user can read, and
 //! `peerscope why` run where the source is.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,10 +83,23 @@ impl Bench {
         self.directory.join(format!("{name}-{number}"))
     }
 
+    /// A folder that any user may write to.
+    pub(crate) fn shared_folder(&self, name: &str) -> std::io::Result<PathBuf> {
+        let folder = self.folder(name);
+        fs::create_dir_all(&folder)?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
+        Ok(folder)
+    }
+
+    /// The binary as a command in the stage's source, without any privilege.
+    pub(crate) fn peerscope(&self, stage: &Stage<'_>) -> Result<Command, Failed> {
+        Ok(stage.twin.command(&stage.source(), &self.peerscope)?)
+    }
+
     /// Runs `peerscope why` from the stage's source to its target, without any privilege.
     pub(crate) fn why(&self, stage: &Stage<'_>, snapshot: &Path) -> Result<Answer, Failed> {
         let target = format!("tcp://{}", stage.world.target_address());
-        let mut command = stage.twin.command(&stage.source(), &self.peerscope)?;
+        let mut command = self.peerscope(stage)?;
         command.args(["why", &target, "--format", "json", "--snapshot"]).arg(snapshot);
         let start = Instant::now();
         let output = command.output()?;

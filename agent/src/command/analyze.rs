@@ -58,7 +58,7 @@ fn analysed(
     let source = source(from, topology, dyno.as_ref(), source_ports.unwrap_or(linux))?;
     let here = dyno.as_ref().and_then(|dyno| dyno.private_address);
     let vantage = vantage(dyno.as_ref(), topology, here, None);
-    Ok(case(target, addresses, source, vantage, known, false, Duration::from_secs(10)))
+    Ok(case(target, addresses.into(), source, vantage, known, false, Duration::from_secs(10)))
 }
 
 /// Runs a whole analysis and writes it in every format, for tests that ask only that it ends.
@@ -66,7 +66,9 @@ fn analysed(
 pub(crate) fn report_for_test(loaded: &crate::snapshot::Loaded, from: &str, target: &str) {
     let at = jiff::Timestamp::UNIX_EPOCH;
     let target = TargetUrl::parse(target).unwrap();
-    let Ok(case) = analysed(&target, Known::from_documents(loaded, at), Some(from), None) else { return };
+    let Ok(case) = analysed(&target, Known::from_documents(loaded.clone(), at), Some(from), None) else {
+        return;
+    };
     let diagnosis = Machine::new(case, 0).report(Duration::ZERO, at);
     serde_json::to_string(&diagnosis).unwrap();
     let text = crate::text::diagnosis_text(&diagnosis, &Style { width: 80, colour: false });

@@ -43,7 +43,7 @@ pub(crate) use note::Note;
 const EXPECTED: &str = "AWS or Heroku documents, such as the output of `aws ec2 describe-vpcs`";
 
 /// The documents at the paths given, and what was passed over on the way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Loaded {
     /// The documents.
     pub(crate) snapshot: Snapshot,

@@ -107,6 +107,30 @@ causes! {
         meaning: "The peering is provisioning, failed, expired, rejected or deleted.",
         evidence: "Its status. Routes over it show as blackhole, which is a consequence.",
         fix: "While it is provisioning, wait; otherwise ask for a new one. A failed one has overlapping CIDRs most of the time.";
+    CidrOverlap = "CIDR_OVERLAP", aws: None, component: Vpc,
+        meaning: "The VPC's addresses overlap those of the space, so the two cannot be peered.",
+        evidence: "The CIDRs of both sides: any overlap, of secondary blocks too, makes a request fail. 172.17.0.0/16 and the space's data network are reserved as well.",
+        fix: "Use another VPC, or create a space with another --cidr; neither can be changed afterwards.";
+    NotRfc1918 = "NOT_RFC1918", aws: None, component: Vpc,
+        meaning: "The VPC's primary CIDR is not a private one (RFC 1918), which peering with a space demands.",
+        evidence: "The primary CIDR: it must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16.",
+        fix: "Use a VPC whose primary CIDR is private.";
+    GenerationUnsupported = "GENERATION_UNSUPPORTED", aws: None, component: Space,
+        meaning: "The space is of the Fir generation, which cannot be peered.",
+        evidence: "The space's generation, as Heroku gives it.",
+        fix: "Use a space of the Cedar generation (heroku spaces:create --generation cedar).";
+    DataServiceUnreachable = "DATA_SERVICE_UNREACHABLE", aws: None, component: Space,
+        meaning: "The target is one of Heroku's data services, which no customer's peering reaches.",
+        evidence: "The target lies in the space's data network, which is behind the space, not in it.",
+        fix: "Use heroku data:privatelink:create (same Region), or mutual TLS with an allow list (heroku data:mtls:create).";
+    ResolvesToPublicAddress = "RESOLVES_TO_PUBLIC_ADDRESS", aws: None, component: DnsName,
+        meaning: "The name stands for a public address here, so packets take the way over the internet, not over the peering.",
+        evidence: "The answer of this machine's resolver. Across a peering, a public name becomes a private address only where DNS resolution is allowed for the peering and both VPCs have DNS hostnames and support.",
+        fix: "Allow DNS resolution from the remote VPC on the peering (modify-vpc-peering-connection-options), or use a name that holds the private address.";
+    NameNotResolved = "NAME_NOT_RESOLVED", aws: None, component: DnsName,
+        meaning: "The name has no address here.",
+        evidence: "The answer of this machine's resolver. Names of a private hosted zone are unknown in a space; names of a space (localspace) are unknown in a VPC.",
+        fix: "Publish the private address under a public name, or use the address itself.";
     SecondaryCidrUnreachable = "SECONDARY_CIDR_UNREACHABLE", aws: Some("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR"), component: Vpc,
         meaning: "The target lies in a secondary CIDR of its VPC; from a Private Space only the primary one is reachable.",
         evidence: "The VPC's CIDRs, and that Heroku routes the primary one alone.",

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::{Answer, pair_networks, reach};
 use crate::report::{Gap, SnapshotReport, Target, Vantage};
@@ -17,6 +19,8 @@ pub struct Case {
     pub version: String,
     /// What is to be reached. Every address of it is diagnosed.
     pub target: Target,
+    /// What the DNS said, where it was asked.
+    pub lookup: Option<Lookup>,
     /// The IP protocol number: 6 for TCP.
     pub protocol: u8,
     /// From where.
@@ -25,6 +29,8 @@ pub struct Case {
     pub vantage: Vantage,
     /// What is configured, where a snapshot was given.
     pub topology: Option<Topology>,
+    /// What was configured at an earlier time, where that was given: what changed is evidence.
+    pub baseline: Option<Topology>,
     /// The snapshot's own data, for the report.
     pub snapshot: Option<SnapshotReport>,
     /// What could not be seen so far.
@@ -35,6 +41,16 @@ pub struct Case {
     pub mysql: bool,
     /// How long the whole may take.
     pub deadline: Duration,
+}
+
+/// What the DNS said of the target's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lookup {
+    /// The target's addresses are its answer.
+    Answered,
+    /// It gave none, for this reason.
+    Failed(String),
 }
 
 /// From where the target is to be reached.

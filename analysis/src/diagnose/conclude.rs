@@ -17,7 +17,7 @@ use super::causes::{answered, configured};
 use super::findings::{findings, gaps};
 use super::fixes::fixes;
 use super::observed::{self, Shows, passes, reason, seconds, shows};
-use super::{path, show, silence};
+use super::{changed, naming, path, show, silence};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows};
 use crate::reach::Blocker;
@@ -47,7 +47,13 @@ pub(super) fn conclude(
     now: Duration,
     at: Timestamp,
 ) -> Diagnosis {
-    let whole = merge(case, questions.iter().map(|question| one(case, question, observations)).collect());
+    let unresolved = naming::unresolved(case);
+    let mut whole = merge(case, questions.iter().map(|question| one(case, question, observations)).collect());
+    if let Some(cause) = unresolved {
+        whole.verdict = Some(Verdict::Blocked);
+        whole.summary.clone_from(&cause.summary);
+        whole.causes = Vec::from([cause]);
+    }
     let single = case.source.ranges.iter().all(|range| range.is_single());
     let mut gaps = case.gaps.clone();
     gaps.extend(whole.gaps);
@@ -88,10 +94,14 @@ pub(super) fn conclude(
 fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclusion {
     let ours: Vec<&Observation> =
         observations.iter().filter(|one| one.request.address == question.address).collect();
-    // A probe from elsewhere is shown, and decides nothing.
+    // A probe from elsewhere is shown, and decides nothing. Where this machine had no address to send
+    // from, its own refusal counts as that of the source.
     let from_source = |one: &&&Observation| {
-        let source = observed::flow(one, case.protocol).source;
-        case.source.ranges.iter().any(|range| range.contains(source)) || is_local(shows(one))
+        let source = one.local.map(|local| local.ip()).or(one.request.source);
+        source.map_or_else(
+            || is_local(shows(one)),
+            |source| case.source.ranges.iter().any(|range| range.contains(source)),
+        )
     };
     let deciding: Vec<&Observation> =
         ours.iter().filter(from_source).filter(|one| shows(one) != Shows::Nothing).copied().collect();
@@ -125,7 +135,8 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         causes = from_configuration;
     }
 
-    let unexplained = silent.difference(&blocked);
+    let public = naming::is_public(case, question);
+    let unexplained = if public { Flows::none() } else { silent.difference(&blocked) };
     let mixed = !passing.is_empty();
     if !unexplained.is_empty() {
         let candidates = if mixed {
@@ -137,7 +148,11 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         causes.extend(candidates);
     }
 
+    changed::weigh(case, &mut causes);
     let verdict = verdict(case, question, &deciding, &blocked);
+    if public && verdict != Verdict::Reachable {
+        causes.insert(0, naming::public(case, question, &observed));
+    }
     if verdict == Verdict::Reachable {
         causes.clear();
     }
@@ -149,7 +164,13 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         summary: summary(case, question, verdict, &causes, &observed),
         ..Conclusion::default()
     };
+    if !unexplained.is_empty() && !mixed && question.answer.is_some() {
+        conclusion.findings.push(lost_although_open(case, question, &observed));
+    }
     conclusion.findings.extend(retransmissions(&deciding, &case.target.input));
+    if public && verdict == Verdict::Reachable {
+        conclusion.findings.push(naming::public_finding(case, question));
+    }
     conclusion.findings.extend(findings(case, question));
     if let (Some(topology), Some(answer)) = (&case.topology, &question.answer) {
         let shown = silent.sample().or_else(|| blocked.sample()).or_else(|| passing.sample());
@@ -268,6 +289,29 @@ fn disagreement(case: &Case, blocker: &Blocker<'_>, observed: &str) -> Finding {
             "By the snapshot this is blocked: {summary} But {observed}. The snapshot is stale or incomplete."
         ),
         components: Vec::from([show::component(topology, &blocker.component)]),
+    }
+}
+
+/// Packets that are lost although every setting of the snapshot lets them through.
+fn lost_although_open(case: &Case, question: &Question, observed: &str) -> Finding {
+    let topology = case.topology.as_ref();
+    let gates = question.answer.iter().flat_map(|answer| &answer.segments).flat_map(|segment| &segment.gates);
+    let settings = gates.filter(|evaluated| evaluated.gate.if_shut().is_some());
+    let mut components = Vec::new();
+    for evaluated in settings {
+        let component = show::component(topology, &evaluated.gate.component());
+        if !components.contains(&component) {
+            components.push(component);
+        }
+    }
+    Finding {
+        rule: CauseCode::ConfigurationDisagrees.name().to_string(),
+        severity: Severity::Warning,
+        message: format!(
+            "By the snapshot nothing stops packets to {}, but {observed}: what stops them is not in the snapshot, or was changed since.",
+            question.address
+        ),
+        components,
     }
 }
 

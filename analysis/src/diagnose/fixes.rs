@@ -85,8 +85,11 @@ impl Bench<'_> {
         newly_open(before, &after, plan, self.source, self.target, self.served)
     }
 
+    /// Whether the analysis comes out reachable. Of a block of a VPC only the machines in it are asked
+    /// about, so what counts is the answer's flows.
     fn is_reachable(&self, topology: &Topology) -> bool {
-        reach(topology, self.source, self.target, self.asked).opening().admitted.covers(self.asked)
+        let opening = reach(topology, self.source, self.target, self.asked).opening();
+        !opening.admitted.is_empty() && opening.blocked.is_empty() && opening.unknown.is_empty()
     }
 }
 
@@ -160,6 +163,7 @@ fn by_hand(case: &Case, question: &Question, blocker: &Blocker<'_>) -> Fix {
                 "Shows whether anything owns {address} by now. If not, correct the address: the host was replaced, or the name is stale."
             ),
         ),
+        CauseCode::HostSilent => start_instance(topology, blocker),
         _ => (Tool::Manual, String::new(), blocker.code.cause().fix.to_string()),
     };
     Fix {
@@ -178,6 +182,16 @@ fn by_hand(case: &Case, question: &Question, blocker: &Blocker<'_>) -> Fix {
 fn primary_cidr(topology: Option<&Topology>, question: &Question) -> Option<String> {
     let (_, NetworkId::Vpc(vpc)) = question.networks.as_ref()? else { return None };
     Some(topology?.vpc(vpc)?.primary?.to_string())
+}
+
+/// The command that starts the instance behind an interface.
+fn start_instance(topology: Option<&Topology>, blocker: &Blocker<'_>) -> (Tool, String, String) {
+    let ComponentId::NetworkInterface(id) = &blocker.component else {
+        return (Tool::Manual, String::new(), blocker.code.cause().fix.to_string());
+    };
+    let instance = topology.and_then(|topology| topology.interface(id)?.instance.as_ref());
+    let command = instance.map(|id| format!("aws ec2 start-instances --instance-ids {id}"));
+    (Tool::Aws, command.unwrap_or_default(), "Starts the instance.".to_string())
 }
 
 /// The request for a peering between the space and the target's VPC.

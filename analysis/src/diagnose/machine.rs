@@ -123,6 +123,18 @@ impl Machine {
         }
     }
 
+    /// Takes observations that were made before, by whoever made them; no packet is sent any more.
+    #[must_use]
+    pub fn replay(case: Case, observations: Vec<Observation>) -> Self {
+        Self { observations, ..Self::new(Case { probing: false, ..case }, 0) }
+    }
+
+    /// What was observed so far.
+    #[must_use]
+    pub fn observations(&self) -> &[Observation] {
+        &self.observations
+    }
+
     /// What to do at `now`, which counts from the start and never goes back.
     pub fn poll(&mut self, now: Duration) -> Action {
         let end = self.case.deadline.saturating_sub(RESERVE);
@@ -265,6 +277,8 @@ impl Machine {
                 source_port: Some(source_port),
                 address,
                 port,
+                hop_limit: None,
+                payload_length: 0,
                 timeout,
                 greeting_wait,
             });

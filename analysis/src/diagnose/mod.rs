@@ -8,15 +8,17 @@
 mod battery;
 mod case;
 mod causes;
+mod changed;
 mod conclude;
 mod findings;
 mod fixes;
 mod machine;
+mod naming;
 mod observed;
 mod path;
 mod prior;
 mod show;
 mod silence;
 
-pub use case::{Case, SourceSpec};
+pub use case::{Case, Lookup, SourceSpec};
 pub use machine::{Action, Event, Machine};

@@ -33,7 +33,7 @@ pub(super) enum Shows {
 /// Reads an observation.
 pub(super) fn shows(observation: &Observation) -> Shows {
     match observation.outcome {
-        Outcome::Connected | Outcome::Reset => Shows::Connected,
+        Outcome::Connected | Outcome::Reset | Outcome::Echo | Outcome::Answered => Shows::Connected,
         Outcome::Refused => Shows::Refused,
         Outcome::Timeout => Shows::Silence,
         // The kernel gives its own address as sender where its own firewall rejected.
@@ -112,6 +112,7 @@ pub(super) fn reason(observation: &Observation) -> Option<String> {
                 LocalRefusal::AddressUnavailable => "the source address or port is not to be had",
                 LocalRefusal::Resources => "this machine ran out of sockets or memory",
                 LocalRefusal::Unsupported => "this system cannot do it",
+                LocalRefusal::NotPermitted => "this process may not send such packets",
                 LocalRefusal::Other => "this system refused",
             };
             Some(format!("{why} (errno {errno})"))

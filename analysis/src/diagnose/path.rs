@@ -1,5 +1,7 @@
 //! The path of one flow, hop by hop, both ways.
 
+use alloc::vec::Vec;
+
 use super::show;
 use crate::flow::Flow;
 use crate::reach::{Answer, Decision, Direction};
@@ -10,16 +12,19 @@ use crate::topology::{ComponentType, Topology};
 pub(super) fn paths(topology: &Topology, answer: &Answer, flow: &Flow) -> Paths {
     let mut paths = Paths::default();
     let Some(segment) = answer.segment_of(flow) else { return paths };
-    let mut crossing = None;
+    let mut crossing = Vec::new();
     for (index, evaluated) in segment.gates.iter().enumerate() {
         let Some(part) = evaluated.part_of(flow) else { continue };
+        if !evaluated.gate.is_hop() && part.decision == Decision::Admitted {
+            continue;
+        }
         let explanation = evaluated.explain(topology, part);
         let component = evaluated.gate.component();
         let action = match part.decision {
             Decision::Admitted if component.component_type() == ComponentType::RouteTable => Action::Routed,
             Decision::Admitted => Action::Allowed,
             Decision::Assumed => Action::Assumed,
-            Decision::Blocked(_) => Action::Dropped,
+            Decision::Blocked(_) | Decision::Consequence => Action::Dropped,
             Decision::Unknown(_) => Action::Unknown,
         };
         let step = Step {
@@ -32,13 +37,13 @@ pub(super) fn paths(topology: &Topology, answer: &Answer, flow: &Flow) -> Paths 
             Some(Direction::Forward) => paths.forward.push(step),
             Some(Direction::Return) => {
                 if segment.crossing_back == Some(index) {
-                    paths.back.extend(crossing.take());
+                    paths.back.append(&mut crossing);
                 }
                 paths.back.push(step);
             }
             None => {
                 paths.forward.push(step.clone());
-                crossing = Some(step);
+                crossing.push(step);
             }
         }
     }

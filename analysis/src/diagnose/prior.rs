@@ -59,28 +59,49 @@ pub(super) const UNCONFIGURED: &[Prior] = &[
     },
 ];
 
-/// Silence that no setting of the snapshot accounts for. What the snapshot cannot show comes first: the
-/// host itself; then that the snapshot no longer tells the truth.
+/// Silence that no setting of the snapshot accounts for: what a snapshot cannot show comes first.
 pub(super) const UNEXPLAINED: &[Prior] = &[
     Prior {
         code: CauseCode::HostSilent,
         direction: None,
-        weight: 0.40,
+        weight: 0.36,
         summary: "The configuration lets the packets through, and nothing comes back: the host is stopped, or its own firewall drops everything.",
     },
     Prior {
         code: CauseCode::HostFirewall,
         direction: None,
-        weight: 0.35,
+        weight: 0.32,
         summary: "The configuration lets the packets through: the host's own firewall drops packets to this port.",
     },
     Prior {
         code: CauseCode::ConfigurationDisagrees,
         direction: None,
-        weight: 0.25,
-        summary: "The snapshot lets the packets through and they are lost: it is older than a change, or Heroku's own side, which it does not show, drops them.",
+        weight: 0.08,
+        summary: "Heroku's own side, which nobody can see and which was assumed to be open, drops them.",
     },
 ];
 
 /// A gate of unknown content beside the above: the documents do not tell, so it may be.
 pub(super) const UNKNOWN_GATE_WEIGHT: f64 = 0.40;
+
+/// A setting that let the packets through when the snapshot was taken may have been changed since. The
+/// weights follow how often each kind is changed by hand; a peering hardly ever is.
+pub(super) fn changed_since(code: CauseCode) -> f64 {
+    match code {
+        CauseCode::EniSgRulesMismatch => 0.08,
+        CauseCode::NoRouteToDestination => 0.06,
+        CauseCode::SubnetAclRestriction => 0.03,
+        _ => 0.02,
+    }
+}
+
+/// How much more, or less, an old snapshot is to be doubted. `None` is a snapshot of unknown age.
+pub(super) fn doubt_by_age(age_seconds: Option<i64>) -> f64 {
+    const HOUR: i64 = 3600;
+    match age_seconds {
+        Some(age) if age < HOUR / 6 => 0.4,
+        Some(age) if age < 24 * HOUR => 1.0,
+        Some(_) => 2.0,
+        None => 1.5,
+    }
+}

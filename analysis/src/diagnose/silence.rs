@@ -5,12 +5,13 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::case::{Case, Question};
-use super::prior::{Prior, UNCONFIGURED, UNEXPLAINED, UNKNOWN_GATE_WEIGHT};
+use super::prior::{Prior, UNCONFIGURED, UNEXPLAINED, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
+use crate::reach::{Answer, Decision};
 use crate::report::{Affects, Basis, CauseReport, CauseStatus, Evidence, NextProbe};
-use crate::topology::{ComponentId, ComponentType, Topology};
+use crate::topology::{ComponentId, ComponentType, NetworkId, Topology};
 
 /// The group of candidates for `silent` flows: of it at least one holds, and one is taken to hold.
 pub(super) fn candidates(
@@ -19,37 +20,88 @@ pub(super) fn candidates(
     silent: &Flows,
     observed: &str,
 ) -> Vec<CauseReport> {
+    let mut found = match (&question.answer, &case.topology) {
+        (Some(answer), Some(topology)) => configured(case, question, topology, answer, silent),
+        _ => by_prior(case, question, UNCONFIGURED, silent),
+    };
+    let whole: f64 = found.iter().map(|(weight, _)| weight).sum();
     let group = format!("silence-{}", question.address);
-    let topology = case.topology.as_ref();
-    let mut found: Vec<(f64, CauseReport)> = Vec::new();
-    if let (Some(answer), Some(topology)) = (&question.answer, topology) {
-        for unknown in answer.unknowns() {
-            let flows = unknown.flows.intersection(silent);
-            let Some(part) = unknown.parts.first().filter(|_| !flows.is_empty()) else { continue };
-            let explanation = unknown.gate.explain(topology, part);
-            let mut cause = report(case, unknown.code, &group, &unknown.component, &flows);
+    for (weight, cause) in &mut found {
+        cause.alternatives = Some(group.clone());
+        cause.confidence = *weight / whole;
+        cause
+            .evidence
+            .insert(0, Evidence { kind: Basis::Probes, text: observed.to_string(), supports: true });
+    }
+    found.sort_by(|one, other| other.0.total_cmp(&one.0));
+    found.into_iter().map(|(_, cause)| cause).collect()
+}
+
+type Weighed = Vec<(f64, CauseReport)>;
+
+/// What may be where documents tell of the path: what they leave open, what they cannot show, and what
+/// may have changed since.
+fn configured(
+    case: &Case,
+    question: &Question,
+    topology: &Topology,
+    answer: &Answer,
+    silent: &Flows,
+) -> Weighed {
+    let mut found: Weighed = Vec::new();
+    for unknown in answer.unknowns() {
+        let flows = unknown.flows.intersection(silent);
+        let Some(part) = unknown.parts.first().filter(|_| !flows.is_empty()) else { continue };
+        let explanation = unknown.gate.explain(topology, part);
+        // An interface that is not known has groups that are not known either.
+        let groups = (unknown.code == CauseCode::UnknownDestination).then_some(CauseCode::EniSgRulesMismatch);
+        for code in [Some(unknown.code), groups].into_iter().flatten() {
+            let mut cause = report(case, code, &unknown.component, &flows);
             cause.direction = unknown.direction;
-            cause.summary = explanation.summary;
+            cause.summary.clone_from(&explanation.summary);
             cause.related =
                 explanation.related.iter().map(|one| show::component(Some(topology), one)).collect();
             found.push((UNKNOWN_GATE_WEIGHT, cause));
         }
     }
-    let priors: &[Prior] = if question.answer.is_some() { UNEXPLAINED } else { UNCONFIGURED };
-    for prior in priors {
-        let component = component_of(case, question, prior.code);
-        let mut cause = report(case, prior.code, &group, &component, silent);
+    let crosses_space = question
+        .networks
+        .as_ref()
+        .is_some_and(|(one, other)| *one == NetworkId::Space || *other == NetworkId::Space);
+    let priors =
+        UNEXPLAINED.iter().filter(|prior| crosses_space || prior.code != CauseCode::ConfigurationDisagrees);
+    found.extend(priors.flat_map(|prior| by_prior(case, question, core::slice::from_ref(prior), silent)));
+    let doubt = doubt_by_age(case.snapshot.as_ref().and_then(|snapshot| snapshot.age_seconds));
+    for evaluated in answer.segments.iter().flat_map(|segment| &segment.gates) {
+        let open = evaluated.parts.iter().any(|part| part.decision == Decision::Admitted);
+        let Some(code) = evaluated.gate.if_shut().filter(|_| open) else { continue };
+        let component = evaluated.gate.component();
+        let mut cause = report(case, code, &component, silent);
+        let known = |(_, other): &(f64, CauseReport)| {
+            other.code == code
+                && other.component == cause.component
+                && other.direction == evaluated.gate.direction()
+        };
+        if found.iter().any(known) {
+            continue;
+        }
+        cause.direction = evaluated.gate.direction();
+        let id = component.id().unwrap_or_default();
+        cause.summary =
+            format!("By the snapshot {id} lets the packets through; it may have been changed since.");
+        found.push((changed_since(code) * doubt, cause));
+    }
+    found
+}
+
+fn by_prior(case: &Case, question: &Question, priors: &[Prior], silent: &Flows) -> Weighed {
+    let weighed = |prior: &Prior| {
+        let mut cause = report(case, prior.code, &component_of(case, question, prior.code), silent);
         cause.direction = prior.direction;
         cause.summary = prior.summary.to_string();
-        found.push((prior.weight, cause));
-    }
-    let whole: f64 = found.iter().map(|(weight, _)| weight).sum();
-    for (weight, cause) in &mut found {
-        cause.confidence = *weight / whole;
-        cause.evidence.push(Evidence { kind: Basis::Probes, text: observed.to_string(), supports: true });
-    }
-    found.sort_by(|one, other| other.0.total_cmp(&one.0));
-    found.into_iter().map(|(_, cause)| cause).collect()
+        (prior.weight, cause)
+    };
+    priors.iter().map(weighed).collect()
 }
 
 /// Where a cause would lie: the target's interface where it is known, else nobody knows which.
@@ -62,6 +114,8 @@ fn component_of(case: &Case, question: &Question, code: CauseCode) -> ComponentI
         {
             ComponentId::Host(question.address)
         }
+        // What can disagree without being seen is Heroku's side.
+        (true, _) if code == CauseCode::ConfigurationDisagrees => ComponentId::Space,
         _ => ComponentId::Unknown(component_type),
     }
 }
@@ -76,12 +130,12 @@ pub(super) fn target_component(case: &Case, question: &Question) -> ComponentId 
     interface.map_or(ComponentId::Host(question.address), |id| ComponentId::NetworkInterface(id.clone()))
 }
 
-fn report(case: &Case, code: CauseCode, group: &str, component: &ComponentId, flows: &Flows) -> CauseReport {
+fn report(case: &Case, code: CauseCode, component: &ComponentId, flows: &Flows) -> CauseReport {
     CauseReport {
         code,
         aws_code: code.cause().aws_code,
         status: CauseStatus::Candidate,
-        alternatives: Some(group.into()),
+        alternatives: None,
         component: show::component(case.topology.as_ref(), component),
         related: Vec::new(),
         direction: None,

@@ -44,6 +44,17 @@ impl AddressRange {
         }
     }
 
+    /// From `first` to `last`, both included; `None` where they are of two families or `last` is below.
+    #[must_use]
+    pub fn new(first: IpAddr, last: IpAddr) -> Option<Self> {
+        let (first, last) = (Self::from(first), Self::from(last));
+        (first.family == last.family && first.first <= last.first).then_some(Self {
+            family: first.family,
+            first: first.first,
+            last: last.first,
+        })
+    }
+
     /// The family of all its addresses.
     #[must_use]
     pub fn family(self) -> Family {

@@ -124,7 +124,7 @@ impl Answer {
             let mut blocked = Flows::none();
             for part in segment.gates.iter().flat_map(|evaluated| &evaluated.parts) {
                 match part.decision {
-                    Decision::Admitted | Decision::Assumed => {}
+                    Decision::Admitted | Decision::Assumed | Decision::Consequence => {}
                     Decision::Blocked(_) => blocked = blocked.union(&part.flows),
                     Decision::Unknown(_) => unknown = unknown.union(&part.flows),
                 }

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use super::Site;
 use super::gate::{
-    AddressOwner, Assumed, Direction, Gate, NetworkAclGate, PeeringGate, RouteGate, SecurityGroupGate,
-    Tracked, Undocumented, VpcCidr,
+    AddressOwner, AddressPlan, Assumed, DataService, Direction, Gate, HostState, NetworkAclGate, PeeringGate,
+    RouteGate, SecurityGroupGate, SpaceGeneration, Tracked, Undocumented, VpcCidr,
 };
 use super::site::End;
 use crate::topology::{NetworkId, Topology};
@@ -29,9 +29,14 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
     let same_subnet = !crossing && source.subnet.is_some() && source.subnet == target.subnet;
     let peering = topology.intended_peering(&source.network, &target.network).map(|(id, _)| id.clone());
     let mut gates: Vec<Box<dyn Gate>> = Vec::new();
+    if target.network == NetworkId::SpaceData && source.network != NetworkId::Space {
+        // Nothing else on the way can matter: no setting of either side reaches there.
+        gates.push(Box::new(DataService));
+        return Intended { gates, crossing_back: None };
+    }
 
     let side = |site: &Site| match &site.network {
-        NetworkId::Space => Side::Assumed,
+        NetworkId::Space | NetworkId::SpaceData => Side::Assumed,
         NetworkId::Vpc(vpc) if topology.vpc(vpc).is_some_and(|vpc| vpc.documented) => Side::Known,
         NetworkId::Vpc(vpc) if topology.subnets().any(|(_, subnet)| subnet.vpc == *vpc) => Side::Known,
         NetworkId::Vpc(_) => Side::Undocumented,
@@ -62,7 +67,11 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         }
     }
     if crossing {
-        gates.push(Box::new(PeeringGate::new(source, target, peering.clone())));
+        if [&source.network, &target.network].contains(&&NetworkId::Space) {
+            gates.push(Box::new(SpaceGeneration));
+        }
+        gates.push(Box::new(AddressPlan::new(&source.network, &target.network)));
+        gates.push(Box::new(PeeringGate::new(topology, source, target, peering.clone())));
         gates.push(Box::new(VpcCidr::of_target(source, target)));
     }
     match side(target) {
@@ -72,8 +81,9 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
             if guarded(target) {
                 gates.push(Box::new(NetworkAclGate::new(topology, target, false, Direction::Forward)));
             }
-            if target.interface.is_some() {
+            if let Some(interface) = &target.interface {
                 gates.push(Box::new(SecurityGroupGate::new(target, source, true)));
+                gates.push(Box::new(HostState::new(interface)));
             } else {
                 gates.push(Box::new(AddressOwner::new(target)));
             }

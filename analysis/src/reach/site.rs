@@ -142,16 +142,21 @@ pub fn pair_networks(
     let pairs = sources.iter().flat_map(|one| targets.iter().map(move |other| (one, other)));
     let weighed = pairs.map(|(one, other)| {
         let connected = if one == other {
+            // Inside a space nothing is configured: that is meant only where nothing else can be.
+            if *one == NetworkId::Space { 0 } else { 8 }
+        } else if *other == NetworkId::SpaceData {
             8
         } else {
             topology.intended_peering(one, other).map_or(0, |(_, peering)| 1 + peering.nearness())
         };
         let source_owned = match one {
             NetworkId::Space => topology.space().is_some_and(|space| holds(&space.dyno_blocks, source)),
+            NetworkId::SpaceData => false,
             NetworkId::Vpc(_) => topology.interface_in(one, source).is_some(),
         };
         let target_owned = match other {
             NetworkId::Space => topology.space().is_some_and(|space| holds(&space.dyno_blocks, target)),
+            NetworkId::SpaceData => true,
             NetworkId::Vpc(_) => topology.interface_in(other, target).is_some(),
         };
         ((connected, source_owned, target_owned), (one, other))

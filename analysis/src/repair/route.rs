@@ -92,7 +92,7 @@ fn blocks_to_route(
     let whole = topology.blocks_of(towards);
     let listed = match towards {
         NetworkId::Space => topology.space().map(|space| space.space_blocks.as_slice()).unwrap_or_default(),
-        NetworkId::Vpc(_) => &[],
+        NetworkId::Vpc(_) | NetworkId::SpaceData => &[],
     };
     let serves = |blocks: &[IpNet]| wanted.iter().all(|want| blocks.iter().any(|block| block.contains(want)));
     let by_block = !routed.is_empty() && !listed.is_empty();

@@ -10,7 +10,7 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use peerscope_vocabulary::ProbeKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cause::CauseCode;
 use crate::flow::{Flows, PortRange};
@@ -102,7 +102,7 @@ pub struct Source {
 }
 
 /// Where probes are sent from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vantage {
     /// What kind of place.
     pub kind: VantageKind,
@@ -111,7 +111,7 @@ pub struct Vantage {
 }
 
 /// What kind of place probes are sent from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VantageKind {
     /// A dyno, by its environment.
@@ -173,6 +173,8 @@ pub enum Basis {
     Configuration,
     /// What happened to packets.
     Probes,
+    /// What changed between two snapshots.
+    Changes,
 }
 
 /// A component as it is shown.
@@ -403,7 +405,7 @@ pub enum Severity {
 }
 
 /// Something that could not be seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// Of what kind.
     pub kind: GapKind,
@@ -416,7 +418,7 @@ pub struct Gap {
 }
 
 /// Of what kind a gap is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GapKind {
     /// Somebody does not allow it.

@@ -183,8 +183,11 @@ impl Topology {
         for peering in self.peerings.values_mut() {
             for side in [&mut peering.requester, &mut peering.accepter] {
                 let Some(vpc) = side.vpc.clone() else { continue };
-                if Some(&vpc) == space_vpc.as_ref() {
+                if let (Some(space), true) = (&mut self.space, Some(&vpc) == space_vpc.as_ref()) {
                     side.network = Some(NetworkId::Space);
+                    space.cidr = space.cidr.or(side.cidrs.first().copied());
+                    space.account = space.account.take().or_else(|| side.account.clone());
+                    space.region = space.region.take().or_else(|| side.region.clone());
                     continue;
                 }
                 side.network = Some(NetworkId::Vpc(vpc.clone()));
@@ -223,6 +226,16 @@ impl Topology {
         }
         for acl in self.network_acls.values_mut() {
             settle(&mut acl.ownership, Some(&acl.vpc));
+        }
+        for interface in self.interfaces.values() {
+            // A subnet that no document describes is known by what is in it.
+            if let (Some(subnet), Some(vpc)) = (&interface.subnet, &interface.vpc) {
+                self.subnets.entry(subnet.clone()).or_insert_with(|| Subnet {
+                    vpc: vpc.clone(),
+                    cidrs: Vec::new(),
+                    ownership: interface.ownership.clone(),
+                });
+            }
         }
         for interface in self.interfaces.values_mut() {
             let of_subnet = interface.subnet.as_ref().and_then(|id| self.subnets.get(id));

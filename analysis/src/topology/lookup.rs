@@ -142,11 +142,14 @@ impl Topology {
     /// The networks that hold an address: the space, and every VPC with a CIDR around it.
     #[must_use]
     pub fn networks_of(&self, address: IpAddr) -> Vec<NetworkId> {
-        let space = self.space.as_ref().filter(|space| space.contains(address)).map(|_| NetworkId::Space);
+        let space = self.space.as_ref();
+        let data = space.filter(|space| space.data_blocks.iter().any(|block| block.contains(&address)));
+        let data = data.map(|_| NetworkId::SpaceData);
+        let space = space.filter(|space| space.contains(address)).map(|_| NetworkId::Space);
         let space_vpc = self.space.as_ref().and_then(|space| space.vpc.as_ref());
         let holds = |vpc: &Vpc| vpc.cidrs.iter().any(|cidr| cidr.contains(&address));
         let vpcs = self.vpcs.iter().filter(|(id, vpc)| holds(vpc) && Some(*id) != space_vpc);
-        space.into_iter().chain(vpcs.map(|(id, _)| NetworkId::Vpc(id.clone()))).collect()
+        space.into_iter().chain(data).chain(vpcs.map(|(id, _)| NetworkId::Vpc(id.clone()))).collect()
     }
 
     /// The peering that is meant to join two networks: the active one, else the one nearest to active;
@@ -172,6 +175,9 @@ impl Topology {
         match network {
             NetworkId::Vpc(id) => self.vpcs.get(id).map(|vpc| vpc.cidrs.clone()).unwrap_or_default(),
             NetworkId::Space => self.space.as_ref().and_then(|space| space.cidr).into_iter().collect(),
+            NetworkId::SpaceData => {
+                self.space.as_ref().map(|space| space.data_blocks.clone()).unwrap_or_default()
+            }
         }
     }
 

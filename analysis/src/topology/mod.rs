@@ -35,6 +35,8 @@ pub enum NetworkId {
     Vpc(VpcId),
     /// The Heroku Private Space, whose inside is invisible.
     Space,
+    /// Heroku's data services behind the space, which no customer's peering reaches.
+    SpaceData,
 }
 
 /// Who owns a resource, where it is, and whose hand manages it.
@@ -196,7 +198,8 @@ impl fmt::Display for NetworkId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Vpc(id) => id.fmt(formatter),
-            Self::Space => formatter.write_str("space"),
+            Self::Space => formatter.write_str("the space"),
+            Self::SpaceData => formatter.write_str("Heroku's data services"),
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use ipnet::IpNet;
-use peerscope_document::heroku::HerokuDocuments;
+use peerscope_document::heroku::{HerokuDocuments, Peering, PeeringType};
 use peerscope_document::id::{AccountId, Region, VpcId};
 
 /// The space. Its routes, groups and ACLs are Heroku's and shown to nobody: they are assumed to admit.
@@ -25,12 +25,16 @@ pub struct Space {
     pub cidr: Option<IpNet>,
     /// The network of Heroku's data services.
     pub data_cidr: Option<IpNet>,
+    /// The networks of Heroku's data services: the space's own, and those of Heroku's peerings for them.
+    pub data_blocks: Vec<IpNet>,
     /// The subnets that dynos live in, by peering-info, else by the topology; empty where neither says.
     pub dyno_blocks: Vec<IpNet>,
     /// Whether `dyno_blocks` is Heroku's own list.
     pub dyno_blocks_listed: bool,
     /// Everything that a peered VPC should route to the space.
     pub space_blocks: Vec<IpNet>,
+    /// Blocks that a peered VPC must not overlap, beside the space's own.
+    pub unavailable_blocks: Vec<IpNet>,
     /// The addresses of the dynos that ran when the snapshot was taken.
     pub dynos: Vec<IpAddr>,
     /// Its generation, where Heroku says it.
@@ -59,8 +63,16 @@ impl Space {
             result.cidr = info.vpc_cidr.map(|cidr| cidr.network()).or(result.cidr);
             result.space_blocks = networks(info.space_cidr_blocks.as_deref());
             result.dyno_blocks = networks(info.dyno_cidr_blocks.as_deref());
+            result.unavailable_blocks = networks(info.unavailable_cidr_blocks.as_deref());
             result.dyno_blocks_listed = !result.dyno_blocks.is_empty();
         }
+        result.data_blocks = result.data_cidr.into_iter().collect();
+        for peering in peerings.iter().flatten().filter(|peering| is_data_service(peering)) {
+            let blocks = peering.cidr_blocks.iter().chain(&peering.cidr_block).map(|cidr| cidr.network());
+            result.data_blocks.extend(blocks);
+        }
+        result.data_blocks.sort_unstable();
+        result.data_blocks.dedup();
         let apps = topology.iter().flat_map(|topology| &topology.apps);
         let dynos = apps.flat_map(|app| &app.formation).flat_map(|formation| &formation.dynos);
         result.dynos = dynos.filter_map(|dyno| dyno.private_ip).map(IpAddr::V4).collect();
@@ -80,6 +92,14 @@ impl Space {
             .chain(&self.space_blocks)
             .any(|block| block.contains(&address))
     }
+}
+
+/// Whether a peering is Heroku's own for a data service. `heroku-managed` is the older word for all.
+fn is_data_service(peering: &Peering) -> bool {
+    !matches!(
+        peering.peering_type,
+        None | Some(PeeringType::CustomerManaged | PeeringType::Unknown | PeeringType::Other(_))
+    )
 }
 
 fn networks(cidrs: Option<&[peerscope_document::Cidr]>) -> Vec<IpNet> {

@@ -20,6 +20,8 @@ pub(crate) fn to(target: SocketAddr) -> ProbeRequest {
         source_port: None,
         address: target.ip(),
         port: target.port(),
+        hop_limit: None,
+        payload_length: 0,
         timeout: Duration::from_secs(2),
         greeting_wait: Duration::ZERO,
     }

@@ -115,6 +115,8 @@ fn case(name: &'static str, address: &str, port: u16, expected: Outcome) -> Case
         source_port: None,
         address: parse(address),
         port,
+        hop_limit: None,
+        payload_length: 0,
         timeout: TIMEOUT,
         greeting_wait: Duration::ZERO,
     };

@@ -17,14 +17,16 @@ pub struct Observation {
     pub sent_at: Duration,
     /// When the outcome was known.
     pub finished_at: Duration,
-    /// The address and port that the kernel used as source, where one was bound.
+    /// The address and port that the kernel used as source, where one was bound. ICMP has port 0.
     pub local: Option<SocketAddr>,
     /// What happened.
     pub outcome: Outcome,
-    /// The round-trip time of the handshake by the kernel's own clock (TCP_INFO's `tcpi_rtt`), else
-    /// none: wall time under load is wrong by milliseconds.
+    /// The round-trip time by the kernel's own clock, else none: wall time under load is wrong by
+    /// milliseconds. Of a handshake it is TCP_INFO's `tcpi_rtt`; of an echo or a datagram it ends with
+    /// the kernel's receive timestamp (SO_TIMESTAMPING).
     pub rtt: Option<Duration>,
-    /// How many times the kernel sent the request again (TCP_INFO's `tcpi_total_retrans`).
+    /// How many times the kernel sent the request again (TCP_INFO's `tcpi_total_retrans`); echoes and
+    /// datagrams are never resent.
     pub retransmissions: u32,
     /// What the other side said first, where [`ProbeRequest::greeting_wait`] asked to listen.
     pub greeting: Option<Greeting>,
@@ -36,6 +38,24 @@ impl Observation {
     pub fn id(&self) -> ProbeId {
         self.request.id
     }
+
+    /// Whether the target itself answered: packets pass both ways, whatever the answer says. Another's
+    /// ICMP is no answer; the target's own port-unreachable is one, to any protocol.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        match self.outcome {
+            Outcome::Connected
+            | Outcome::Refused
+            | Outcome::Reset
+            | Outcome::Echo
+            | Outcome::Answered => true,
+            Outcome::Prohibited { icmp } => {
+                icmp.is_port_unreachable(self.request.address.to_canonical().is_ipv4())
+                    && icmp.from == Some(self.request.address.to_canonical())
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The outcome of a probe. Each has a different set of possible causes, so none is folded into another.
@@ -45,15 +65,22 @@ impl Observation {
 pub enum Outcome {
     /// The handshake completed.
     Connected,
-    /// The target itself answered with RST to the SYN: the path is open in both directions, nothing
-    /// listens (an empty error queue tells it from an ICMP port-unreachable).
+    /// The target itself answered with RST to the SYN (an empty error queue tells it from an ICMP
+    /// port-unreachable), or with its own ICMP port-unreachable to a datagram: the path is open in both
+    /// directions, nothing listens.
     Refused,
     /// Established, then reset by the other side before the probe closed it.
     Reset,
-    /// Nothing came back within the timeout.
+    /// The target answered an echo request.
+    Echo,
+    /// A datagram came back from the address and port that was asked.
+    Answered,
+    /// Nothing came back within the timeout. Of a datagram this says nothing by itself: most services
+    /// are silent towards what they do not understand.
     Timeout,
     /// A firewall or host said so by ICMP: administratively prohibited (IPv4 codes 9, 10, 13; IPv6
-    /// codes 1, 5, 6), or port unreachable as a reply to TCP, which only a filter's REJECT sends.
+    /// codes 1, 5, 6), or port unreachable where only a filter's REJECT sends it: as a reply to TCP or
+    /// to an echo request, or from another than the target.
     Prohibited {
         /// The message and its sender.
         icmp: IcmpMessage,
@@ -87,6 +114,8 @@ impl Outcome {
             Self::Connected => "connected",
             Self::Refused => "refused",
             Self::Reset => "reset",
+            Self::Echo => "echo",
+            Self::Answered => "answered",
             Self::Timeout => "timeout",
             Self::Prohibited { .. } => "prohibited",
             Self::Unreachable { .. } | Self::TimeExceeded { .. } => "unreachable",
@@ -133,6 +162,15 @@ pub struct IcmpMessage {
     pub from: Option<IpAddr>,
 }
 
+impl IcmpMessage {
+    /// Whether this says that nothing listens on a port (type 3 code 3; ICMPv6 type 1 code 4).
+    #[must_use]
+    pub fn is_port_unreachable(&self, is_ipv4: bool) -> bool {
+        let expected = if is_ipv4 { (3, 3) } else { (1, 4) };
+        (self.icmp_type, self.code) == expected
+    }
+}
+
 /// Why this host itself sent nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -147,6 +185,9 @@ pub enum LocalRefusal {
     Resources,
     /// The system has no such feature (EAFNOSUPPORT, ENOPROTOOPT).
     Unsupported,
+    /// This process may not send such packets (EACCES or EPERM of every kind of socket that could: no
+    /// ICMP in most containers and in dynos). It says nothing of the target.
+    NotPermitted,
     /// Any other error of the system.
     Other,
 }

@@ -1,6 +1,7 @@
 //! What is asked of the network.
 
 use core::net::IpAddr;
+use core::num::NonZero;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,10 @@ pub struct ProbeId(pub u32);
 pub enum ProbeKind {
     /// A TCP three-way handshake, closed with FIN (RFC 9293, section 3.5).
     TcpConnect,
+    /// An ICMP or ICMPv6 echo request (RFC 792, RFC 4443 section 4.1).
+    IcmpEcho,
+    /// One UDP datagram (RFC 768).
+    Udp,
 }
 
 /// One question to the network.
@@ -28,15 +33,24 @@ pub struct ProbeRequest {
     pub kind: ProbeKind,
     /// The source address to bind; `None` leaves the choice to the kernel's routes.
     pub source: Option<IpAddr>,
-    /// The source port to bind; `None` leaves the choice to the kernel.
+    /// The source port to bind, 1 to 65535; `None` leaves the choice to the kernel. ICMP has none.
     pub source_port: Option<u16>,
     /// The address that is asked.
     pub address: IpAddr,
-    /// The port that is asked, 1 to 65535.
+    /// The port that is asked, 1 to 65535; 0 for ICMP, which has none.
     pub port: u16,
+    /// How many routers the packets may pass, and one more (IPv4's time to live, IPv6's hop limit);
+    /// `None` leaves it to the system, whose default reaches everything.
+    #[serde(default)]
+    pub hop_limit: Option<NonZero<u8>>,
+    /// How many bytes of zeros a datagram carries: none that a service could take for a request. An
+    /// echo request carries so many bytes after its header, 8 at the least, which tell whose it is.
+    /// TCP ignores it.
+    #[serde(default)]
+    pub payload_length: u16,
     /// How long silence is waited for before it counts as an answer.
     pub timeout: Duration,
     /// How long an opened connection is kept to hear whether the other side speaks first, as MySQL
-    /// does. Zero closes at once. It ends with the first byte.
+    /// does. Zero closes at once. It ends with the first byte. TCP alone.
     pub greeting_wait: Duration,
 }

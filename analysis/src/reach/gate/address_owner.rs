@@ -31,7 +31,7 @@ impl Gate for AddressOwner {
         match (&self.site.subnet, &self.site.network) {
             (Some(subnet), _) => ComponentId::Subnet(subnet.clone()),
             (None, NetworkId::Vpc(vpc)) => ComponentId::Vpc(vpc.clone()),
-            (None, NetworkId::Space) => ComponentId::Unknown(ComponentType::Vpc),
+            (None, NetworkId::Space | NetworkId::SpaceData) => ComponentId::Unknown(ComponentType::Vpc),
         }
     }
 

@@ -5,12 +5,15 @@
 //! file here and its place in `intend`.
 
 mod address_owner;
+mod address_plan;
 mod assumed;
+mod host_state;
 mod network_acl;
 mod peering;
 mod route;
 mod rule;
 mod security_group;
+mod space_side;
 mod undocumented;
 mod vpc_cidr;
 
@@ -21,11 +24,17 @@ use core::fmt;
 use serde::Serialize;
 
 pub use address_owner::AddressOwner;
+pub use address_plan::AddressPlan;
 pub use assumed::{Assumed, Tracked};
+pub use host_state::HostState;
 pub use network_acl::NetworkAclGate;
+pub(crate) use network_acl::entry_words;
 pub use peering::PeeringGate;
 pub use route::RouteGate;
+pub(crate) use route::route_words;
 pub use security_group::SecurityGroupGate;
+pub(crate) use security_group::permission_words;
+pub use space_side::{DataService, SpaceGeneration};
 pub use undocumented::Undocumented;
 pub use vpc_cidr::VpcCidr;
 
@@ -51,6 +60,8 @@ pub enum Decision {
     Admitted,
     /// Is taken to let them through, being invisible (Heroku's side).
     Assumed,
+    /// Stops them, but only because something else does: mending that opens this too. No cause.
+    Consequence,
     /// Stops them.
     Blocked(CauseCode),
     /// The documents do not tell; the code is what it would be if it stops them.
@@ -101,6 +112,18 @@ pub trait Gate: fmt::Debug {
 
     /// Which way the judged packets travel; `None` where the gate is the same both ways.
     fn direction(&self) -> Option<Direction>;
+
+    /// Whether packets meet something here even where it lets them through: a hop of the path. Else it
+    /// is a condition, worth showing only where it is not met.
+    fn is_hop(&self) -> bool {
+        true
+    }
+
+    /// What it would be if this gate stopped packets although the documents say otherwise: they may be
+    /// older than a change. `None` where that cannot be.
+    fn if_shut(&self) -> Option<CauseCode> {
+        None
+    }
 
     /// Splits flows into disjoint parts that together are all of `flows`.
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part>;

@@ -54,28 +54,28 @@ impl NetworkAclGate {
         let block = AddressRange::from(block.network());
         matching(flows, self.peer(), block, entry.protocol, ports(entry), self.direction)
     }
+}
 
-    fn side(&self) -> &'static str {
-        if self.egress { "out" } else { "in" }
-    }
+/// An entry in words: `in #100 allow tcp 5432 from 10.0.128.0/20`.
+pub(crate) fn entry_words(entry: &NetworkAclEntry) -> String {
+    let number = if entry.rule_number >= FIRST_FINAL_DENY {
+        "*".to_string()
+    } else {
+        format!("#{}", entry.rule_number)
+    };
+    let block = entry.cidr_block.or(entry.ipv6_cidr_block).map(|block| block.to_string()).unwrap_or_default();
+    let towards = if entry.egress { "to" } else { "from" };
+    let protocol = protocol_words(entry.protocol);
+    format!(
+        "{} {number} {} {protocol}{} {towards} {block}",
+        side(entry.egress),
+        entry.rule_action,
+        ports(entry).words()
+    )
+}
 
-    fn entry_words(&self, entry: &NetworkAclEntry) -> String {
-        let number = if entry.rule_number >= FIRST_FINAL_DENY {
-            "*".to_string()
-        } else {
-            format!("#{}", entry.rule_number)
-        };
-        let block =
-            entry.cidr_block.or(entry.ipv6_cidr_block).map(|block| block.to_string()).unwrap_or_default();
-        let towards = if self.egress { "to" } else { "from" };
-        let protocol = protocol_words(entry.protocol);
-        format!(
-            "{} {number} {} {protocol}{} {towards} {block}",
-            self.side(),
-            entry.rule_action,
-            ports(entry).words()
-        )
-    }
+fn side(egress: bool) -> &'static str {
+    if egress { "out" } else { "in" }
 }
 
 fn ports(entry: &NetworkAclEntry) -> RulePorts {
@@ -105,6 +105,10 @@ impl Gate for NetworkAclGate {
 
     fn direction(&self) -> Option<Direction> {
         Some(self.direction)
+    }
+
+    fn if_shut(&self) -> Option<CauseCode> {
+        Some(CauseCode::SubnetAclRestriction)
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
@@ -162,8 +166,8 @@ impl Gate for NetworkAclGate {
             _ => None,
         };
         let final_deny = entry.is_none_or(|entry| entry.rule_number >= FIRST_FINAL_DENY);
-        let rule = entry.map_or_else(|| format!("{} * deny", self.side()), |entry| self.entry_words(entry));
-        if matches!(part.decision, Decision::Admitted | Decision::Assumed) {
+        let rule = entry.map_or_else(|| format!("{} * deny", side(self.egress)), entry_words);
+        if matches!(part.decision, Decision::Admitted | Decision::Assumed | Decision::Consequence) {
             return Explanation { rule, ..Explanation::default() };
         }
         let packets = match (self.direction, self.egress) {
@@ -182,11 +186,7 @@ impl Gate for NetworkAclGate {
         let on_this_side: Vec<&NetworkAclEntry> =
             acl.entries.iter().filter(|one| one.egress == self.egress).collect();
         let stateless = "an ACL is stateless: replies need an entry for the initiator's ports";
-        evidence.push(format!(
-            "{id}'s entries {}: {}",
-            self.side(),
-            list(&on_this_side, |one| self.entry_words(one))
-        ));
+        evidence.push(format!("{id}'s entries {}: {}", side(self.egress), list(&on_this_side, entry_words)));
         if self.direction == Direction::Return {
             evidence.push(stateless.to_string());
         }

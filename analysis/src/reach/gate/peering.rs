@@ -6,8 +6,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use peerscope_document::aws::PeeringStatusCode;
-use peerscope_document::id::VpcPeeringConnectionId;
+use peerscope_document::id::{VpcId, VpcPeeringConnectionId};
 
+use super::address_plan::sides_overlap;
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
@@ -21,13 +22,22 @@ pub struct PeeringGate {
     peering: Option<VpcPeeringConnectionId>,
     source: NetworkId,
     target: NetworkId,
+    /// Without a peering: a VPC that is peered with both networks, behind which the target is.
+    via: Option<VpcId>,
 }
 
 impl PeeringGate {
     /// The crossing between two sites, and the peering meant to carry it.
     #[must_use]
-    pub fn new(source: &Site, target: &Site, peering: Option<VpcPeeringConnectionId>) -> Self {
-        Self { peering, source: source.network.clone(), target: target.network.clone() }
+    pub fn new(
+        topology: &Topology,
+        source: &Site,
+        target: &Site,
+        peering: Option<VpcPeeringConnectionId>,
+    ) -> Self {
+        let (source, target) = (source.network.clone(), target.network.clone());
+        let via = if peering.is_some() { None } else { between(topology, &source, &target) };
+        Self { peering, source, target, via }
     }
 
     fn peering<'a>(&self, topology: &'a Topology) -> Option<&'a Peering> {
@@ -39,6 +49,9 @@ impl Gate for PeeringGate {
     fn component(&self) -> ComponentId {
         match &self.peering {
             Some(id) => ComponentId::VpcPeeringConnection(id.clone()),
+            None if self.via.is_some() => {
+                self.via.clone().map_or(ComponentId::Unknown(ComponentType::Vpc), ComponentId::Vpc)
+            }
             None => ComponentId::Unknown(ComponentType::VpcPeeringConnection),
         }
     }
@@ -47,8 +60,13 @@ impl Gate for PeeringGate {
         None
     }
 
+    fn if_shut(&self) -> Option<CauseCode> {
+        Some(CauseCode::PeeringNotActive)
+    }
+
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
         let decision = match self.peering(topology) {
+            None if self.via.is_some() => Decision::Blocked(CauseCode::TransitivePeering),
             None if topology.lists_peerings() => Decision::Blocked(CauseCode::PeeringMissing),
             None => Decision::Unknown(CauseCode::PeeringMissing),
             Some(peering) => match &peering.status {
@@ -56,6 +74,8 @@ impl Gate for PeeringGate {
                 Some(PeeringStatusCode::PendingAcceptance) => {
                     Decision::Blocked(CauseCode::PeeringPendingAcceptance)
                 }
+                // With overlapping addresses a request always fails: the overlap is the cause.
+                Some(PeeringStatusCode::Failed) if sides_overlap(peering) => Decision::Consequence,
                 None | Some(PeeringStatusCode::Other(_)) => Decision::Unknown(CauseCode::PeeringNotActive),
                 Some(_) => Decision::Blocked(CauseCode::PeeringNotActive),
             },
@@ -66,6 +86,20 @@ impl Gate for PeeringGate {
     fn explain(&self, topology: &Topology, part: &Part) -> Explanation {
         let between = format!("{} and {}", self.source, self.target);
         let Some((id, peering)) = self.peering.as_ref().zip(self.peering(topology)) else {
+            if let Some(via) = &self.via {
+                return Explanation {
+                    rule: "no transit".to_string(),
+                    summary: format!(
+                        "{} lies behind {via}, which is peered with both: a peering carries no packets through a VPC.",
+                        self.target
+                    ),
+                    evidence: vec![
+                        format!("no listed VPC peering connection joins {between}"),
+                        format!("{via} is peered with {} and with {}", self.source, self.target),
+                    ],
+                    ..Explanation::default()
+                };
+            }
             let omission = matches!(part.decision, Decision::Unknown(_)).then(|| Omission {
                 what: "the VPC peering connections".to_string(),
                 reason: "no document lists them".to_string(),
@@ -116,6 +150,19 @@ impl Gate for PeeringGate {
             None => Vec::new(),
         }
     }
+}
+
+/// A VPC that is peered with both networks.
+fn between(topology: &Topology, one: &NetworkId, other: &NetworkId) -> Option<VpcId> {
+    let joins = |network: &NetworkId, end: &NetworkId| topology.intended_peering(network, end).is_some();
+    topology
+        .vpcs()
+        .map(|(id, _)| id)
+        .find(|id| {
+            let network = NetworkId::Vpc((*id).clone());
+            network != *one && network != *other && joins(&network, one) && joins(&network, other)
+        })
+        .cloned()
 }
 
 fn seen_by(peering: &Peering) -> String {

@@ -72,11 +72,11 @@ impl RouteGate {
             topology.peering(&self.peering).is_some_and(crate::topology::Peering::is_active);
         let dead = winner.route.state == Some(RouteState::Blackhole);
         if self.is_over_peering(winner.route) {
-            // While the peering itself is not active its blackhole routes are a consequence of that.
-            return if dead && intended_is_active {
-                Decision::Blocked(CauseCode::BadStateRoute)
-            } else {
-                Decision::Admitted
+            return match (dead, intended_is_active) {
+                (true, true) => Decision::Blocked(CauseCode::BadStateRoute),
+                // While the peering itself is not active its routes are blackholes because of that.
+                (true, false) => Decision::Consequence,
+                (false, _) => Decision::Admitted,
             };
         }
         Decision::Blocked(match rival {
@@ -160,7 +160,8 @@ fn destination_words(route: &Route) -> String {
     cidr.map(|cidr| cidr.to_string()).or(list).unwrap_or_else(|| "an unknown destination".to_string())
 }
 
-fn route_words(route: &Route) -> String {
+/// A route as one reads it in a table: `10.0.0.0/16 → pcx-…`, with its state where it is not active.
+pub(crate) fn route_words(route: &Route) -> String {
     let state = match &route.state {
         Some(RouteState::Active) | None => String::new(),
         Some(state) => format!(" ({state})"),
@@ -178,6 +179,10 @@ impl Gate for RouteGate {
 
     fn direction(&self) -> Option<Direction> {
         Some(self.direction)
+    }
+
+    fn if_shut(&self) -> Option<CauseCode> {
+        Some(CauseCode::NoRouteToDestination)
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
@@ -260,7 +265,9 @@ impl Gate for RouteGate {
             (None, _) => "no route".to_string(),
         };
         let code = match part.decision {
-            Decision::Admitted | Decision::Assumed => return Explanation { rule, ..Explanation::default() },
+            Decision::Admitted | Decision::Assumed | Decision::Consequence => {
+                return Explanation { rule, ..Explanation::default() };
+            }
             Decision::Unknown(_) => {
                 let list = route.map(destination_words).unwrap_or_default();
                 return Explanation {

@@ -103,32 +103,29 @@ impl SecurityGroupGate {
         !groups.is_empty()
             && groups.iter().all(|group| self.permissions(topology, group).is_some_and(<[_]>::is_empty))
     }
+}
 
-    fn permission_words(&self, permission: &IpPermission) -> String {
-        let mut peers: Vec<String> =
-            permission.ip_ranges.iter().map(|range| range.cidr_ip.to_string()).collect();
-        peers.extend(permission.ipv6_ranges.iter().map(|range| range.cidr_ipv6.to_string()));
-        peers.extend(permission.prefix_list_ids.iter().map(|list| list.prefix_list_id.to_string()));
-        peers.extend(
-            permission
-                .user_id_group_pairs
-                .iter()
-                .filter_map(|pair| Some(pair.group_id.as_ref()?.to_string())),
-        );
-        const SHOWN: usize = 4;
-        let more = peers.len().saturating_sub(SHOWN);
-        peers.truncate(SHOWN);
-        let mut peers = if peers.is_empty() { "nobody".to_string() } else { peers.join(", ") };
-        if more > 0 {
-            peers.push_str(&format!(" and {more} more"));
-        }
-        let towards = if self.ingress { "from" } else { "to" };
-        format!(
-            "{}{} {towards} {peers}",
-            protocol_words(permission.ip_protocol),
-            permission_ports(permission).words()
-        )
+/// A rule in words: `tcp 5432 from 10.0.128.0/20`.
+pub(crate) fn permission_words(permission: &IpPermission, ingress: bool) -> String {
+    let mut peers: Vec<String> = permission.ip_ranges.iter().map(|range| range.cidr_ip.to_string()).collect();
+    peers.extend(permission.ipv6_ranges.iter().map(|range| range.cidr_ipv6.to_string()));
+    peers.extend(permission.prefix_list_ids.iter().map(|list| list.prefix_list_id.to_string()));
+    peers.extend(
+        permission.user_id_group_pairs.iter().filter_map(|pair| Some(pair.group_id.as_ref()?.to_string())),
+    );
+    const SHOWN: usize = 4;
+    let more = peers.len().saturating_sub(SHOWN);
+    peers.truncate(SHOWN);
+    let mut peers = if peers.is_empty() { "nobody".to_string() } else { peers.join(", ") };
+    if more > 0 {
+        peers.push_str(&format!(" and {more} more"));
     }
+    let towards = if ingress { "from" } else { "to" };
+    format!(
+        "{}{} {towards} {peers}",
+        protocol_words(permission.ip_protocol),
+        permission_ports(permission).words()
+    )
 }
 
 fn permission_ports(permission: &IpPermission) -> RulePorts {
@@ -145,6 +142,10 @@ impl Gate for SecurityGroupGate {
 
     fn direction(&self) -> Option<Direction> {
         Some(Direction::Forward)
+    }
+
+    fn if_shut(&self) -> Option<CauseCode> {
+        Some(CauseCode::EniSgRulesMismatch)
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
@@ -218,23 +219,30 @@ impl Gate for SecurityGroupGate {
         };
         let permission = decider.and_then(|(id, index)| self.permissions(topology, id)?.get(index));
         let rule = match (decider, permission) {
-            (Some((id, _)), Some(permission)) => format!("{id} {}", self.permission_words(permission)),
+            (Some((id, _)), Some(permission)) => {
+                format!("{id} {}", permission_words(permission, self.ingress))
+            }
             (Some((id, _)), None) => format!("{id} unknown"),
             (None, _) => format!("no {} rule", self.side()),
         };
         match part.decision {
-            Decision::Admitted | Decision::Assumed => Explanation { rule, related, ..Explanation::default() },
+            Decision::Admitted | Decision::Assumed | Decision::Consequence => {
+                Explanation { rule, related, ..Explanation::default() }
+            }
             Decision::Unknown(code) => {
                 let what = match (code, permission, decider) {
                     (CauseCode::UnknownPeeredSgs, Some(permission), _) => {
                         format!(
                             "the security groups of {} that a rule refers to ({})",
                             self.peer_network,
-                            self.permission_words(permission)
+                            permission_words(permission, self.ingress)
                         )
                     }
                     (_, Some(permission), _) => {
-                        format!("the entries of the prefix list in {}", self.permission_words(permission))
+                        format!(
+                            "the entries of the prefix list in {}",
+                            permission_words(permission, self.ingress)
+                        )
                     }
                     (_, None, Some((id, _))) => format!("the rules of security group {id}"),
                     (_, None, None) => "the security groups".to_string(),
@@ -273,8 +281,11 @@ impl Gate for SecurityGroupGate {
                 for group in groups {
                     const SHOWN: usize = 6;
                     let Some(permissions) = self.permissions(topology, group) else { continue };
-                    let mut words: Vec<String> =
-                        permissions.iter().take(SHOWN).map(|one| self.permission_words(one)).collect();
+                    let mut words: Vec<String> = permissions
+                        .iter()
+                        .take(SHOWN)
+                        .map(|one| permission_words(one, self.ingress))
+                        .collect();
                     if permissions.len() > SHOWN {
                         words.push(format!("and {} more", permissions.len() - SHOWN));
                     }

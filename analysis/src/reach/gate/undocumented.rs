@@ -30,7 +30,7 @@ impl Gate for Undocumented {
     fn component(&self) -> ComponentId {
         match &self.network {
             NetworkId::Vpc(id) => ComponentId::Vpc(id.clone()),
-            NetworkId::Space => ComponentId::Unknown(ComponentType::Vpc),
+            NetworkId::Space | NetworkId::SpaceData => ComponentId::Unknown(ComponentType::Vpc),
         }
     }
 

@@ -51,7 +51,7 @@ impl VpcCidr {
     fn primary(&self, topology: &Topology) -> Option<IpNet> {
         match &self.network {
             NetworkId::Vpc(id) => topology.vpc(id).and_then(|vpc| vpc.primary),
-            NetworkId::Space => topology.space().and_then(|space| space.cidr),
+            NetworkId::Space | NetworkId::SpaceData => topology.space().and_then(|space| space.cidr),
         }
     }
 }
@@ -60,7 +60,7 @@ impl Gate for VpcCidr {
     fn component(&self) -> ComponentId {
         match &self.network {
             NetworkId::Vpc(id) => ComponentId::Vpc(id.clone()),
-            NetworkId::Space => ComponentId::Space,
+            NetworkId::Space | NetworkId::SpaceData => ComponentId::Space,
         }
     }
 
@@ -136,7 +136,7 @@ impl Gate for VpcCidr {
                 }),
                 ..Explanation::default()
             },
-            Decision::Admitted | Decision::Assumed => {
+            Decision::Admitted | Decision::Assumed | Decision::Consequence => {
                 let rule =
                     if self.from_space { format!("primary CIDR {primary}") } else { blocks.join(", ") };
                 Explanation { rule, ..Explanation::default() }

@@ -1,19 +1,25 @@
 //! `peerscope why`: probe, correlate, explain.
 
+mod replay;
+mod waiting;
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use peerscope_analysis::diagnose::{Machine, SourceSpec};
+use jiff::Timestamp;
+use peerscope_analysis::diagnose::{Case, Lookup, Machine, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::report::{Gap, GapKind};
 use peerscope_analysis::topology::NetworkId;
+use peerscope_document::Snapshot;
 use peerscope_probes::{ephemeral_port_range, source_address};
 
-use crate::case::{Known, case, documented_addresses, known, source, vantage};
+use crate::case::{Known, Resolved, baseline, case, documented_addresses, known, source, vantage};
 use crate::cli::WhyArgs;
 use crate::clock;
 use crate::drive::drive;
 use crate::dyno::Dyno;
+use crate::evidence::{Evidence, SavedSource};
 use crate::exit::{Failure, Status};
 use crate::resolve;
 use crate::target::{Host, TargetUrl};
@@ -24,10 +30,64 @@ const DNS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Diagnoses.
 pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure> {
-    let (started, at) = (Instant::now(), clock::now());
+    if !arguments.replay.is_empty() {
+        return replay::run(arguments, style);
+    }
+    let at = clock::now();
+    let started = Instant::now();
+    let asked = asked(arguments, at)?;
+    if arguments.until_reachable {
+        return waiting::run(arguments, asked, style);
+    }
+    let (machine, elapsed) = diagnose(asked.case.clone(), started)?;
+    let diagnosis = machine.report(elapsed, at);
+    if let Some(file) = &arguments.save {
+        asked.evidence(&machine, at, elapsed).save(file)?;
+    }
+    show(&diagnosis, arguments.case.format, style)?;
+    Ok(Status::from(diagnosis.verdict))
+}
+
+/// Runs one diagnosis to its end.
+fn diagnose(case: Case, started: Instant) -> Result<(Machine, Duration), Failure> {
+    let mut machine = Machine::new(case, fastrand::u64(..));
+    drive(&mut machine, started)?;
+    Ok((machine, started.elapsed()))
+}
+
+/// A case, and what of it goes into evidence.
+struct Asked {
+    case: Case,
+    documents: Option<Snapshot>,
+}
+
+impl Asked {
+    fn evidence(&self, machine: &Machine, at: Timestamp, elapsed: Duration) -> Evidence {
+        let case = &self.case;
+        Evidence {
+            schema: Evidence::schema(),
+            version: case.version.clone(),
+            at,
+            elapsed,
+            target: case.target.input.clone(),
+            addresses: case.target.addresses.clone(),
+            lookup: case.lookup.clone(),
+            source: SavedSource::from(&case.source),
+            vantage: case.vantage,
+            observations: machine.observations().to_vec(),
+            gaps: case.gaps.clone(),
+            snapshot: self.documents.clone(),
+        }
+    }
+}
+
+/// The case that the arguments describe.
+fn asked(arguments: &WhyArgs, at: Timestamp) -> Result<Asked, Failure> {
     let target = TargetUrl::parse(&target_text(arguments)?).map_err(Failure::usage)?;
     let mut known = known(&arguments.case, at)?;
-    let addresses = addresses(arguments, &target, &known)?;
+    known.baseline = baseline(&arguments.baseline)?;
+    let resolved = resolved(arguments, &target, &known)?;
+    let addresses = &resolved.addresses;
     let dyno = Dyno::here();
     let here = addresses.first().and_then(|address| local_address(dyno.as_ref(), *address));
     let vantage = vantage(dyno.as_ref(), known.topology.as_ref(), here, addresses.first().copied());
@@ -36,7 +96,7 @@ pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
         Some(from) => source(from, known.topology.as_ref(), dyno.as_ref(), source_ports)?,
         None => SourceSpec {
             input: "this machine".to_string(),
-            ranges: own_addresses(dyno.as_ref(), &addresses).into_iter().map(AddressRange::from).collect(),
+            ranges: own_addresses(dyno.as_ref(), addresses).into_iter().map(AddressRange::from).collect(),
             network: dyno.as_ref().map(|_| NetworkId::Space),
             source_ports,
         },
@@ -50,12 +110,9 @@ pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
             would_tell: format!("what really happens to {} packets", target.scheme.protocol()),
         });
     }
-    let case = case(&target, addresses, source, vantage, known, probing, arguments.deadline);
-    let mut machine = Machine::new(case, fastrand::u64(..));
-    drive(&mut machine, started)?;
-    let diagnosis = machine.report(started.elapsed(), at);
-    show(&diagnosis, arguments.case.format, style)?;
-    Ok(Status::from(diagnosis.verdict))
+    let documents = known.documents.take();
+    let case = case(&target, resolved, source, vantage, known, probing, arguments.deadline);
+    Ok(Asked { case, documents })
 }
 
 fn target_text(arguments: &WhyArgs) -> Result<String, Failure> {
@@ -69,33 +126,32 @@ fn target_text(arguments: &WhyArgs) -> Result<String, Failure> {
 }
 
 /// The addresses to diagnose: pinned, documented, or the DNS's.
-fn addresses(arguments: &WhyArgs, target: &TargetUrl, known: &Known) -> Result<Vec<IpAddr>, Failure> {
+fn resolved(arguments: &WhyArgs, target: &TargetUrl, known: &Known) -> Result<Resolved, Failure> {
     if let Some(address) = arguments.resolve {
-        return Ok(vec![address]);
+        return Ok(vec![address].into());
     }
     let documented = documented_addresses(target, known.topology.as_ref())?;
     let name = match (&target.host, documented) {
-        (Host::Name(name), None) => name,
-        (Host::Name(name), Some(_)) if !arguments.no_probe => name,
-        (_, Some(addresses)) => return Ok(addresses),
-        (_, None) => return Ok(Vec::new()),
+        (Host::Name(name), None) if arguments.no_probe => {
+            return Err(Failure::usage(format!(
+                "TARGET: the snapshot knows no host {name}; --no-probe asks no DNS, so give its address"
+            )));
+        }
+        // What an application connects to is what the DNS says, not what a tag is called.
+        (Host::Name(name), _) if !arguments.no_probe => name,
+        (_, documented) => return Ok(documented.unwrap_or_default().into()),
     };
-    if arguments.no_probe {
-        return Err(Failure::usage(format!(
-            "TARGET: the snapshot knows no host {name}; --no-probe asks no DNS, so give its address"
-        )));
-    }
-    let limit = DNS_LIMIT.min(arguments.deadline / 2);
-    let found = resolve::addresses(name, limit)?;
-    let found =
-        found.map_err(|reason| Failure::usage(format!("TARGET: {name} has no address here: {reason}")))?;
+    let found = match resolve::addresses(name, DNS_LIMIT.min(arguments.deadline / 2))? {
+        Ok(found) => found,
+        Err(reason) => return Ok(Resolved { addresses: Vec::new(), lookup: Some(Lookup::Failed(reason)) }),
+    };
     // IPv6 counts only where this host has a route.
     let usable: Vec<IpAddr> = found
         .iter()
         .copied()
         .filter(|address| address.is_ipv4() || source_address(*address).is_ok())
         .collect();
-    Ok(if usable.is_empty() { found } else { usable })
+    Ok(Resolved { addresses: if usable.is_empty() { found } else { usable }, lookup: Some(Lookup::Answered) })
 }
 
 /// This machine's address towards the target: a dyno's own where it can be used, else the kernel's choice.
