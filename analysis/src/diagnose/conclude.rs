@@ -44,6 +44,7 @@ pub(super) fn conclude(
     case: &Case,
     questions: &[&Question],
     observations: &[Observation],
+    lost: &[Gap],
     now: Duration,
     at: Timestamp,
 ) -> Diagnosis {
@@ -57,6 +58,7 @@ pub(super) fn conclude(
     let single = case.source.ranges.iter().all(|range| range.is_single());
     let mut gaps = case.gaps.clone();
     gaps.extend(whole.gaps);
+    gaps.extend(lost.iter().cloned());
     Diagnosis {
         schema: SCHEMA,
         version: case.version.clone(),

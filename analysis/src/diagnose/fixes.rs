@@ -20,7 +20,7 @@ pub(super) fn fixes(case: &Case, question: &Question, blockers: &[&Blocker<'_>])
     };
     let bench = Bench { topology, source, target, served: &question.served, asked: &question.asked };
     let plans: Vec<Vec<Vec<Edit>>> =
-        blockers.iter().map(|blocker| blocker.gate.repairs(topology, &question.served)).collect();
+        blockers.iter().map(|blocker| blocker.repairs(topology, &question.served)).collect();
     let firsts: Vec<&[Edit]> =
         plans.iter().map(|plans| plans.first().map_or(&[][..], Vec::as_slice)).collect();
     // What a plan opens shows only where nothing else stands in the way.

@@ -1,18 +1,21 @@
 //! The state machine that sends a battery and concludes.
 //!
 //! ```text
-//!                      ┌────────────────────────── for each address ─────────────────────────────┐
-//!                      │            completed, or silent for 300 ms          all completed       │
-//!   new ─▶ poll ─▶ Fresh ─▶ First ──────────────────────────────────▶ Spread ─────────────▶ Settled ─▶ Done
-//!                      │      │  local refusal, or no packets wanted                          ▲      │
-//!                      │      └───────────────────────────────────────────────────────────────┘      │
-//!                      │            port in use: First again, from another port                  │
-//!                      └─────────────────────────── deadline: Cancel ────────────────────────────┘
+//!                   answered: four more, a MySQL two
+//!          ┌────────────────────────────────────────────────────────────┐
+//!          │                                                            ▼     all ended
+//!  Fresh ─▶ First ── silent for 300 ms: two more ──▶ Watched ───────▶ Spread ─────────▶ Settled
+//!    ▲      │   │                                      answered, or silent                 ▲
+//!    └──────┘   │                                      for 1.3 s: two more                 │
+//!  port in use  └───────── this machine refuses, or the deadline comes ────────────────────┘
 //! ```
 //!
-//! A first connect goes alone: it tells whether the other side is a MySQL, which blocks a client that
-//! connects too often without completing. Silence is told early, so that the others wait beside it.
+//! Each address of the target has its own; when all are settled the machine is done. A first connect goes
+//! alone: it tells whether the other side is a MySQL, which blocks a client that connects too often
+//! without logging in. Silence is told early, so that others wait beside it; but as long as a lost SYN may
+//! still bring a MySQL's greeting, there are three at most.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -23,8 +26,8 @@ use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKin
 use super::battery::{Random, source_ports};
 use super::case::{Case, Question};
 use super::conclude::conclude;
-use super::observed::{Shows, shows};
-use crate::report::Diagnosis;
+use super::observed::{Shows, reason, shows};
+use crate::report::{Diagnosis, Gap, GapKind};
 
 /// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
 /// first ones are sent a second apart or at 1 and 3 s.
@@ -34,6 +37,9 @@ const SILENCE_BESIDE_ANSWERS: Duration = Duration::from_millis(2_200);
 /// After this much silence the first probe is no longer waited for. A path within a Region answers in
 /// milliseconds, one around the world in less than this.
 const EARLY_SILENCE: Duration = Duration::from_millis(300);
+/// After this much silence the first probe's SYN was sent again and its answer had time to come: no
+/// greeting is waited for any more.
+const LATE_SILENCE: Duration = Duration::from_millis(1_300);
 /// How long the first connection is kept to hear whether a MySQL greets.
 const GREETING: Duration = Duration::from_millis(60);
 /// How many probes follow the first one.
@@ -78,6 +84,8 @@ pub struct Machine {
     random: Random,
     addresses: Vec<AddressProbe>,
     observations: Vec<Observation>,
+    /// Probes of which nothing is known: not taken, not possible, or cut off by the deadline.
+    lost: Vec<Gap>,
     next_id: u32,
     cancelled: bool,
 }
@@ -100,7 +108,9 @@ enum State {
     First { sent_at: Duration },
     /// The first one has told, or has been silent: the others can go.
     FirstTold { silent_since: Option<Duration>, mysql: bool },
-    /// The others are out.
+    /// The first one is silent so far and may still greet; as many are out as a MySQL is spared.
+    Watched { first: ProbeId, sent_at: Duration, answered: bool },
+    /// All are out.
     Spread,
     /// Nothing more is to be learnt here.
     Settled,
@@ -118,6 +128,7 @@ impl Machine {
             random: Random::new(seed),
             addresses,
             observations: Vec::new(),
+            lost: Vec::new(),
             next_id: 0,
             cancelled: false,
         }
@@ -143,6 +154,7 @@ impl Machine {
             for probe in &mut self.addresses {
                 probe.state = State::Settled;
                 if let Some(id) = probe.outstanding.pop() {
+                    lose(&mut self.lost, "the deadline came before its answer");
                     return Action::Cancel(id);
                 }
             }
@@ -185,6 +197,13 @@ impl Machine {
             probe.state = State::Fresh;
             return;
         }
+        match observation {
+            None => lose(&mut self.lost, "this machine could take no more probes"),
+            Some(observation) if shows(&observation) == Shows::Nothing => {
+                lose(&mut self.lost, &reason(&observation).unwrap_or_default());
+            }
+            Some(_) => {}
+        }
         self.observations.extend(observation);
         match (probe.state, observation) {
             (State::First { .. }, Some(observation)) => {
@@ -198,6 +217,18 @@ impl Machine {
                 };
             }
             (State::First { .. }, None) => probe.state = State::Settled,
+            (State::Watched { first, sent_at, .. }, Some(observation)) if first == id => {
+                let greets = observation.greeting.is_some_and(|greeting| greeting.is_mysql());
+                let told = shows(&observation);
+                probe.state = if mysql || greets || matches!(told, Shows::LocalNoRoute | Shows::LocalPolicy) {
+                    State::Spread
+                } else {
+                    State::Watched { first, sent_at, answered: true }
+                };
+                if probe.state == State::Spread && probe.outstanding.is_empty() {
+                    probe.state = State::Settled;
+                }
+            }
             (State::Spread, _) if probe.outstanding.is_empty() => probe.state = State::Settled,
             _ => {}
         }
@@ -231,13 +262,30 @@ impl Machine {
                     Some(sent_at) => sent_at + SILENCE,
                     None => now + SILENCE_BESIDE_ANSWERS,
                 };
-                let count = if mysql { FOLLOWING_MYSQL } else { FOLLOWING };
+                let spared = mysql || silent_since.is_some();
+                let count = if spared { FOLLOWING_MYSQL } else { FOLLOWING };
+                let first = self.addresses[index].outstanding.first().copied();
+                let requests =
+                    self.requests(index, count, until.min(end).saturating_sub(now), Duration::ZERO);
+                let waiting = !requests.is_empty() || !self.addresses[index].outstanding.is_empty();
+                self.addresses[index].state = match (silent_since, first) {
+                    _ if !waiting => State::Settled,
+                    (Some(sent_at), Some(first)) if !mysql => {
+                        State::Watched { first, sent_at, answered: false }
+                    }
+                    _ => State::Spread,
+                };
+                (requests, silent_since.map(|sent_at| sent_at + LATE_SILENCE))
+            }
+            State::Watched { sent_at, answered, .. } if answered || now >= sent_at + LATE_SILENCE => {
+                let until = if answered { now + SILENCE_BESIDE_ANSWERS } else { sent_at + SILENCE };
                 let timeout = until.min(end).saturating_sub(now);
-                let requests = self.requests(index, count, timeout, Duration::ZERO);
+                let requests = self.requests(index, FOLLOWING - FOLLOWING_MYSQL, timeout, Duration::ZERO);
                 let waiting = !requests.is_empty() || !self.addresses[index].outstanding.is_empty();
                 self.addresses[index].state = if waiting { State::Spread } else { State::Settled };
                 (requests, None)
             }
+            State::Watched { sent_at, .. } => (Vec::new(), Some(sent_at + LATE_SILENCE)),
             State::Spread | State::Settled => (Vec::new(), None),
         }
     }
@@ -296,6 +344,19 @@ impl Machine {
     #[must_use]
     pub fn report(&self, now: Duration, at: Timestamp) -> Diagnosis {
         let questions: Vec<&Question> = self.addresses.iter().map(|probe| &probe.question).collect();
-        conclude(&self.case, &questions, &self.observations, now, at)
+        conclude(&self.case, &questions, &self.observations, &self.lost, now, at)
+    }
+}
+
+/// Notes a probe of which nothing will be known; several for one reason are one gap.
+fn lose(lost: &mut Vec<Gap>, reason: &str) {
+    let gap = Gap {
+        kind: GapKind::Probe,
+        what: "some of the probes".to_string(),
+        reason: reason.to_string(),
+        would_tell: "whether the target answers them".to_string(),
+    };
+    if !lost.contains(&gap) {
+        lost.push(gap);
     }
 }

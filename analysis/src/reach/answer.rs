@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::{Decision, Direction, Gate, Part, Site};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
+use crate::repair::Edit;
 use crate::topology::{ComponentId, Topology};
 
 /// The answer for a set of flows, one segment for each pair of sites.
@@ -42,8 +43,10 @@ pub struct Evaluated {
 /// A gate that stops some of the flows, or might.
 #[derive(Debug)]
 pub struct Blocker<'a> {
-    /// The gate.
+    /// The gate that speaks for all of them.
     pub gate: &'a dyn Gate,
+    /// Every gate of the component that stops something: one network ACL may guard both ends.
+    pub gates: Vec<&'a dyn Gate>,
     /// The code of the cause.
     pub code: CauseCode,
     /// Its component.
@@ -65,6 +68,30 @@ pub struct Opening {
     pub blocked: Flows,
     /// What none stops for certain, and at least one may.
     pub unknown: Flows,
+}
+
+impl Blocker<'_> {
+    /// The plans that would each let `flows` through every gate of the component.
+    #[must_use]
+    pub fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
+        let mut each: Vec<Vec<Vec<Edit>>> = Vec::new();
+        for gate in &self.gates {
+            let plans = gate.repairs(topology, flows);
+            if !each.contains(&plans) {
+                each.push(plans);
+            }
+        }
+        if each.len() == 1 {
+            return each.swap_remove(0);
+        }
+        let mut whole: Vec<Edit> = Vec::new();
+        for edit in each.into_iter().filter_map(|plans| plans.into_iter().next()).flatten() {
+            if !whole.contains(&edit) {
+                whole.push(edit);
+            }
+        }
+        if whole.is_empty() { Vec::new() } else { Vec::from([whole]) }
+    }
 }
 
 impl Answer {
@@ -99,9 +126,11 @@ impl Answer {
                     Some(known) => {
                         known.flows = known.flows.union(&part.flows);
                         known.parts.push(part);
+                        known.gates.push(evaluated.gate.as_ref());
                     }
                     None => found.push(Blocker {
                         gate: evaluated.gate.as_ref(),
+                        gates: Vec::from([evaluated.gate.as_ref()]),
                         code,
                         component,
                         direction,

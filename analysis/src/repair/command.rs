@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use ipnet::IpNet;
 use peerscope_document::aws::IpProtocol;
-use peerscope_document::id::{Region, VpcPeeringConnectionId};
+use peerscope_document::id::{Region, RouteTableId, VpcPeeringConnectionId};
 
 use super::edit::{Accepter, Edit, EntryPorts};
 use crate::flow::PortRange;
 use crate::report::Tool;
-use crate::topology::{ComponentId, Ownership, Topology};
+use crate::topology::{ComponentId, Ownership, RouteDestination, Topology};
 
 /// A plan as something to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,7 +178,7 @@ fn replace_peering(
     topology: &Topology,
     old: &VpcPeeringConnectionId,
     accepter: Accepter,
-    routes: &[(peerscope_document::id::RouteTableId, IpNet)],
+    routes: &[(RouteTableId, RouteDestination)],
 ) -> Instruction {
     let component = ComponentId::VpcPeeringConnection(old.clone());
     let mut command = String::new();
@@ -205,7 +205,7 @@ fn replace_peering(
         let region = region_option(&topology.ownership(&ComponentId::RouteTable(table.clone())));
         command.push_str(&format!(
             "\naws ec2 replace-route --route-table-id {table} {} --vpc-peering-connection-id \"$PCX\"{region}",
-            destination_option(*destination)
+            route_option(destination)
         ));
     }
     Instruction {
@@ -230,6 +230,13 @@ fn region_option(ownership: &Ownership) -> String {
         .as_ref()
         .map(|region: &Region| format!(" --region {}", quoted(region.as_str())))
         .unwrap_or_default()
+}
+
+fn route_option(destination: &RouteDestination) -> String {
+    match destination {
+        RouteDestination::Cidr(cidr) => destination_option(*cidr),
+        RouteDestination::PrefixList(list) => format!("--destination-prefix-list-id {list}"),
+    }
 }
 
 fn destination_option(destination: IpNet) -> String {

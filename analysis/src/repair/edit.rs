@@ -12,7 +12,7 @@ use peerscope_document::aws::{
 use peerscope_document::id::{NetworkAclId, RouteTableId, SecurityGroupId, VpcPeeringConnectionId};
 
 use crate::flow;
-use crate::topology::Topology;
+use crate::topology::{RouteDestination, Topology};
 
 /// Who accepts a peering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub enum Edit {
         /// Who has to accept the new one.
         accepter: Accepter,
         /// The routes that lead over the old one.
-        routes: Vec<(RouteTableId, IpNet)>,
+        routes: Vec<(RouteTableId, RouteDestination)>,
     },
 }
 

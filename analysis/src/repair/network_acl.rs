@@ -31,7 +31,7 @@ pub(crate) fn network_acl_plans(
         for flows in judged_dimensions(flows, direction).normalised().boxes() {
             let (protocol, ports) = (protocol(flows.protocol), packet_ports(flows, direction));
             for cidr in peer.addresses(flows).cidrs() {
-                let Some(rule_number) = free_number(&used, *deny) else { return Vec::new() };
+                let Some(rule_number) = free_number(&used, *deny, direction) else { return Vec::new() };
                 used.push(rule_number);
                 edits.push(Edit::AllowInNetworkAcl {
                     acl: id.clone(),
@@ -69,15 +69,17 @@ fn packet_ports(flows: &FlowBox, direction: Direction) -> EntryPorts {
 }
 
 /// A free number that decides before the entry `deny`, as near to it as can be; without one, a round
-/// number after all others.
-fn free_number(used: &[i32], deny: Option<i32>) -> Option<i32> {
+/// number after all others. One ACL may guard both ends of a flow, and then needs entries for packets
+/// and for replies that know nothing of each other: the first take even numbers, the second odd ones.
+fn free_number(used: &[i32], deny: Option<i32>, direction: Direction) -> Option<i32> {
     let is_free = |number: &i32| !used.contains(number);
-    match deny {
-        Some(deny) => (1..deny).rev().find(is_free),
-        None => {
-            let last = used.iter().copied().filter(|number| *number <= LAST_RULE_NUMBER).max().unwrap_or(0);
-            let round = (last / 10 + 1) * 10;
-            if round <= LAST_RULE_NUMBER { Some(round) } else { (1..=LAST_RULE_NUMBER).rev().find(is_free) }
-        }
-    }
+    let odd = i32::from(direction == Direction::Return);
+    let is_own = |number: &i32| number % 2 == odd && is_free(number);
+    let last_before = |end: i32| (1..end).rev().find(is_own).or_else(|| (1..end).rev().find(is_free));
+    let Some(deny) = deny else {
+        let last = used.iter().copied().filter(|number| *number <= LAST_RULE_NUMBER).max().unwrap_or(0);
+        let round = (last / 10 + 1) * 10 + odd;
+        return if round <= LAST_RULE_NUMBER { Some(round) } else { last_before(LAST_RULE_NUMBER + 1) };
+    };
+    last_before(deny)
 }

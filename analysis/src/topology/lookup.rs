@@ -13,7 +13,7 @@ use peerscope_document::id::{
 
 use super::{
     ComponentId, Instance, NetworkAcl, NetworkId, NetworkInterface, Omission, Ownership, Peering, PrefixList,
-    RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc,
+    RouteDestination, RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc,
 };
 
 macro_rules! lookups {
@@ -248,15 +248,15 @@ impl Topology {
 
     /// Every route over a peering, with its table.
     #[must_use]
-    pub fn routes_over_peering(&self, peering: &VpcPeeringConnectionId) -> Vec<(RouteTableId, IpNet)> {
+    pub fn routes_over_peering(
+        &self,
+        peering: &VpcPeeringConnectionId,
+    ) -> Vec<(RouteTableId, RouteDestination)> {
         let mut found = Vec::new();
         for (id, table) in &self.route_tables {
-            for route in
-                table.routes.iter().filter(|route| route.vpc_peering_connection_id.as_ref() == Some(peering))
-            {
-                let destination = route.destination_cidr_block.or(route.destination_ipv6_cidr_block);
-                found.extend(destination.map(|destination| (id.clone(), destination.network())));
-            }
+            let over =
+                table.routes.iter().filter(|route| route.vpc_peering_connection_id.as_ref() == Some(peering));
+            found.extend(over.filter_map(|route| Some((id.clone(), RouteDestination::of(route)?))));
         }
         found
     }

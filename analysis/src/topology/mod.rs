@@ -76,6 +76,25 @@ pub struct Subnet {
     pub ownership: Ownership,
 }
 
+/// What a route is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouteDestination {
+    /// A block.
+    Cidr(IpNet),
+    /// The blocks of a prefix list.
+    PrefixList(PrefixListId),
+}
+
+impl RouteDestination {
+    /// The destination of a route; `None` where the document gives none.
+    #[must_use]
+    pub fn of(route: &Route) -> Option<Self> {
+        let cidr = route.destination_cidr_block.or(route.destination_ipv6_cidr_block);
+        let list = || route.destination_prefix_list_id.clone().map(Self::PrefixList);
+        cidr.map(|cidr| Self::Cidr(cidr.network())).or_else(list)
+    }
+}
+
 /// A route table.
 #[derive(Clone, Debug)]
 pub struct RouteTable {
