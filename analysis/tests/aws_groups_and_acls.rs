@@ -370,3 +370,16 @@ fn across_a_peering_each_sides_acl_judges_call_and_reply() {
         vec![only(1, "out", 5432, 5432, "10.2.0.0/16"), only(1, "in", 5432, 5432, "10.2.0.0/16")];
     assert_eq!(said(&world, application()), ["SUBNET_ACL_RESTRICTION acl-app return"]);
 }
+
+#[test]
+fn what_one_gate_stops_is_blocked_whatever_another_may_do() {
+    let mut world = beside_open("out", vec![entry("in", 1, "allow", IpProtocol::All, None, "10.0.128.0/20")]);
+    world.aws.security_groups = None;
+    let opening = dynos().of(&world.snapshot()).opening();
+    let words = |flows: &peerscope_analysis::flow::Flows| -> Vec<String> {
+        flows.sources().iter().map(ToString::to_string).collect()
+    };
+    assert!(opening.admitted.is_empty());
+    assert_eq!(words(&opening.unknown), ["10.0.128.0/20"]);
+    assert_eq!(words(&opening.blocked), ["10.0.144.0/20"]);
+}

@@ -110,7 +110,7 @@ fn tape() -> impl Strategy<Value = Choices> {
 }
 
 proptest! {
-    #![proptest_config(cases(600))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn every_packet_meets_the_blockers_that_the_truth_names(mut tape in tape(), mut choices in tape()) {

@@ -269,6 +269,21 @@ fn a_group_rule_is_for_the_missing_blocks_and_the_port_alone() {
     assert!(plans[0].iter().all(|edit| matches!(edit, Edit::Authorize { ports, .. } if *ports == port)));
 }
 
+/// No plan proposes such a rule; a change by hand could be weighed all the same.
+#[test]
+fn a_rule_for_calls_opens_every_machine_that_it_is_for() {
+    let mut world = with_neighbours(World::two_vpcs(), "vpc-db", "10.2.0");
+    world.rules("sg-app").ip_permissions_egress.clear();
+    let edit = Edit::Authorize {
+        group: "sg-app".into(),
+        ingress: false,
+        protocol: peerscope_document::aws::IpProtocol::All,
+        ports: EntryPorts::All,
+        cidr: documents::cidr("10.2.0.0/16").network(),
+    };
+    check_plan("a wide rule", &world, application(), &[], &[edit], 0);
+}
+
 #[test]
 fn each_group_of_an_interface_could_take_the_rule() {
     let mut world = World::space_and_database();

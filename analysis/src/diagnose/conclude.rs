@@ -25,7 +25,7 @@ use crate::report::{
     CauseReport, CauseStatus, Diagnosis, Finding, Gap, NextProbe, ObservationReport, Paths, RequestReport,
     SCHEMA, Severity, Source, Verdict,
 };
-use crate::topology::ComponentId;
+use crate::topology::{ComponentId, ComponentType};
 
 /// What came out for one address.
 #[derive(Default)]
@@ -128,6 +128,9 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         for (cause, fixes) in from_configuration.iter_mut().zip(fixes(case, question, &standing)) {
             cause.fixes = fixes;
         }
+        // A peering comes first: what is mended beside it may need the id that mending it gives.
+        from_configuration
+            .sort_by_key(|cause| cause.component.component_type != ComponentType::VpcPeeringConnection);
     }
     // Where no packet leaves this machine, its own refusal comes first; else the path's settings do.
     if causes.iter().any(|cause| matches!(cause.code, CauseCode::LocalNoRoute | CauseCode::LocalPolicy)) {

@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use peerscope_document::id::VpcPeeringConnectionId;
+
 use super::case::{Case, Question};
 use super::show;
 use crate::cause::CauseCode;
@@ -37,12 +39,18 @@ pub(super) fn fixes(case: &Case, question: &Question, blockers: &[&Blocker<'_>])
         .collect();
     let chosen: Vec<&[Edit]> =
         ranked.iter().map(|ranked| ranked.first().map_or(&[][..], |(_, plan)| *plan)).collect();
+    let replaced = chosen.iter().flat_map(|plan| plan.iter()).find_map(|edit| match edit {
+        Edit::ReplacePeering { peering, .. } => Some(peering),
+        _ => None,
+    });
     let results = ranked.into_iter().enumerate().map(|(index, ranked)| {
         let others = except(&chosen, index);
-        let fix = |(opened, plan): (Vec<Opened>, &[Edit])| {
+        let base = bench.with(&others);
+        let fix = |(_, plan): (Vec<Opened>, &[Edit])| {
             let mut together = others.clone();
             together.extend(plan.iter());
-            fix(topology, plan, &opened, bench.is_reachable(&bench.with(&together)))
+            let verified = bench.is_reachable(&bench.with(&together));
+            fix(topology, plan, replaced, &bench.opened(&base, plan), verified)
         };
         let mut fixes: Vec<Fix> = ranked.into_iter().filter_map(fix).collect();
         if fixes.is_empty() {
@@ -93,8 +101,14 @@ impl Bench<'_> {
     }
 }
 
-fn fix(topology: &Topology, plan: &[Edit], opened: &[Opened], verified: bool) -> Option<Fix> {
-    let instruction = instruction(topology, plan)?;
+fn fix(
+    topology: &Topology,
+    plan: &[Edit],
+    replaced: Option<&VpcPeeringConnectionId>,
+    opened: &[Opened],
+    verified: bool,
+) -> Option<Fix> {
+    let instruction = instruction(topology, plan, replaced)?;
     let owner = topology.ownership(&instruction.component);
     let opens = opened.iter().map(|opened| OpenedReport {
         component: show::component(Some(topology), &ComponentId::NetworkInterface(opened.interface.clone())),

@@ -7,7 +7,7 @@ use peerscope_document::id::{NetworkInterfaceId, VpcId};
 
 use super::Edit;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
-use crate::reach::reach;
+use crate::reach::{End, reach};
 use crate::topology::{NetworkId, Topology};
 
 /// Flows towards one interface that a change opened.
@@ -19,9 +19,9 @@ pub struct Opened {
     pub flows: Flows,
 }
 
-/// Every flow from the sources of `asked` that `edits` opened and nobody asked for: towards whichever
-/// interface the changed components serve, on any protocol and port. `before` and `after` are the
-/// topology without and with the edits.
+/// Every flow of the same direction as `asked` that `edits` opened and nobody asked for: between the
+/// other side and whichever interface of the customer's side the changed components serve, on any
+/// protocol and port. `before` and `after` are the topology without and with the edits.
 #[must_use]
 pub fn newly_open(
     before: &Topology,
@@ -31,15 +31,19 @@ pub fn newly_open(
     target: &NetworkId,
     asked: &Flows,
 ) -> Vec<Opened> {
+    // What was asked for is a port, from whichever source port.
+    let meant: Flows =
+        asked.boxes().iter().map(|one| FlowBox { source_ports: PortRange::ALL, ..*one }).collect();
     let mut opened = Vec::new();
-    for id in affected(before, edits, source, target) {
+    for (id, end) in affected(before, edits, source, target) {
         let Some(interface) = before.interface(&id) else { continue };
+        let others = other_end(before, if end == End::Source { target } else { source }, asked, end);
         let mut everything = Vec::new();
-        for address in &interface.addresses {
-            let destination = AddressRange::from(*address);
-            for one in asked.boxes().iter().filter(|one| one.source.family() == destination.family()) {
+        for own in interface.addresses.iter().copied().map(AddressRange::from) {
+            for other in others.iter().filter(|other| other.family() == own.family()) {
+                let (source, destination) = if end == End::Source { (own, *other) } else { (*other, own) };
                 everything.push(FlowBox {
-                    source: one.source,
+                    source,
                     destination,
                     protocol: ProtocolRange::ALL,
                     source_ports: PortRange::ALL,
@@ -48,9 +52,6 @@ pub fn newly_open(
             }
         }
         let everything: Flows = everything.into_iter().collect();
-        // What was asked for is a port, from whichever source port.
-        let meant: Flows =
-            asked.boxes().iter().map(|one| FlowBox { source_ports: PortRange::ALL, ..*one }).collect();
         let beyond = everything.difference(&meant);
         let open = reach(after, source, target, &beyond).opening().admitted;
         if open.is_empty() {
@@ -64,9 +65,39 @@ pub fn newly_open(
     opened
 }
 
+/// The addresses at the other end of what an interface may newly send or get: the sources that were
+/// asked about, or, where those are the interface's own, the whole network that they call into.
+fn other_end(topology: &Topology, network: &NetworkId, asked: &Flows, end: End) -> Vec<AddressRange> {
+    match (end, network) {
+        (End::Source, NetworkId::Space) => {
+            topology.blocks_of(network).into_iter().map(AddressRange::from).collect()
+        }
+        (End::Source, _) => asked.destinations().into_iter().map(AddressRange::from).collect(),
+        (End::Destination, _) => asked.sources().into_iter().map(AddressRange::from).collect(),
+    }
+}
+
+/// The interfaces that the changed components serve, each with its end of the flows.
+fn affected(
+    topology: &Topology,
+    edits: &[Edit],
+    source: &NetworkId,
+    target: &NetworkId,
+) -> Vec<(NetworkInterfaceId, End)> {
+    match target {
+        NetworkId::Vpc(_) => {
+            targets(topology, edits, source, target).into_iter().map(|id| (id, End::Destination)).collect()
+        }
+        // Nothing inside a space is known by itself: there the callers are what a change concerns.
+        NetworkId::Space | NetworkId::SpaceData => {
+            targets(topology, edits, target, source).into_iter().map(|id| (id, End::Source)).collect()
+        }
+    }
+}
+
 /// The interfaces of the target's network that the changed components serve. A component of the source's
 /// own side decides about calls to all of them.
-fn affected(
+fn targets(
     topology: &Topology,
     edits: &[Edit],
     source: &NetworkId,
@@ -86,7 +117,12 @@ fn affected(
     };
     for edit in edits {
         match edit {
-            Edit::Authorize { ingress: false, .. } => affected.extend(all()),
+            // What the target's side lets out decides about no call to it; the source's, about all.
+            Edit::Authorize { group, ingress: false, .. }
+                if is_sources(topology.security_group(group).and_then(|group| group.vpc.as_ref())) =>
+            {
+                affected.extend(all());
+            }
             Edit::Authorize { group, .. } => {
                 affected.extend(topology.interfaces_of_security_group(group).iter().cloned());
             }

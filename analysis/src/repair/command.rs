@@ -28,10 +28,15 @@ pub struct Instruction {
     pub component: ComponentId,
 }
 
-/// The commands of a plan, in the order to run them; `None` for an empty one.
+/// The commands of a plan, in the order to run them; `None` for an empty one. Where the peering
+/// `replaced` is made anew beside this plan, its new id is known only to the shell that made it.
 #[must_use]
-pub fn instruction(topology: &Topology, plan: &[Edit]) -> Option<Instruction> {
-    let mut steps = plan.iter().map(|edit| one(topology, edit));
+pub fn instruction(
+    topology: &Topology,
+    plan: &[Edit],
+    replaced: Option<&VpcPeeringConnectionId>,
+) -> Option<Instruction> {
+    let mut steps = plan.iter().map(|edit| one(topology, edit, replaced));
     let mut whole = steps.next()?;
     for step in steps {
         whole.command = format!("{}\n{}", whole.command, step.command);
@@ -42,12 +47,17 @@ pub fn instruction(topology: &Topology, plan: &[Edit]) -> Option<Instruction> {
     Some(whole)
 }
 
-fn one(topology: &Topology, edit: &Edit) -> Instruction {
+fn one(topology: &Topology, edit: &Edit, replaced: Option<&VpcPeeringConnectionId>) -> Instruction {
+    let written = |peering: &VpcPeeringConnectionId| match replaced == Some(peering) {
+        true => "\"$PCX\"".to_string(),
+        false => peering.to_string(),
+    };
     match edit {
         Edit::CreateRoute { table, destination, peering } => {
             let component = ComponentId::RouteTable(table.clone());
             let region = region_option(&topology.ownership(&component));
             let destination_option = destination_option(*destination);
+            let peering = written(peering);
             Instruction {
                 tool: Tool::Aws,
                 command: format!(
@@ -68,13 +78,13 @@ fn one(topology: &Topology, edit: &Edit) -> Instruction {
             let undo = match previous {
                 Some((option, id)) => replace(&format!("{option} {}", quoted(id))),
                 None => format!(
-                    "# the route's former target is not known; note it before the change: {table} {destination}"
+                    "# {table}'s route {destination} led to nothing that exists: there is nothing to go back to"
                 ),
             };
             Instruction {
                 tool: Tool::Aws,
-                command: replace(&format!("--vpc-peering-connection-id {peering}")),
-                explanation: format!("Points {table}'s route {destination} at {peering}."),
+                command: replace(&format!("--vpc-peering-connection-id {}", written(peering))),
+                explanation: format!("Points {table}'s route {destination} at {}.", written(peering)),
                 undo,
                 component,
             }
@@ -137,9 +147,10 @@ fn accept(topology: &Topology, peering: &VpcPeeringConnectionId, accepter: Accep
                 space_name(topology)
             )
         }
-        Accepter::Account => {
-            format!("aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id {peering}")
-        }
+        Accepter::Account => format!(
+            "aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id {peering}{}",
+            region_option(&topology.ownership(&component))
+        ),
     };
     Instruction { tool, command, explanation: format!("Accepts {peering} {by}."), undo, component }
 }
@@ -214,7 +225,10 @@ fn replace_peering(
         explanation: format!(
             "{old} cannot be revived: asks for a new peering, accepts it, and points the routes over {old} at it. A new request takes 1 to 3 minutes to show on Heroku's side."
         ),
-        undo: "aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id \"$PCX\"".to_string(),
+        undo: format!(
+            "aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id \"$PCX\"{}",
+            region_option(&topology.ownership(&component))
+        ),
         component,
     }
 }
@@ -270,6 +284,11 @@ fn dashed(ports: EntryPorts) -> String {
 }
 
 fn entry(protocol: IpProtocol, ports: EntryPorts, cidr: IpNet) -> String {
+    // The API takes numbers here, and these three names (CreateNetworkAclEntry).
+    let protocol = match protocol {
+        IpProtocol::ICMPV6 => "58".to_string(),
+        other => other.to_string(),
+    };
     let mut options = Vec::from([format!("--protocol {protocol}")]);
     match ports {
         EntryPorts::Ports(range) => {

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use ipnet::IpNet;
-use peerscope_document::aws::{Route, RouteOrigin};
+use peerscope_document::aws::{PeeringStatusCode, Route, RouteOrigin};
 use peerscope_document::id::{RouteTableId, VpcPeeringConnectionId};
 
 use super::edit::Edit;
@@ -43,7 +43,7 @@ pub(crate) fn route_plans(
             (None, _) => network,
         };
         for destination in destinations {
-            let edit = route_edit(id, table, peering, destination);
+            let edit = route_edit(topology, id, table, peering, destination);
             if !edits.contains(&edit) {
                 edits.push(edit);
             }
@@ -54,6 +54,7 @@ pub(crate) fn route_plans(
 
 /// Makes the route, or turns the static one that has the same destination.
 fn route_edit(
+    topology: &Topology,
     id: &RouteTableId,
     table: &RouteTable,
     peering: &VpcPeeringConnectionId,
@@ -71,10 +72,20 @@ fn route_edit(
             table: id.clone(),
             destination: wanted,
             peering: peering.clone(),
-            previous: target_option(route),
+            previous: Some(route).filter(|route| target_exists(topology, route)).and_then(target_option),
         },
         None => Edit::CreateRoute { table: id.clone(), destination: wanted, peering: peering.clone() },
     }
+}
+
+/// Whether a route could be given its present target again: a peering that is not listed any more, or
+/// is gone, cannot be.
+fn target_exists(topology: &Topology, route: &Route) -> bool {
+    route.vpc_peering_connection_id.as_ref().is_none_or(|id| {
+        topology.peering(id).is_some_and(|peering| {
+            !matches!(peering.status, Some(PeeringStatusCode::Deleted | PeeringStatusCode::Deleting))
+        })
+    })
 }
 
 /// What the table should route for a network. Where it has routes of single blocks over the peering
@@ -122,5 +133,7 @@ fn target_option(route: &Route) -> Option<(&'static str, String)> {
         ("--core-network-arn", route.core_network_arn.clone()),
         ("--gateway-id", route.gateway_id.clone()),
     ];
-    options.into_iter().find_map(|(option, id)| Some((option, id?)))
+    let (option, id) = options.into_iter().find_map(|(option, id)| Some((option, id?)))?;
+    // The API's answer gives a gateway endpoint under GatewayId; the command has an option of its own.
+    Some(if id.starts_with("vpce-") { ("--vpc-endpoint-id", id) } else { (option, id) })
 }
