@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use peerscope_analysis::diagnose::{Action, Event, Machine};
-use peerscope_probes::{ConnectEngine, Engine};
+use peerscope_probes::{Engine, ProbeEngine};
 
 use crate::exit::Failure;
 
@@ -18,7 +18,7 @@ const CLOSING: Duration = Duration::from_millis(40);
 /// Where the system gives no engine or no events.
 pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failure> {
     let internal = |error: peerscope_probes::ProbeError| Failure::Internal(error.to_string());
-    let mut engine: Option<ConnectEngine> = None;
+    let mut engine: Option<ProbeEngine> = None;
     let mut observations = Vec::new();
     loop {
         let now = started.elapsed();
@@ -26,7 +26,7 @@ pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failu
             Action::Send(requests) => {
                 let engine = match &mut engine {
                     Some(engine) => engine,
-                    none => none.insert(ConnectEngine::new().map_err(internal)?),
+                    none => none.insert(ProbeEngine::new().map_err(internal)?),
                 };
                 let accepted = engine.submit(now, &requests);
                 for request in requests.iter().skip(accepted) {
@@ -61,7 +61,7 @@ pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failu
 
 /// Lets the engine finish what it is closing.
 fn close(
-    engine: &mut ConnectEngine,
+    engine: &mut ProbeEngine,
     started: Instant,
     observations: &mut Vec<peerscope_vocabulary::Observation>,
 ) -> Result<(), peerscope_probes::ProbeError> {

@@ -1,27 +1,34 @@
-//! Asks by connecting, as an application would.
+//! Asks by connecting, as an application would: one probe, from its SYN until its connection is closed.
 //!
 //! The one probe that any process may send, that every firewall treats as the real thing, and whose
 //! failures the kernel explains to its sender: a TCP handshake from an ordinary socket.
+//!
+//! ```text
+//!             ICMP, RST, error, timeout                          RST
+//! Connecting ───────────────────────────▶ over      Listening ─────────▶ over
+//!   │ │ SYN-ACK, greeting_wait > 0                      │ first byte, FIN, greeting_wait over
+//!   │ ├──────────────────────────────▶ Listening        ▼
+//!   │ └─ SYN-ACK, greeting_wait = 0 ──────────────▶ Closing ── FIN or RST of the other side, limit ──▶ over
+//!   │ timeout, where late answers are wanted            ▲
+//!   └──────────────────────────────▶ Overdue ───────────┘ SYN-ACK after all
+//! ```
+//! The observation is handed out on the way into `Closing` or `Overdue`, or straight to the end.
+//! `Closing` exists because Linux answers with RST where close(2) meets bytes unread or bytes that come
+//! later: the FIN goes out, and what still arrives is read and thrown away until the other side has
+//! finished too.
 
-mod flight;
-mod verdict;
-
-use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit};
-use peerscope_vocabulary::{Observation, ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{Greeting, Observation, Outcome, ProbeRequest};
 
-use self::flight::{Flight, Step};
-use crate::engine::Engine;
-use crate::error::{ProbeError, SystemCall};
-use crate::pace::Queue;
-use crate::socket::Connection;
-use crate::watch::{Interest, Key, News, Watch};
+use crate::error::ProbeError;
+use crate::flight::{Flight, Step, Stray, StrayKind, unmeasured};
+use crate::socket::{Connection, Ends, Heard, Measurement, QueuedIcmp, WallTime};
+use crate::verdict;
+use crate::watch::Interest;
 
 /// How long a connection that was closed on this side is kept so that the other side may finish.
 pub const CLOSING_LIMIT: Duration = Duration::from_secs(2);
@@ -29,282 +36,260 @@ pub const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 /// How many bytes are read and thrown away meanwhile.
 pub const DRAIN_LIMIT: usize = 64 * 1024;
 
-/// The in-flight cap where the system sets no limit to descriptors, or a boundless one.
-const IN_FLIGHT_MAXIMUM: usize = 32_768;
+/// Enough for any greeting; what does not fit is drained later.
+const READ_AT_ONCE: usize = 4096;
 
-/// How many errors are kept for [`ConnectEngine::failure`].
-const FAILURES_KEPT: usize = 256;
-
-/// Sends [`ProbeKind::TcpConnect`] from ordinary sockets, many at a time, without privileges.
-///
-/// **Outcomes.** The error queue of the socket is read, so that an RST ([`Refused`]) is told from an
-/// ICMP port-unreachable ([`Prohibited`]), and each ICMP carries its sender. The sender is this host's
-/// own address where its own firewall rejected, or where a neighbour does not answer ARP. An error
-/// that connect(2) itself returned is a [`LocalError`]. Silence ends at the request's timeout, by
-/// the engine's time; the kernel is told to try for longer. An answer that arrived before the
-/// timeout counts even where `poll` comes late.
-///
-/// **Times.** `sent_at` is when the SYN was sent, which the caps may delay; the timeout counts from
-/// there. `finished_at` of a connect is when the handshake was seen to be complete, also where the
-/// observation waited for a greeting; of a reset, when it was seen. For the latency itself use `rtt`.
-///
-/// **Manners.** At most [`BURST`](crate::BURST) connections to one address begin within any
-/// [`BURST_WINDOW`](crate::BURST_WINDOW), attempts that fail at once included; what is over that
-/// waits and is sent when it may be. The cap holds for each engine by itself: have one for each
-/// process. A connection is ended with FIN and then drained until the other side has finished too,
-/// for at most [`CLOSING_LIMIT`] and [`DRAIN_LIMIT`] bytes. What remains: a server that goes on
-/// sending beyond that, or answers a SYN after its probe was given up, gets an RST from the kernel;
-/// so does one that speaks late to an engine that was dropped while [`unfinished`](Engine::unfinished).
-///
-/// **Descriptors.** Each flight holds one until its connection is closed. At most so many are open as
-/// [`new`](Self::new) or [`with_in_flight_limit`](Self::with_in_flight_limit) allow; the rest waits.
-///
-/// [`Refused`]: peerscope_vocabulary::Outcome::Refused
-/// [`Prohibited`]: peerscope_vocabulary::Outcome::Prohibited
-/// [`LocalError`]: peerscope_vocabulary::Outcome::LocalError
-#[derive(Debug)]
-pub struct ConnectEngine {
-    watch: Watch,
-    queue: Queue,
-    flights: HashMap<Key, Flight>,
-    /// The deadline of every flight, soonest first.
-    deadlines: BTreeSet<(Duration, Key)>,
-    next_key: u64,
-    in_flight_limit: NonZeroUsize,
-    failures: VecDeque<(ProbeId, ProbeError)>,
-    /// Kept for its memory alone.
-    news: Vec<News>,
+/// What was known when the handshake was complete.
+#[derive(Clone, Copy, Debug)]
+struct Handshake {
+    at: Duration,
+    measurement: Measurement,
 }
 
-impl ConnectEngine {
-    /// An engine that uses up to half of the descriptors that this process may have
-    /// (`RLIMIT_NOFILE`'s soft limit, getrlimit(2)), at most 32,768.
-    ///
-    /// # Errors
-    /// Where epoll_create1(2) fails: descriptors or memory ran out.
-    pub fn new() -> Result<Self, ProbeError> {
-        Self::with_in_flight_limit(half_of_descriptors())
-    }
+/// Where a connect is.
+#[derive(Debug)]
+enum Stage {
+    Connecting,
+    /// Established, and not reported yet.
+    Listening(Handshake),
+    /// Reported as a timeout, and still listened for.
+    Overdue,
+    /// Finished on this side, with so many bytes thrown away.
+    Closing {
+        drained: usize,
+    },
+}
 
-    /// An engine with at most `limit` sockets open at a time.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn with_in_flight_limit(limit: NonZeroUsize) -> Result<Self, ProbeError> {
+/// A TCP handshake under way.
+#[derive(Debug)]
+pub(crate) struct Connect {
+    request: ProbeRequest,
+    connection: Connection,
+    deadline: Duration,
+    late_limit: Duration,
+    sent_at: Duration,
+    sent_at_wall: WallTime,
+    local: Option<SocketAddr>,
+    stage: Stage,
+}
+
+impl Connect {
+    /// A handshake whose SYN leaves at `now`. For `late_limit` after its timeout it is still listened for.
+    pub(crate) fn prepare(
+        request: ProbeRequest,
+        now: Duration,
+        late_limit: Duration,
+    ) -> Result<Self, ProbeError> {
+        let patience = request.timeout.saturating_add(late_limit);
+        let connection = Connection::prepare(Ends::of(&request)?, patience)?;
+        let deadline = now.saturating_add(request.timeout);
         Ok(Self {
-            watch: Watch::new()?,
-            queue: Queue::default(),
-            flights: HashMap::new(),
-            deadlines: BTreeSet::new(),
-            next_key: 0,
-            in_flight_limit: limit,
-            failures: VecDeque::new(),
-            news: Vec::new(),
+            request,
+            connection,
+            deadline,
+            late_limit,
+            sent_at: now,
+            sent_at_wall: WallTime::now(),
+            local: None,
+            stage: Stage::Connecting,
         })
     }
 
-    /// How many sockets may be open at a time.
-    #[must_use]
-    pub fn in_flight_limit(&self) -> NonZeroUsize {
-        self.in_flight_limit
-    }
-
-    /// Which call failed where the observation of `id` was a local error: an [`Observation`] carries
-    /// the number alone. Of the last 256 such failures; the latest where ids repeat.
-    #[must_use]
-    pub fn failure(&self, id: ProbeId) -> Option<ProbeError> {
-        self.failures.iter().rev().find(|(failed, _)| *failed == id).map(|&(_, error)| error)
-    }
-
-    fn remember_failure(&mut self, id: ProbeId, error: ProbeError) {
-        if self.failures.len() >= FAILURES_KEPT {
-            self.failures.pop_front();
-        }
-        self.failures.push_back((id, error));
-    }
-
-    fn launch(&mut self, now: Duration, request: ProbeRequest, observations: &mut Vec<Observation>) {
-        if let Err(error) = self.try_launch(now, request) {
-            self.remember_failure(request.id, error);
-            observations.push(Observation {
-                request,
-                sent_at: now,
-                finished_at: now,
-                local: None,
-                outcome: error.outcome(),
-                rtt: None,
-                retransmissions: 0,
-                greeting: None,
-            });
+    fn shake_hands(&mut self, now: Duration, is_open: bool) -> Step {
+        let error = self.connection.take_error();
+        match error {
+            // RST before SYN-ACK is ECONNREFUSED; these two are RST and FIN-then-RST after it.
+            Some(Errno::ECONNRESET) => self.establish(now, true),
+            Some(Errno::EPIPE) => self.establish(now, false),
+            // Whatever a router said about an earlier SYN: it got through.
+            _ if is_open => self.establish(now, false),
+            // ICMP that comes while the kernel still works on connect(2), as that of this host's own
+            // firewall does, is queued but does not end the attempt. It counts all the same.
+            _ => match (self.connection.take_icmp(), error) {
+                (Some(icmp), _) => Step::Over(Some(self.rejected(now, icmp))),
+                (None, Some(errno)) => {
+                    let outcome = verdict::of_late_error(errno, self.connection.is_ipv4());
+                    Step::Over(Some(self.failed(now, outcome)))
+                }
+                (None, None) => Step::Stay,
+            },
         }
     }
 
-    fn try_launch(&mut self, now: Duration, request: ProbeRequest) -> Result<(), ProbeError> {
-        if !matches!(request.kind, ProbeKind::TcpConnect) {
-            return Err(ProbeError::new(SystemCall::Request, Errno::EPROTONOSUPPORT));
+    /// After the timeout: an answer is noted, and what it opened is closed in order.
+    fn hear_late(&mut self, now: Duration, is_open: bool, strays: &mut Vec<Stray>) -> Step {
+        let late = Stray { id: self.request.id, kind: StrayKind::Late, at: now };
+        let error = self.connection.take_error();
+        if is_open {
+            strays.push(late);
+            self.connection.ignore_icmp();
+            return Step::Close(None);
         }
-        let target = SocketAddr::new(request.address.to_canonical(), request.port);
-        let connection = Connection::prepare(target, request.source, request.source_port, request.timeout)?;
-        let key = Key(self.next_key);
-        self.next_key += 1;
-        // Before the SYN, so that a failure here leaves the network untouched.
-        self.watch.add(&connection, key, Interest::Handshake)?;
-        let mut flight = Flight::new(request, connection, now);
-        flight.begin()?;
-        self.deadlines.insert((flight.deadline, key));
-        self.flights.insert(key, flight);
+        match (self.connection.take_icmp(), error) {
+            (None, None) => Step::Stay,
+            (None, Some(Errno::ECONNREFUSED)) => {
+                strays.push(late);
+                Step::Over(None)
+            }
+            _ => Step::Over(None),
+        }
+    }
+
+    fn establish(&mut self, now: Duration, was_reset: bool) -> Step {
+        let handshake = Handshake { at: now, measurement: self.connection.measure() };
+        self.connection.ignore_icmp();
+        if self.request.greeting_wait.is_zero() {
+            return if was_reset {
+                Step::Over(Some(self.reset(now, handshake)))
+            } else {
+                Step::Close(Some(self.connected(handshake)))
+            };
+        }
+        self.stage = Stage::Listening(handshake);
+        self.deadline = now.saturating_add(self.request.greeting_wait);
+        match self.listen(now, handshake, was_reset) {
+            Step::Stay => Step::Listen,
+            other => other,
+        }
+    }
+
+    /// A greeting that came before the RST is heard: Linux keeps what was received.
+    fn listen(&mut self, now: Duration, handshake: Handshake, was_reset: bool) -> Step {
+        let mut buffer = [0; READ_AT_ONCE];
+        match self.connection.read(&mut buffer) {
+            Heard::Bytes(count) => {
+                let greeting = buffer.get(..count).map(Greeting::new);
+                Step::Close(Some(Observation { greeting, ..self.connected(handshake) }))
+            }
+            _ if was_reset => Step::Over(Some(self.reset(now, handshake))),
+            Heard::Nothing => Step::Stay,
+            Heard::End => Step::Close(Some(self.connected(handshake))),
+            Heard::Broken(Errno::ECONNRESET) => Step::Over(Some(self.reset(now, handshake))),
+            // The handshake did complete; what broke the connection since is not what was asked.
+            Heard::Broken(_) => Step::Over(Some(self.connected(handshake))),
+        }
+    }
+
+    fn drain(&mut self) -> Step {
+        let Stage::Closing { drained } = &mut self.stage else { return Step::Stay };
+        let mut buffer = [0; READ_AT_ONCE];
+        while *drained < DRAIN_LIMIT {
+            match self.connection.read(&mut buffer) {
+                Heard::Bytes(count) => *drained += count,
+                Heard::Nothing => return Step::Stay,
+                Heard::End | Heard::Broken(_) => return Step::Over(None),
+            }
+        }
+        Step::Over(None)
+    }
+
+    fn connected(&self, handshake: Handshake) -> Observation {
+        self.observation(handshake.at, Outcome::Connected, handshake.measurement)
+    }
+
+    fn reset(&self, now: Duration, handshake: Handshake) -> Observation {
+        self.observation(now, Outcome::Reset, handshake.measurement)
+    }
+
+    /// The end of an attempt whose handshake did not complete, and that so has no round trip.
+    fn failed(&self, now: Duration, outcome: Outcome) -> Observation {
+        let measurement = Measurement { rtt: None, ..self.connection.measure() };
+        self.observation(now, outcome, measurement)
+    }
+
+    /// The end by an ICMP error, whose round trip is known unless it may answer another SYN than the first.
+    fn rejected(&self, now: Duration, icmp: QueuedIcmp) -> Observation {
+        let failed = self.failed(now, verdict::of_icmp(icmp));
+        let longest = now.saturating_sub(self.sent_at);
+        let stamp = icmp.stamped_at.filter(|_| failed.retransmissions == 0);
+        Observation { rtt: stamp.and_then(|stamp| self.sent_at_wall.until(stamp, longest)), ..failed }
+    }
+
+    fn observation(&self, finished_at: Duration, outcome: Outcome, measurement: Measurement) -> Observation {
+        Observation {
+            local: self.local,
+            rtt: measurement.rtt,
+            retransmissions: measurement.retransmissions,
+            ..unmeasured(self.request, self.sent_at, finished_at, outcome)
+        }
+    }
+}
+
+impl Flight for Connect {
+    fn request(&self) -> &ProbeRequest {
+        &self.request
+    }
+
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.connection.as_fd()
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Handshake
+    }
+
+    fn begin(&mut self) -> Result<(), ProbeError> {
+        self.sent_at_wall = WallTime::now();
+        self.connection.connect()?;
+        self.local = self.connection.local();
         Ok(())
     }
 
-    /// Lets `act` move one flight on and does what that asks for.
-    fn advance(
-        &mut self,
-        now: Duration,
-        key: Key,
-        act: impl FnOnce(&mut Flight) -> Step,
-        observations: &mut Vec<Observation>,
-    ) {
-        let Some(flight) = self.flights.get_mut(&key) else { return };
-        let deadline_before = flight.deadline;
-        let mut interest = None;
-        let mut step = act(flight);
-        if let Step::Close(observation) = step {
-            observations.extend(observation);
-            interest = Some(Interest::Bytes);
-            step = flight.close(now);
+    fn on_news(&mut self, now: Duration, is_open: bool, strays: &mut Vec<Stray>) -> Step {
+        match self.stage {
+            Stage::Connecting => self.shake_hands(now, is_open),
+            Stage::Listening(handshake) => self.listen(now, handshake, false),
+            Stage::Overdue => self.hear_late(now, is_open, strays),
+            Stage::Closing { .. } => self.drain(),
         }
-        match step {
-            Step::Over(observation) => {
-                observations.extend(observation);
-                self.land(key, deadline_before);
-                return;
+    }
+
+    fn on_deadline(&mut self, now: Duration) -> Step {
+        match self.stage {
+            Stage::Connecting if self.late_limit.is_zero() => {
+                Step::Over(Some(self.failed(now, Outcome::Timeout)))
             }
-            Step::Listen => interest = Some(Interest::Bytes),
-            Step::Stay | Step::Close(_) => {}
-        }
-        if flight.deadline != deadline_before {
-            self.deadlines.remove(&(deadline_before, key));
-            self.deadlines.insert((flight.deadline, key));
-        }
-        if let Some(interest) = interest
-            && let Err(error) = self.watch.change(&flight.connection, key, interest)
-        {
-            observations.extend(flight.fail(now, error));
-            let deadline = flight.deadline;
-            self.land(key, deadline);
-        }
-    }
-
-    fn land(&mut self, key: Key, deadline: Duration) {
-        self.deadlines.remove(&(deadline, key));
-        self.flights.remove(&key);
-    }
-
-    fn hear(&mut self, now: Duration, observations: &mut Vec<Observation>) {
-        let mut news = std::mem::take(&mut self.news);
-        // Sockets that keep having news come round again: so many rounds reach every flight once.
-        for _ in 0..=self.flights.len() / 128 {
-            news.clear();
-            let more = match self.watch.collect(&mut news) {
-                Ok(more) => more,
-                Err(error) => {
-                    self.fail_all(now, error, observations);
-                    false
-                }
-            };
-            for &News { key, is_open } in &news {
-                self.advance(now, key, |flight| flight.on_news(now, is_open), observations);
+            Stage::Connecting => {
+                self.stage = Stage::Overdue;
+                self.deadline = now.saturating_add(self.late_limit);
+                Step::Report(self.failed(now, Outcome::Timeout))
             }
-            if !more {
-                break;
-            }
-        }
-        self.news = news;
-    }
-
-    /// Without epoll nothing would be heard any more, and silence would be taken for an answer.
-    fn fail_all(&mut self, now: Duration, error: ProbeError, observations: &mut Vec<Observation>) {
-        self.deadlines.clear();
-        for (_, flight) in std::mem::take(&mut self.flights) {
-            let observation = flight.fail(now, error);
-            if observation.is_some() {
-                self.remember_failure(flight.request.id, error);
-            }
-            observations.extend(observation);
+            Stage::Listening(handshake) => Step::Close(Some(self.connected(handshake))),
+            Stage::Overdue | Stage::Closing { .. } => Step::Over(None),
         }
     }
 
-    fn give_up(&mut self, now: Duration, observations: &mut Vec<Observation>) {
-        while let Some(&(deadline, key)) = self.deadlines.first() {
-            if deadline > now {
-                return;
-            }
-            self.advance(now, key, |flight| flight.on_deadline(now), observations);
+    /// The handshake may be complete unseen, so this closes too.
+    fn on_cancel(&self) -> Step {
+        if self.is_unreported() { Step::Close(None) } else { Step::Stay }
+    }
+
+    fn fail(&self, now: Duration, error: ProbeError) -> Option<Observation> {
+        match self.stage {
+            Stage::Connecting => Some(self.failed(now, error.outcome())),
+            Stage::Listening(handshake) => Some(self.connected(handshake)),
+            Stage::Overdue | Stage::Closing { .. } => None,
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.flights.len() < self.in_flight_limit.get()
-    }
-}
-
-impl Engine for ConnectEngine {
-    fn submit(&mut self, now: Duration, requests: &[ProbeRequest]) -> usize {
-        requests.iter().take_while(|request| self.queue.push(now, **request)).count()
+    fn is_unreported(&self) -> bool {
+        matches!(self.stage, Stage::Connecting | Stage::Listening(_))
     }
 
-    fn poll(&mut self, now: Duration, observations: &mut Vec<Observation>) {
-        self.hear(now, observations);
-        self.give_up(now, observations);
-        while self.has_room()
-            && let Some(request) = self.queue.pop(now)
-        {
-            self.launch(now, request, observations);
-        }
+    fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Overdue)
     }
 
-    fn cancel(&mut self, now: Duration, id: ProbeId) -> bool {
-        let queued = self.queue.remove(id);
-        let under_way: Vec<Key> = self
-            .flights
-            .iter()
-            .filter(|(_, flight)| flight.request.id == id && flight.is_unreported())
-            .map(|(&key, _)| key)
-            .collect();
-        let found = queued || !under_way.is_empty();
-        let mut unheard = Vec::new();
-        for key in under_way {
-            self.advance(now, key, |flight| flight.on_cancel(), &mut unheard);
-        }
-        found
+    /// Sends the FIN and begins to drain. `Stay` where the other side has not finished yet. An
+    /// attempt that is not established ends at once, without a packet (shutdown(2) in SYN-SENT).
+    fn close(&mut self, now: Duration) -> Step {
+        self.connection.finish_writing();
+        self.deadline = now.saturating_add(CLOSING_LIMIT);
+        self.stage = Stage::Closing { drained: 0 };
+        self.drain()
     }
-
-    fn wake_at(&self) -> Option<Duration> {
-        let deadline = self.deadlines.first().map(|&(deadline, _)| deadline);
-        let turn = self.queue.next_at().filter(|_| self.has_room());
-        deadline.into_iter().chain(turn).min()
-    }
-
-    fn readiness(&self) -> BorrowedFd<'_> {
-        self.watch.as_fd()
-    }
-
-    fn unfinished(&self) -> usize {
-        self.queue.len() + self.flights.len()
-    }
-}
-
-impl Drop for ConnectEngine {
-    /// Ends what is open as well as it can be without waiting: FIN, and what has arrived is read.
-    fn drop(&mut self) {
-        for flight in self.flights.values_mut().filter(|flight| flight.is_unreported()) {
-            flight.close(Duration::ZERO);
-        }
-    }
-}
-
-fn half_of_descriptors() -> NonZeroUsize {
-    let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
-    let half = usize::try_from(soft / 2).unwrap_or(usize::MAX).min(IN_FLIGHT_MAXIMUM);
-    NonZeroUsize::new(half).unwrap_or(NonZeroUsize::MIN)
 }

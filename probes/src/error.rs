@@ -22,6 +22,8 @@ pub enum SystemCall {
     Bind,
     /// `connect(2)`: as it returned, or as `SO_ERROR` told later.
     Connect,
+    /// `send(2)`
+    Send,
     /// `getsockname(2)`
     LocalAddress,
     /// `epoll_create1(2)`
@@ -45,6 +47,7 @@ impl SystemCall {
             Self::SetOption => "setsockopt",
             Self::Bind => "bind",
             Self::Connect => "connect",
+            Self::Send => "send",
             Self::LocalAddress => "getsockname",
             Self::CreateEpoll => "epoll_create1",
             Self::ControlEpoll => "epoll_ctl",
@@ -85,7 +88,11 @@ impl ProbeError {
             }
             (SystemCall::Request, _) => LocalRefusal::Unsupported,
             (_, Errno::ENETUNREACH | Errno::EHOSTUNREACH) => LocalRefusal::NoRoute,
-            (SystemCall::Connect, Errno::EACCES | Errno::EPERM | Errno::EINVAL) => LocalRefusal::Policy,
+            (SystemCall::Connect | SystemCall::Send, Errno::EACCES | Errno::EPERM | Errno::EINVAL) => {
+                LocalRefusal::Policy
+            }
+            // Ping sockets outside of `ping_group_range`, raw sockets without CAP_NET_RAW (icmp(7), raw(7)).
+            (SystemCall::Socket, Errno::EACCES | Errno::EPERM) => LocalRefusal::NotPermitted,
             (_, Errno::EADDRINUSE | Errno::EADDRNOTAVAIL) => LocalRefusal::AddressUnavailable,
             (
                 _,
@@ -130,6 +137,9 @@ mod tests {
         assert_eq!(refused(SystemCall::Connect, Errno::EINVAL), LocalRefusal::Policy);
         assert_eq!(refused(SystemCall::SetOption, Errno::EINVAL), LocalRefusal::Other);
         assert_eq!(refused(SystemCall::Connect, Errno::ENETUNREACH), LocalRefusal::NoRoute);
+        assert_eq!(refused(SystemCall::Send, Errno::EPERM), LocalRefusal::Policy);
+        assert_eq!(refused(SystemCall::Socket, Errno::EACCES), LocalRefusal::NotPermitted);
+        assert_eq!(refused(SystemCall::Socket, Errno::EPERM), LocalRefusal::NotPermitted);
         assert_eq!(refused(SystemCall::Socket, Errno::EMFILE), LocalRefusal::Resources);
         assert_eq!(refused(SystemCall::Socket, Errno::EAFNOSUPPORT), LocalRefusal::Unsupported);
     }

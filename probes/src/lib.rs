@@ -8,13 +8,14 @@
 //!
 //! A [`ProbeRequest`](peerscope_vocabulary::ProbeRequest) goes in, an
 //! [`Observation`](peerscope_vocabulary::Observation) comes out. Nothing here knows AWS, Heroku or
-//! why it was asked. Nor does it read a clock: an [`Engine`] is told the time, and its driver sleeps.
+//! why it was asked. Nor does it read a clock: an [`Engine`] is told the time, and its driver
+//! sleeps. Only [`capabilities`] drives an engine itself, over loopback.
 //!
 //! ```
 //! use std::net::TcpListener;
 //! use std::time::{Duration, Instant};
 //!
-//! use peerscope_probes::{ConnectEngine, Engine};
+//! use peerscope_probes::{ProbeEngine, Engine};
 //! use peerscope_vocabulary::{Outcome, ProbeId, ProbeKind, ProbeRequest};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +34,7 @@
 //! };
 //!
 //! let start = Instant::now();
-//! let mut engine = ConnectEngine::new()?;
+//! let mut engine = ProbeEngine::new()?;
 //! let mut observations = Vec::new();
 //! engine.submit(start.elapsed(), &[request]);
 //! let observation = loop {
@@ -49,18 +50,27 @@
 //! # }
 //! ```
 //!
-//! Manners are kept here, below everyone who could forget them: see [`ConnectEngine`].
+//! Manners are kept here, below everyone who could forget them: see [`ProbeEngine`].
 
+mod capability;
 mod connect;
 mod engine;
 mod error;
+mod exchange;
+mod flight;
 mod local;
 mod pace;
+mod probe_engine;
 mod socket;
+mod verdict;
 mod watch;
 
-pub use connect::{CLOSING_LIMIT, ConnectEngine, DRAIN_LIMIT};
+pub use capability::{Capability, capabilities};
+pub use connect::{CLOSING_LIMIT, DRAIN_LIMIT};
 pub use engine::Engine;
 pub use error::{ProbeError, SystemCall};
-pub use local::{DEFAULT_EPHEMERAL_PORTS, ephemeral_port_range, source_address};
+pub use exchange::EchoSockets;
+pub use flight::{Stray, StrayKind};
+pub use local::{DEFAULT_EPHEMERAL_PORTS, ephemeral_port_range, raw_echo_permitted, source_address};
 pub use pace::{BURST, BURST_WINDOW, QUEUE_LIMIT};
+pub use probe_engine::{EngineOptions, ProbeEngine};

@@ -38,6 +38,16 @@ pub fn source_address(target: IpAddr) -> Result<IpAddr, ProbeError> {
         .ok_or(ProbeError::new(SystemCall::LocalAddress, nix::errno::Errno::EAFNOSUPPORT))
 }
 
+/// Whether this process may open raw ICMP sockets (raw(7): root, or CAP_NET_RAW). No packet is sent.
+///
+/// # Errors
+/// Where it may not, with the system's reason.
+pub fn raw_echo_permitted() -> Result<(), ProbeError> {
+    Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))
+        .map(drop)
+        .map_err(|error| ProbeError::from_io(SystemCall::Socket, &error))
+}
+
 /// The source ports that this machine gives to connections which name none, for IPv4 and IPv6 alike:
 /// `net.ipv4.ip_local_port_range` of the network namespace of the calling thread, else
 /// [`DEFAULT_EPHEMERAL_PORTS`] where that cannot be read or makes no sense.

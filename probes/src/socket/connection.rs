@@ -4,16 +4,17 @@
 //! queue until the handshake is over; and it offers no way to end an open connection but in order.
 
 use std::io::{ErrorKind, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::ends::Ends;
 use super::error_queue::{QueuedIcmp, take_first_icmp};
-use super::option::{Measurement, measure, set_bind_address_without_port, set_syn_retries};
+use super::option::{Measurement, measure, set_syn_retries};
+use super::stamp::stamp_received;
 use crate::error::{ProbeError, SystemCall};
 
 /// What reading found.
@@ -33,60 +34,26 @@ pub(crate) enum Heard {
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: Socket,
-    target: SocketAddr,
+    ends: Ends,
 }
 
 impl Connection {
-    /// Makes and binds the socket; sends nothing.
-    ///
-    /// `SO_REUSEADDR` lets a port be bound that another flow left in TIME_WAIT, or that a probe of
-    /// another target uses at this moment: flows are told apart by all four of addresses and ports.
-    pub(crate) fn prepare(
-        target: SocketAddr,
-        source: Option<IpAddr>,
-        source_port: Option<u16>,
-        patience: Duration,
-    ) -> Result<Self, ProbeError> {
-        if target.port() == 0 || source_port == Some(0) {
-            return Err(ProbeError::new(SystemCall::Request, Errno::EINVAL));
-        }
-        let source = source.map(|address| address.to_canonical());
-        if source.is_some_and(|address| address.is_ipv4() != target.is_ipv4()) {
-            return Err(ProbeError::new(SystemCall::Request, Errno::EAFNOSUPPORT));
-        }
+    /// Makes and binds the socket; sends nothing. The kernel is told to try for longer than `patience`.
+    pub(crate) fn prepare(ends: Ends, patience: Duration) -> Result<Self, ProbeError> {
         let kind = Type::STREAM.nonblocking().cloexec();
-        let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))
+        let socket = Socket::new(Domain::for_address(ends.target), kind, Some(Protocol::TCP))
             .map_err(|error| ProbeError::from_io(SystemCall::Socket, &error))?;
-        let connection = Self { socket, target };
-        connection.report_icmp(true).map_err(|errno| ProbeError::new(SystemCall::SetOption, errno))?;
-        set_syn_retries(&connection.socket, syn_retries(patience))?;
-        connection.bind(source, source_port)?;
-        Ok(connection)
-    }
-
-    fn bind(&self, source: Option<IpAddr>, source_port: Option<u16>) -> Result<(), ProbeError> {
-        if source.is_none() && source_port.is_none() {
-            return Ok(());
-        }
-        if source_port.is_some() {
-            self.socket
-                .set_reuse_address(true)
-                .map_err(|error| ProbeError::from_io(SystemCall::SetOption, &error))?;
-        } else {
-            // Without it the port is merely chosen earlier, among fewer.
-            let _ = set_bind_address_without_port(&self.socket);
-        }
-        let any: IpAddr =
-            if self.target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-        let local = SocketAddr::new(source.unwrap_or(any), source_port.unwrap_or(0));
-        self.socket
-            .bind(&SockAddr::from(local))
-            .map_err(|error| ProbeError::from_io(SystemCall::Bind, &error))
+        ends.report_icmp(&socket, true)?;
+        // A kernel without timestamps costs the round trip of ICMP errors, not the probe.
+        let _ = stamp_received(&socket);
+        set_syn_retries(&socket, syn_retries(patience))?;
+        ends.apply(&socket)?;
+        Ok(Self { socket, ends })
     }
 
     /// Sends the SYN. An error is this host's own: no packet left it.
     pub(crate) fn connect(&self) -> Result<(), ProbeError> {
-        match self.socket.connect(&SockAddr::from(self.target)) {
+        match self.socket.connect(&SockAddr::from(self.ends.target)) {
             Ok(()) => Ok(()),
             Err(error) => match error.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::EINPROGRESS | Errno::EINTR) => Ok(()),
@@ -103,7 +70,7 @@ impl Connection {
 
     /// Whether the kernel's addresses are IPv4's.
     pub(crate) fn is_ipv4(&self) -> bool {
-        self.target.is_ipv4()
+        self.ends.target.is_ipv4()
     }
 
     /// Takes the pending error of the socket (`SO_ERROR`, socket(7)), which clears it.
@@ -125,15 +92,7 @@ impl Connection {
     pub(crate) fn ignore_icmp(&self) {
         // Switching an option off that was switched on before does not fail; if it did, the queue
         // would stay as it was, and the deadline of the stage still ends it.
-        let _ = self.report_icmp(false);
-    }
-
-    fn report_icmp(&self, report: bool) -> nix::Result<()> {
-        if self.target.is_ipv4() {
-            setsockopt(&self.socket, sockopt::Ipv4RecvErr, &report)
-        } else {
-            setsockopt(&self.socket, sockopt::Ipv6RecvErr, &report)
-        }
+        let _ = self.ends.report_icmp(&self.socket, false);
     }
 
     /// What the kernel's clock and counters say.

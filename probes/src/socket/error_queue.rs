@@ -10,7 +10,9 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, Timestamps, recvmsg};
+
+use super::stamp::{WallTime, software_stamp};
 
 /// `SO_EE_ORIGIN_ICMP6` of linux/errqueue.h, as its IPv4 counterpart in libc.
 const ORIGIN_ICMPV6: u8 = 3;
@@ -31,6 +33,8 @@ pub(crate) struct QueuedIcmp {
     pub(crate) icmp_type: u8,
     pub(crate) code: u8,
     pub(crate) from: Option<IpAddr>,
+    /// When the kernel took it in, where it says so.
+    pub(crate) stamped_at: Option<WallTime>,
 }
 
 /// Takes errors off the socket's queue up to the first that ICMP brought; none where there is none.
@@ -39,15 +43,22 @@ pub(crate) fn take_first_icmp(socket: impl AsFd) -> Option<QueuedIcmp> {
     let descriptor = socket.as_fd().as_raw_fd();
     // The quoted packet is of no use here, and may be cut off.
     let mut quoted = [0_u8; 64];
-    let mut control = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
+    // Where there is no room for all of it, none of it can be read. nix takes the address for the
+    // error's own message, so the room is that of three.
+    let mut control = cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6, Timestamps);
     loop {
         let mut payload = [IoSliceMut::new(&mut quoted)];
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
         match recvmsg::<SockaddrStorage>(descriptor, &mut payload, Some(&mut control), flags) {
             Ok(message) => {
-                let found = message.cmsgs().ok().and_then(|mut messages| messages.find_map(icmp_of));
-                if found.is_some() {
-                    return found;
+                let mut found = None;
+                let mut stamped_at = None;
+                for part in message.cmsgs().into_iter().flatten() {
+                    stamped_at = stamped_at.or(software_stamp(&part));
+                    found = found.or(icmp_of(part));
+                }
+                if let Some(icmp) = found {
+                    return Some(QueuedIcmp { stamped_at, ..icmp });
                 }
             }
             Err(Errno::EINTR) => {}
@@ -72,5 +83,5 @@ fn icmp_of(message: ControlMessageOwned) -> Option<QueuedIcmp> {
         ORIGIN_ICMPV6 => IcmpVersion::V6,
         _ => return None,
     };
-    Some(QueuedIcmp { version, icmp_type: error.ee_type, code: error.ee_code, from })
+    Some(QueuedIcmp { version, icmp_type: error.ee_type, code: error.ee_code, from, stamped_at: None })
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peerscope_probes::{ConnectEngine, Engine};
+use peerscope_probes::{Engine, ProbeEngine};
 use peerscope_vocabulary::{Observation, ProbeId, ProbeKind, ProbeRequest};
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -30,16 +30,16 @@ pub(crate) fn to(target: SocketAddr) -> ProbeRequest {
 /// Drives an engine by the real clock, as a blocking program would.
 pub(crate) struct Driver {
     pub(crate) start: Instant,
-    pub(crate) engine: ConnectEngine,
+    pub(crate) engine: ProbeEngine,
     pub(crate) observations: Vec<Observation>,
 }
 
 impl Driver {
     pub(crate) fn new() -> Self {
-        Self::with(ConnectEngine::new().unwrap())
+        Self::with(ProbeEngine::new().unwrap())
     }
 
-    pub(crate) fn with(engine: ConnectEngine) -> Self {
+    pub(crate) fn with(engine: ProbeEngine) -> Self {
         Self { start: Instant::now(), engine, observations: Vec::new() }
     }
 

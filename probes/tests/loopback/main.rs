@@ -1,7 +1,9 @@
-//! The connect engine against real listeners on this machine, through its public face alone.
+//! The engine against real sockets on this machine, through its public face alone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod closing;
 mod driver;
+mod exchanges;
+mod late;
 mod outcomes;
 mod pace;

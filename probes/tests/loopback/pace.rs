@@ -6,10 +6,14 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use peerscope_probes::{BURST, ConnectEngine, Engine};
+use peerscope_probes::{BURST, Engine, EngineOptions, ProbeEngine};
 use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeRequest};
 
 use crate::driver::{Driver, PATIENCE, deaf_listener, to};
+
+fn limited(sockets: usize) -> EngineOptions {
+    EngineOptions { in_flight_limit: NonZeroUsize::new(sockets).unwrap(), ..EngineOptions::default() }
+}
 
 #[test]
 fn at_most_five_at_once_to_one_address_and_no_request_is_lost() {
@@ -42,8 +46,7 @@ fn many_addresses_are_asked_at_once_within_the_limit_of_sockets() {
             ProbeRequest { id: ProbeId(id.into()), greeting_wait: Duration::from_millis(200), ..to(address) }
         })
         .collect();
-    let mut driver =
-        Driver::with(ConnectEngine::with_in_flight_limit(NonZeroUsize::new(64).unwrap()).unwrap());
+    let mut driver = Driver::with(ProbeEngine::with(limited(64)).unwrap());
     driver.submit(&requests);
     while driver.observations.len() < requests.len() {
         assert!(driver.start.elapsed() < PATIENCE);
@@ -63,7 +66,7 @@ fn many_addresses_are_asked_at_once_within_the_limit_of_sockets() {
 #[test]
 fn nothing_is_sent_before_poll_and_time_is_the_callers() {
     let (deaf, _held) = deaf_listener();
-    let mut engine = ConnectEngine::new().unwrap();
+    let mut engine = ProbeEngine::new().unwrap();
     let mut observations = Vec::new();
     let request = ProbeRequest { timeout: Duration::from_secs(3600), ..to(deaf) };
     assert_eq!(engine.submit(Duration::from_secs(10), &[request]), 1);
@@ -81,7 +84,7 @@ fn nothing_is_sent_before_poll_and_time_is_the_callers() {
 #[test]
 fn over_the_limit_of_sockets_a_request_waits_until_one_is_free() {
     let (deaf, _held) = deaf_listener();
-    let mut engine = ConnectEngine::with_in_flight_limit(NonZeroUsize::MIN).unwrap();
+    let mut engine = ProbeEngine::with(limited(1)).unwrap();
     let mut observations = Vec::new();
     let asked = |id| ProbeRequest { id: ProbeId(id), ..to(deaf) };
     engine.submit(Duration::ZERO, &[asked(1), asked(2)]);

@@ -1,6 +1,7 @@
 //! The table: what is asked, and exactly what the answer has to be.
 
 use std::net::IpAddr;
+use std::num::NonZero;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -11,14 +12,14 @@ use peerscope_vocabulary::{
 use crate::client::Report;
 use crate::server::{CLOSED, GREETING, LATE, PATIENT, RESETTING, counted};
 
-const SERVER: &str = "10.2.0.2";
-const SERVER_V6: &str = "fd00:2::2";
-const CLIENT: &str = "10.1.0.2";
-const CLIENT_V6: &str = "fd00:1::2";
-const R1: &str = "10.1.0.1";
-const R1_V6: &str = "fd00:1::1";
-const R2: &str = "10.9.0.2";
-const R2_V6: &str = "fd00:9::2";
+pub(crate) const SERVER: &str = "10.2.0.2";
+pub(crate) const SERVER_V6: &str = "fd00:2::2";
+pub(crate) const CLIENT: &str = "10.1.0.2";
+pub(crate) const CLIENT_V6: &str = "fd00:1::2";
+pub(crate) const R1: &str = "10.1.0.1";
+pub(crate) const R1_V6: &str = "fd00:1::1";
+pub(crate) const R2: &str = "10.9.0.2";
+pub(crate) const R2_V6: &str = "fd00:9::2";
 
 /// Long enough for one retransmission, after one second, and no second one.
 const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -34,12 +35,32 @@ pub(crate) struct Case {
 }
 
 impl Case {
+    pub(crate) fn udp(mut self) -> Self {
+        self.request.kind = ProbeKind::Udp;
+        self.resent(0)
+    }
+
+    pub(crate) fn echo(mut self) -> Self {
+        self.request.kind = ProbeKind::IcmpEcho;
+        self.resent(0)
+    }
+
+    pub(crate) fn hops(mut self, limit: u8) -> Self {
+        self.request.hop_limit = NonZero::new(limit);
+        self
+    }
+
+    pub(crate) fn from(mut self, source: &str) -> Self {
+        self.request.source = Some(parse(source));
+        self
+    }
+
     fn timeout(mut self, timeout: Duration) -> Self {
         self.request.timeout = timeout;
         self
     }
 
-    fn source_port(mut self, port: u16) -> Self {
+    pub(crate) fn source_port(mut self, port: u16) -> Self {
         self.request.source_port = Some(port);
         self
     }
@@ -59,7 +80,7 @@ impl Case {
         self
     }
 
-    fn slow_neighbour(mut self) -> Self {
+    pub(crate) fn slow_neighbour(mut self) -> Self {
         self.retransmissions = None;
         self.timeout(Duration::from_secs(5))
     }
@@ -83,12 +104,20 @@ impl Case {
         let waited = observation.finished_at - observation.sent_at;
         let has_rtt = observation.rtt.is_some_and(|rtt| rtt < Duration::from_secs(1));
         match self.expected {
-            Outcome::Connected | Outcome::Reset => has_rtt,
+            Outcome::Connected | Outcome::Reset | Outcome::Echo | Outcome::Answered => has_rtt,
             Outcome::Timeout => !has_rtt && waited >= self.request.timeout,
             Outcome::LocalError { .. } => !has_rtt && waited.is_zero(),
             // Neighbours are asked for three seconds; all else answers at once, without the second SYN.
-            Outcome::Unreachable { scope: UnreachableScope::Host, .. } => !has_rtt,
-            _ => !has_rtt && waited < Duration::from_millis(900),
+            Outcome::Unreachable { scope: UnreachableScope::Host, .. } => true,
+            // A reset carries no time; an ICMP error from elsewhere has the kernel's stamp.
+            Outcome::Refused if self.request.kind == ProbeKind::TcpConnect => {
+                !has_rtt && waited < Duration::from_millis(900)
+            }
+            _ => {
+                let own = [CLIENT, CLIENT_V6].map(|own| Some(parse(own)));
+                let is_own = observation.outcome.icmp().is_some_and(|icmp| own.contains(&icmp.from));
+                (has_rtt || is_own) && waited < Duration::from_millis(900)
+            }
         }
     }
 
@@ -98,7 +127,10 @@ impl Case {
         }
         let address = if self.request.address.is_ipv4() { CLIENT } else { CLIENT_V6 };
         observation.local.is_some_and(|local| {
-            local.ip() == parse(address) && self.request.source_port.is_none_or(|port| port == local.port())
+            let has_port = (local.port() != 0) == (self.request.kind != ProbeKind::IcmpEcho);
+            local.ip() == parse(address)
+                && has_port
+                && self.request.source_port.is_none_or(|port| port == local.port())
         })
     }
 }
@@ -107,7 +139,7 @@ fn parse(address: &str) -> IpAddr {
     address.parse().unwrap()
 }
 
-fn case(name: &'static str, address: &str, port: u16, expected: Outcome) -> Case {
+pub(crate) fn case(name: &'static str, address: &str, port: u16, expected: Outcome) -> Case {
     let request = ProbeRequest {
         id: ProbeId(0),
         kind: ProbeKind::TcpConnect,
@@ -124,19 +156,19 @@ fn case(name: &'static str, address: &str, port: u16, expected: Outcome) -> Case
     Case { name, request, expected, retransmissions, mysql: false }
 }
 
-fn icmp(icmp_type: u8, code: u8, from: &str) -> IcmpMessage {
+pub(crate) fn icmp(icmp_type: u8, code: u8, from: &str) -> IcmpMessage {
     IcmpMessage { icmp_type, code, from: Some(parse(from)) }
 }
 
-fn prohibited(icmp_type: u8, code: u8, from: &str) -> Outcome {
+pub(crate) fn prohibited(icmp_type: u8, code: u8, from: &str) -> Outcome {
     Outcome::Prohibited { icmp: icmp(icmp_type, code, from) }
 }
 
-fn unreachable(scope: UnreachableScope, icmp_type: u8, code: u8, from: &str) -> Outcome {
+pub(crate) fn unreachable(scope: UnreachableScope, icmp_type: u8, code: u8, from: &str) -> Outcome {
     Outcome::Unreachable { scope, icmp: icmp(icmp_type, code, from) }
 }
 
-fn local(refusal: LocalRefusal, errno: Errno) -> Outcome {
+pub(crate) fn local(refusal: LocalRefusal, errno: Errno) -> Outcome {
     Outcome::LocalError { refusal, errno: errno as i32 }
 }
 
@@ -144,6 +176,10 @@ fn local(refusal: LocalRefusal, errno: Errno) -> Outcome {
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = ipv4();
     cases.extend(ipv6());
+    numbered(cases)
+}
+
+pub(crate) fn numbered(mut cases: Vec<Case>) -> Vec<Case> {
     for (number, case) in (0..).zip(&mut cases) {
         case.request.id = ProbeId(number);
     }
@@ -151,7 +187,7 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 fn ipv4() -> Vec<Case> {
-    use LocalRefusal::{NoRoute, Policy};
+    use LocalRefusal::{NoRoute, NotPermitted, Policy};
     use Outcome::{Connected, Refused, Reset, Timeout};
     use UnreachableScope::{Host, Network, Protocol};
     vec![
@@ -190,11 +226,14 @@ fn ipv4() -> Vec<Case> {
         case("dead_neighbour", "10.1.0.99", 80, unreachable(Host, 3, 1, CLIENT)).slow_neighbour(),
         case("dead_host_behind_the_last_router", "10.2.0.99", 80, unreachable(Host, 3, 1, R2))
             .slow_neighbour(),
+        // The range of groups that may ping is empty as long as nobody sets it.
+        case("an_echo_without_permission_is_no_silence", SERVER, 0, local(NotPermitted, Errno::EACCES))
+            .echo(),
     ]
 }
 
 fn ipv6() -> Vec<Case> {
-    use LocalRefusal::{NoRoute, Policy};
+    use LocalRefusal::{NoRoute, NotPermitted, Policy};
     use Outcome::{Connected, Refused, Timeout};
     use UnreachableScope::{Host, Network};
     vec![
@@ -218,6 +257,7 @@ fn ipv6() -> Vec<Case> {
         case("own_blackhole_route_ipv6", "fd00:33::1", 80, local(Policy, Errno::EINVAL)),
         case("no_own_route_ipv6", "fd00:4::1", 80, local(NoRoute, Errno::ENETUNREACH)),
         case("dead_neighbour_ipv6", "fd00:1::99", 80, unreachable(Host, 1, 3, CLIENT_V6)).slow_neighbour(),
+        case("an_echo_without_permission_ipv6", SERVER_V6, 0, local(NotPermitted, Errno::EACCES)).echo(),
     ]
 }
 

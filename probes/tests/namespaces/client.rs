@@ -6,10 +6,11 @@ use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::getuid;
-use peerscope_probes::{ConnectEngine, Engine, source_address};
+use peerscope_probes::{Engine, ProbeEngine, capabilities, source_address};
 use peerscope_vocabulary::{LocalRefusal, Observation, ProbeId, ProbeRequest};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,8 @@ pub(crate) struct Report {
     /// The effective capabilities as /proc/self/status has them.
     capabilities: String,
     no_new_privileges: String,
+    /// What [`peerscope_probes::capabilities`] found, by name.
+    found: HashMap<String, bool>,
     observations: HashMap<ProbeId, Observation>,
     pub(crate) sources: Vec<Result<IpAddr, LocalRefusal>>,
 }
@@ -46,6 +49,17 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn observation(&self, id: ProbeId) -> Option<Observation> {
         self.observations.get(&id).copied()
+    }
+
+    /// What is found by trying has to be what this world permits.
+    pub(crate) fn check_capabilities(&self, may_ping: bool) -> Result<(), String> {
+        let expected = [("icmp-echo-ping-socket", may_ping), ("icmp-echo-raw-socket", false)];
+        let wrong = |name: &str| match expected.iter().find(|(known, _)| *known == name) {
+            Some((_, expected)) => self.found[name] != *expected,
+            None => !self.found[name],
+        };
+        let wrong: Vec<_> = self.found.keys().filter(|name| wrong(name)).collect();
+        if wrong.is_empty() && self.found.len() == 10 { Ok(()) } else { Err(format!("{:?}", self.found)) }
     }
 
     pub(crate) fn check_privileges(&self) -> Result<(), String> {
@@ -78,6 +92,7 @@ pub(crate) fn answer() {
         user: getuid().as_raw(),
         capabilities: status("CapEff"),
         no_new_privileges: status("NoNewPrivs"),
+        found: capabilities().into_iter().map(|found| (found.name.to_owned(), found.available)).collect(),
         sources: task
             .sources
             .iter()
@@ -96,7 +111,9 @@ fn status(field: &str) -> String {
 
 fn probe(requests: &[ProbeRequest]) -> Vec<Observation> {
     let start = Instant::now();
-    let mut engine = ConnectEngine::new().unwrap();
+    let mut engine = ProbeEngine::new().unwrap();
+    // The kernel begins to stamp packets a moment after the first socket asked for it.
+    thread::sleep(Duration::from_millis(50));
     let mut observations = Vec::new();
     assert_eq!(engine.submit(start.elapsed(), requests), requests.len());
     loop {

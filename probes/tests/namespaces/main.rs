@@ -1,4 +1,4 @@
-//! The connect engine against real routers and firewalls: each row of the table of outcomes, staged
+//! The engine against real routers and firewalls: each row of the table of outcomes, staged
 //! with the kernel's own means in network namespaces that exist for this test alone.
 //!
 //! ```text
@@ -15,6 +15,7 @@
 
 mod cases;
 mod client;
+mod senses;
 mod server;
 mod world;
 
@@ -48,10 +49,19 @@ fn judge() -> ExitCode {
         sources: cases::SOURCES.iter().map(|source| source.target.parse().unwrap()).collect(),
     };
     let report = client::ask(&task);
+    world::permit_ping_sockets();
+    let senses = senses::all();
+    let requests = senses.iter().map(|case| case.request).collect();
+    let sensed = client::ask(&client::Task { probes: requests, sources: Vec::new() });
 
     let mut verdicts = vec![("the_prober_has_no_privilege".to_owned(), report.check_privileges())];
+    verdicts.push(("capabilities_without_ping_sockets".to_owned(), report.check_capabilities(false)));
+    verdicts.push(("capabilities_with_ping_sockets".to_owned(), sensed.check_capabilities(true)));
     for case in &cases {
         verdicts.push((case.name.to_owned(), case.check(&report)));
+    }
+    for case in &senses {
+        verdicts.push((case.name.to_owned(), case.check(&sensed)));
     }
     for (source, found) in cases::SOURCES.iter().zip(&report.sources) {
         verdicts.push((format!("source_address_{}", source.name), source.check(*found)));

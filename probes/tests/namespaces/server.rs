@@ -1,7 +1,7 @@
 //! What answers at the far end, and what its firewall counts there.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -18,13 +18,19 @@ pub(crate) const GREETING: u16 = 2002;
 pub(crate) const RESETTING: u16 = 2003;
 /// Speaks half a second late.
 pub(crate) const LATE: u16 = 2004;
+/// Waits as well; what it gets is not counted.
+pub(crate) const UNCOUNTED: u16 = 2008;
+/// Sends datagrams back.
+pub(crate) const ECHOING: u16 = 2006;
+/// Takes datagrams and says nothing.
+pub(crate) const MUTE: u16 = 2007;
 /// Nothing listens.
 pub(crate) const CLOSED: u16 = 2005;
 
 /// Opens every port, for IPv4 and IPv6.
 pub(crate) fn start() {
     within("server", || {
-        for port in [1010, 1011, 1012, 1013, 1014, PATIENT] {
+        for port in [1010, 1011, 1012, 1013, 1014, PATIENT, UNCOUNTED] {
             listen(port, |_| {});
         }
         listen(GREETING, |mut stream| drop(stream.write_all(b"\x4a\0\0\0\x0a8.4.3\0 and so on")));
@@ -36,8 +42,23 @@ pub(crate) fn start() {
             thread::sleep(Duration::from_millis(500));
             drop(stream.write_all(b"hello"));
         });
+        for port in [ECHOING, 1010, 1013, 1014] {
+            return_datagrams(port);
+        }
+        let mute = UdpSocket::bind(("::", MUTE)).unwrap();
+        std::mem::forget(mute);
         let counted: String = [PATIENT, GREETING, LATE].map(counters).concat();
         feed(Command::new("nft").args(["-f", "-"]), &counted);
+    });
+}
+
+fn return_datagrams(port: u16) {
+    let socket = UdpSocket::bind(("::", port)).unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            drop(socket.send_to(&buffer[..length], from));
+        }
     });
 }
 

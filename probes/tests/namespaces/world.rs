@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -81,7 +82,13 @@ const SERVER: &str = "
 link set lo up
 link set eth0 up
 address add 10.2.0.2/24 dev eth0
+address add 10.2.0.3/24 dev eth0
+address add 10.2.0.4/24 dev eth0
+address add 10.2.0.5/24 dev eth0
+address add 10.2.0.6/24 dev eth0
 address add fd00:2::2/64 dev eth0 nodad
+address add fd00:2::3/64 dev eth0 nodad preferred_lft 0
+address add fd00:2::4/64 dev eth0 nodad preferred_lft 0
 route add default via 10.2.0.1
 route add default via fd00:2::1
 ";
@@ -107,6 +114,17 @@ table inet filter {
     tcp sport 1010 drop
     tcp sport 1011 tcp dport 49152-65535 drop
     tcp dport 1012 quota until 60 bytes drop
+    udp dport 1001 drop
+    udp dport 1003 reject with icmpx port-unreachable
+    udp dport 1004 meta nfproto ipv4 reject with icmp net-unreachable
+    udp dport 1009 reject with icmpx admin-prohibited
+    udp sport 1010 drop
+    ip daddr 10.2.0.3 icmp type echo-request drop
+    ip daddr 10.2.0.4 icmp type echo-request reject with icmp admin-prohibited
+    ip daddr 10.2.0.6 icmp type echo-request reject with icmp net-unreachable
+    ip saddr 10.2.0.5 icmp type echo-reply drop
+    ip6 daddr fd00:2::3 icmpv6 type echo-request drop
+    ip6 daddr fd00:2::4 icmpv6 type echo-request reject with icmpv6 admin-prohibited
   }
 }
 ";
@@ -117,6 +135,8 @@ table inet filter {
     type filter hook output priority 0; policy accept;
     tcp dport 1013 drop
     tcp dport 1014 reject with icmpx admin-prohibited
+    udp dport 1013 drop
+    udp dport 1014 reject with icmpx admin-prohibited
   }
 }
 ";
@@ -160,6 +180,23 @@ pub(crate) fn build() {
     for (name, rules) in [("client", CLIENT_FILTER), ("r2", R2_FILTER)] {
         within(name, || feed(Command::new("nft").args(["-f", "-"]), rules));
     }
+    for (name, cables) in [("client", 1), ("r1", 2), ("r2", 2), ("server", 1)] {
+        within(name, || await_link_local(name, cables));
+    }
+}
+
+/// Links come up in their own time, a second late on a busy machine, and without a link-local address
+/// IPv6 asks for no neighbour.
+fn await_link_local(name: &str, cables: usize) {
+    const LINK_SCOPE: &str = " 20 ";
+    for _ in 0..500 {
+        let addresses = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap();
+        if addresses.lines().filter(|line| line.contains(LINK_SCOPE)).count() == cables {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{name}: no link-local addresses");
 }
 
 /// No limit on ICMP errors, no redirects, IPv6 addresses that serve at once (a router asks for its
@@ -185,6 +222,16 @@ fn settings(name: &str) {
         // Absent before Linux 6.5, which then behaves as zero does.
         let _ = fs::write("/proc/sys/net/ipv4/tcp_syn_linear_timeouts", "0");
     }
+}
+
+/// Lets everybody in the client's namespace ping without privileges (icmp(7)); in a user namespace the
+/// groups that exist there.
+pub(crate) fn permit_ping_sockets() {
+    within("client", || {
+        let path = "/proc/sys/net/ipv4/ping_group_range";
+        let all = fs::write(path, "0 2147483647");
+        all.or_else(|_| fs::write(path, "0 0")).unwrap_or_else(|error| panic!("{path}: {error}"));
+    });
 }
 
 /// Runs `act` in a thread of its own inside a namespace; a process that it starts is inside, too.

@@ -22,8 +22,8 @@ pub struct Observation {
     /// What happened.
     pub outcome: Outcome,
     /// The round-trip time by the kernel's own clock, else none: wall time under load is wrong by
-    /// milliseconds. Of a handshake it is TCP_INFO's `tcpi_rtt`; of an echo or a datagram it ends with
-    /// the kernel's receive timestamp (SO_TIMESTAMPING).
+    /// milliseconds. Of a handshake it is TCP_INFO's `tcpi_rtt`; where an echo, a datagram or an ICMP
+    /// error answered, it ends with the kernel's receive timestamp (SO_TIMESTAMPING).
     pub rtt: Option<Duration>,
     /// How many times the kernel sent the request again (TCP_INFO's `tcpi_total_retrans`); echoes and
     /// datagrams are never resent.
@@ -44,11 +44,9 @@ impl Observation {
     #[must_use]
     pub fn is_answer(&self) -> bool {
         match self.outcome {
-            Outcome::Connected
-            | Outcome::Refused
-            | Outcome::Reset
-            | Outcome::Echo
-            | Outcome::Answered => true,
+            Outcome::Connected | Outcome::Refused | Outcome::Reset | Outcome::Echo | Outcome::Answered => {
+                true
+            }
             Outcome::Prohibited { icmp } => {
                 icmp.is_port_unreachable(self.request.address.to_canonical().is_ipv4())
                     && icmp.from == Some(self.request.address.to_canonical())

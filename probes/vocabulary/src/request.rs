@@ -24,6 +24,18 @@ pub enum ProbeKind {
     Udp,
 }
 
+impl ProbeKind {
+    /// The transport's word in JSON: `tcp`, `icmp`, `udp`.
+    #[must_use]
+    pub fn protocol(self) -> &'static str {
+        match self {
+            Self::TcpConnect => "tcp",
+            Self::IcmpEcho => "icmp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
 /// One question to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeRequest {

@@ -1,7 +1,9 @@
-//! What an error of a connect means.
+//! What an error that a probe met means.
 //!
 //! The table of causes rests on these distinctions, so they are made in one place, without a socket,
 //! and follow what was measured on Linux 6.18 in network namespaces.
+
+use std::net::IpAddr;
 
 use nix::errno::Errno;
 use peerscope_vocabulary::{IcmpMessage, Outcome, UnreachableScope};
@@ -9,12 +11,12 @@ use peerscope_vocabulary::{IcmpMessage, Outcome, UnreachableScope};
 use crate::error::{ProbeError, SystemCall};
 use crate::socket::{IcmpVersion, QueuedIcmp};
 
-/// What an ICMP error says about the connect that provoked it.
+/// What an ICMP error says about the connect, or the echo request, that provoked it.
 ///
-/// Port unreachable counts as prohibited: no TCP answers so, only a filter's REJECT. Where this host
+/// Port unreachable counts as prohibited: neither answers so, only a filter's REJECT does. Where this host
 /// rejects its own packet, or its neighbour does not answer ARP, the sender is this host's own
 /// address; what that means is the analyst's to say.
-pub(super) fn of_icmp(queued: QueuedIcmp) -> Outcome {
+pub(crate) fn of_icmp(queued: QueuedIcmp) -> Outcome {
     let icmp = IcmpMessage { icmp_type: queued.icmp_type, code: queued.code, from: queued.from };
     let unreachable = |scope| Outcome::Unreachable { scope, icmp };
     match (queued.version, queued.icmp_type, queued.code) {
@@ -34,16 +36,26 @@ pub(super) fn of_icmp(queued: QueuedIcmp) -> Outcome {
     }
 }
 
-/// What an error means that came after the SYN had left, with an empty error queue.
+/// What an ICMP error says about the datagram that provoked it. A port-unreachable of the target
+/// itself is UDP's way to refuse (RFC 1122, section 4.1.3.1); from anywhere else it is a filter's.
+pub(crate) fn of_datagram_icmp(queued: QueuedIcmp, target: IpAddr) -> Outcome {
+    let icmp = IcmpMessage { icmp_type: queued.icmp_type, code: queued.code, from: queued.from };
+    if icmp.is_port_unreachable(queued.version == IcmpVersion::V4) && queued.from == Some(target) {
+        return Outcome::Refused;
+    }
+    of_icmp(queued)
+}
+
+/// What an error means that came after the packet had left, with an empty error queue.
 ///
 /// Linux puts every ICMP error into the queue. Where there is none (gVisor accepts `IP_RECVERR` and
 /// does nothing), an unreachable still came from the network, so it is given as the plainest message
 /// with that error number, from nobody known.
-pub(super) fn of_late_error(errno: Errno, is_ipv4: bool) -> Outcome {
+pub(crate) fn of_late_error(errno: Errno, is_ipv4: bool) -> Outcome {
     let message = |v4, v6| {
         let (version, icmp_type, code) =
             if is_ipv4 { (IcmpVersion::V4, 3, v4) } else { (IcmpVersion::V6, 1, v6) };
-        of_icmp(QueuedIcmp { version, icmp_type, code, from: None })
+        of_icmp(QueuedIcmp { version, icmp_type, code, from: None, stamped_at: None })
     };
     match errno {
         Errno::ECONNREFUSED => Outcome::Refused,
@@ -57,14 +69,14 @@ pub(super) fn of_late_error(errno: Errno, is_ipv4: bool) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
 
     const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 0, 2));
 
     fn word(version: IcmpVersion, icmp_type: u8, code: u8) -> (&'static str, Option<UnreachableScope>) {
-        let outcome = of_icmp(QueuedIcmp { version, icmp_type, code, from: Some(ROUTER) });
+        let outcome = of_icmp(QueuedIcmp { version, icmp_type, code, from: Some(ROUTER), stamped_at: None });
         assert_eq!(outcome.icmp(), Some(IcmpMessage { icmp_type, code, from: Some(ROUTER) }));
         match outcome {
             Outcome::Unreachable { scope, .. } => ("unreachable", Some(scope)),
@@ -100,6 +112,21 @@ mod tests {
         assert_eq!(of(2, 0), ("unreachable", Some(UnreachableScope::TooBig)));
         assert_eq!(of(3, 0), ("time exceeded", None));
         assert_eq!(of(4, 1), ("unreachable", Some(UnreachableScope::Other)));
+    }
+
+    #[test]
+    fn a_datagram_is_refused_by_its_target_alone() {
+        let target = IpAddr::V4(Ipv4Addr::new(10, 2, 0, 2));
+        let of = |code, from| {
+            let version = IcmpVersion::V4;
+            let queued = QueuedIcmp { version, icmp_type: 3, code, from, stamped_at: None };
+            of_datagram_icmp(queued, target).word()
+        };
+        assert_eq!(of(3, Some(target)), "refused");
+        assert_eq!(of(3, Some(ROUTER)), "prohibited");
+        assert_eq!(of(3, None), "prohibited");
+        assert_eq!(of(13, Some(target)), "prohibited");
+        assert_eq!(of(1, Some(target)), "unreachable");
     }
 
     #[test]

@@ -1,0 +1,85 @@
+//! Both ends of a probe: what is the same for every kind of socket.
+//!
+//! A probe is only evidence for the flow that was asked about. So source address, source port and
+//! hop limit are set here for all kinds alike, and what makes no sense is refused before a socket
+//! could send from somewhere else.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZero;
+
+use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
+use peerscope_vocabulary::{ProbeKind, ProbeRequest};
+use socket2::{SockAddr, Socket};
+
+use super::option::set_bind_address_without_port;
+use crate::error::{ProbeError, SystemCall};
+
+/// Where a probe goes from and to, and how far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ends {
+    pub(crate) target: SocketAddr,
+    source: Option<IpAddr>,
+    source_port: Option<u16>,
+    hop_limit: Option<NonZero<u8>>,
+}
+
+impl Ends {
+    /// The ends that a request names. ICMP has no ports, so those that it gives are passed over.
+    pub(crate) fn of(request: &ProbeRequest) -> Result<Self, ProbeError> {
+        let (port, source_port) = match request.kind {
+            ProbeKind::IcmpEcho => (0, None),
+            _ if request.port == 0 || request.source_port == Some(0) => {
+                return Err(ProbeError::new(SystemCall::Request, Errno::EINVAL));
+            }
+            _ => (request.port, request.source_port),
+        };
+        let target = SocketAddr::new(request.address.to_canonical(), port);
+        let source = request.source.map(|address| address.to_canonical());
+        if source.is_some_and(|address| address.is_ipv4() != target.is_ipv4()) {
+            return Err(ProbeError::new(SystemCall::Request, Errno::EAFNOSUPPORT));
+        }
+        Ok(Self { target, source, source_port, hop_limit: request.hop_limit })
+    }
+
+    /// Binds what was named, and sets the hop limit.
+    ///
+    /// `SO_REUSEADDR` lets a port be bound that another flow left in TIME_WAIT, or that a probe of
+    /// another target uses at this moment: flows are told apart by all four of addresses and ports.
+    pub(crate) fn apply(&self, socket: &Socket) -> Result<(), ProbeError> {
+        if let Some(limit) = self.hop_limit {
+            let limit = u32::from(limit.get());
+            let set = if self.target.is_ipv4() {
+                socket.set_ttl_v4(limit)
+            } else {
+                socket.set_unicast_hops_v6(limit)
+            };
+            set.map_err(|error| ProbeError::from_io(SystemCall::SetOption, &error))?;
+        }
+        if self.source.is_none() && self.source_port.is_none() {
+            return Ok(());
+        }
+        if self.source_port.is_some() {
+            socket
+                .set_reuse_address(true)
+                .map_err(|error| ProbeError::from_io(SystemCall::SetOption, &error))?;
+        } else {
+            // Without it the port is merely chosen earlier, among fewer.
+            let _ = set_bind_address_without_port(socket);
+        }
+        let any: IpAddr =
+            if self.target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let local = SocketAddr::new(self.source.unwrap_or(any), self.source_port.unwrap_or(0));
+        socket.bind(&SockAddr::from(local)).map_err(|error| ProbeError::from_io(SystemCall::Bind, &error))
+    }
+
+    /// Has ICMP errors put into the socket's queue, or no longer (`IP_RECVERR`, ip(7)).
+    pub(crate) fn report_icmp(&self, socket: &Socket, report: bool) -> Result<(), ProbeError> {
+        let set = if self.target.is_ipv4() {
+            setsockopt(socket, sockopt::Ipv4RecvErr, &report)
+        } else {
+            setsockopt(socket, sockopt::Ipv6RecvErr, &report)
+        };
+        set.map_err(|errno| ProbeError::new(SystemCall::SetOption, errno))
+    }
+}

@@ -1,0 +1,86 @@
+//! The rows of UDP, ICMP echo and hop limits, asked where ping sockets are permitted.
+
+use nix::errno::Errno;
+use peerscope_vocabulary::{LocalRefusal, Outcome, UnreachableScope};
+
+use crate::cases::{
+    CLIENT, CLIENT_V6, Case, R1, R1_V6, R2, R2_V6, SERVER, SERVER_V6, case, icmp, local, numbered,
+    prohibited, unreachable,
+};
+use crate::server::{CLOSED, ECHOING, MUTE, UNCOUNTED};
+
+/// Every case, numbered. Unreachable networks are the far router's filter's: of its own accord Linux
+/// sends such errors five at once and then one a second, and other errors count towards that.
+pub(crate) fn all() -> Vec<Case> {
+    numbered(ipv4().into_iter().chain(ipv6()).collect())
+}
+
+fn exceeded(from: &str) -> Outcome {
+    let (icmp_type, code) = if from.contains(':') { (3, 0) } else { (11, 0) };
+    Outcome::TimeExceeded { icmp: icmp(icmp_type, code, from) }
+}
+
+fn ipv4() -> Vec<Case> {
+    use LocalRefusal::{NoRoute, Policy};
+    use Outcome::{Answered, Connected, Echo, Refused, Timeout};
+    use UnreachableScope::{Host, Network};
+    vec![
+        case("tcp_hop_1", SERVER, UNCOUNTED, exceeded(R1)).hops(1),
+        case("tcp_hop_2", SERVER, UNCOUNTED, exceeded(R2)).hops(2).source_port(40_102),
+        case("tcp_hop_3", SERVER, UNCOUNTED, Connected).hops(3),
+        case("tcp_hop_3_of_a_closed_port", SERVER, CLOSED, Refused).hops(3),
+        case("tcp_hop_2_of_a_port_that_the_router_drops", SERVER, 1001, exceeded(R2)).hops(2),
+        case("udp_open", SERVER, ECHOING, Answered).udp().source_port(40_001).from(CLIENT),
+        case("udp_mute", SERVER, MUTE, Timeout).udp(),
+        case("udp_closed", SERVER, CLOSED, Refused).udp(),
+        case("udp_dropped", SERVER, 1001, Timeout).udp(),
+        case("udp_reply_dropped", SERVER, 1010, Timeout).udp(),
+        case("udp_port_unreachable_of_a_router", SERVER, 1003, prohibited(3, 3, R2)).udp(),
+        case("udp_prohibited", SERVER, 1009, prohibited(3, 13, R2)).udp(),
+        case("udp_own_firewall_drops", SERVER, 1013, local(Policy, Errno::EPERM)).udp(),
+        case("udp_own_firewall_rejects", SERVER, 1014, local(Policy, Errno::EPERM)).udp(),
+        case("udp_net_unreachable", SERVER, 1004, unreachable(Network, 3, 0, R2)).udp(),
+        case("udp_no_own_route", "10.4.0.1", 53, local(NoRoute, Errno::ENETUNREACH)).udp(),
+        case("udp_own_prohibit_route", "10.3.1.1", 53, local(Policy, Errno::EACCES)).udp(),
+        case("udp_dead_neighbour", "10.1.0.98", 53, unreachable(Host, 3, 1, CLIENT)).udp().slow_neighbour(),
+        case("udp_hop_1", SERVER, CLOSED, exceeded(R1)).udp().hops(1),
+        case("udp_hop_2", SERVER, CLOSED, exceeded(R2)).udp().hops(2),
+        case("udp_hop_3", SERVER, CLOSED, Refused).udp().hops(3),
+        case("echo", SERVER, 0, Echo).echo().from(CLIENT),
+        case("echo_dropped", "10.2.0.3", 0, Timeout).echo(),
+        case("echo_prohibited", "10.2.0.4", 0, prohibited(3, 13, R2)).echo(),
+        case("echo_reply_dropped", "10.2.0.5", 0, Timeout).echo(),
+        case("echo_net_unreachable", "10.2.0.6", 0, unreachable(Network, 3, 0, R2)).echo(),
+        case("echo_no_own_route", "10.4.0.1", 0, local(NoRoute, Errno::ENETUNREACH)).echo(),
+        case("echo_dead_neighbour", "10.1.0.97", 0, unreachable(Host, 3, 1, CLIENT)).echo().slow_neighbour(),
+        case("echo_hop_1", SERVER, 0, exceeded(R1)).echo().hops(1),
+        case("echo_hop_2", SERVER, 0, exceeded(R2)).echo().hops(2),
+        case("echo_hop_3", SERVER, 0, Echo).echo().hops(3),
+    ]
+}
+
+fn ipv6() -> Vec<Case> {
+    use Outcome::{Answered, Connected, Echo, Refused, Timeout};
+    use UnreachableScope::Host;
+    vec![
+        case("tcp_hop_1_ipv6", SERVER_V6, UNCOUNTED, exceeded(R1_V6)).hops(1),
+        case("tcp_hop_2_ipv6", SERVER_V6, UNCOUNTED, exceeded(R2_V6)).hops(2),
+        case("tcp_hop_3_ipv6", SERVER_V6, UNCOUNTED, Connected).hops(3),
+        case("udp_open_ipv6", SERVER_V6, ECHOING, Answered).udp().source_port(40_001),
+        case("udp_closed_ipv6", SERVER_V6, CLOSED, Refused).udp(),
+        case("udp_dropped_ipv6", SERVER_V6, 1001, Timeout).udp(),
+        case("udp_port_unreachable_of_a_router_ipv6", SERVER_V6, 1003, prohibited(1, 4, R2_V6)).udp(),
+        case("udp_prohibited_ipv6", SERVER_V6, 1009, prohibited(1, 1, R2_V6)).udp(),
+        case("udp_hop_1_ipv6", SERVER_V6, CLOSED, exceeded(R1_V6)).udp().hops(1),
+        case("udp_hop_2_ipv6", SERVER_V6, CLOSED, exceeded(R2_V6)).udp().hops(2),
+        case("echo_ipv6", SERVER_V6, 0, Echo).echo().from(CLIENT_V6),
+        case("echo_dropped_ipv6", "fd00:2::3", 0, Timeout).echo(),
+        case("echo_prohibited_ipv6", "fd00:2::4", 0, prohibited(1, 1, R2_V6)).echo(),
+        case("echo_dead_neighbour_ipv6", "fd00:1::97", 0, unreachable(Host, 1, 3, CLIENT_V6))
+            .echo()
+            .slow_neighbour(),
+        case("echo_hop_1_ipv6", SERVER_V6, 0, exceeded(R1_V6)).echo().hops(1),
+        case("echo_hop_2_ipv6", SERVER_V6, 0, exceeded(R2_V6)).echo().hops(2),
+        case("echo_hop_3_ipv6", SERVER_V6, 0, Echo).echo().hops(3),
+    ]
+}
