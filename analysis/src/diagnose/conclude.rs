@@ -17,15 +17,15 @@ use super::causes::{answered, configured};
 use super::findings::{findings, gaps};
 use super::fixes::fixes;
 use super::observed::{self, Shows, passes, reason, seconds, shows};
-use super::{changed, naming, path, show, silence};
+use super::{changed, loss, naming, path, show, silence};
 use crate::cause::CauseCode;
-use crate::flow::{FlowBox, Flows};
+use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::Blocker;
 use crate::report::{
     CauseReport, CauseStatus, Diagnosis, Finding, Gap, NextProbe, ObservationReport, Paths, RequestReport,
     SCHEMA, Severity, Source, Verdict,
 };
-use crate::topology::{ComponentId, ComponentType};
+use crate::topology::ComponentType;
 
 /// What came out for one address.
 #[derive(Default)]
@@ -114,9 +114,10 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     let observed = words_of(&deciding);
 
     let blockers = question.answer.as_ref().map(crate::reach::Answer::blockers).unwrap_or_default();
-    let contradicts = |blocker: &Blocker<'_>| !blocker.flows.intersection(&passing).is_empty();
-    let (contradicted, standing): (Vec<_>, Vec<_>) =
-        blockers.iter().partition(|blocker| contradicts(blocker));
+    let contradicted: Vec<&Blocker<'_>> =
+        blockers.iter().filter(|blocker| !blocker.flows.intersection(&passing).is_empty()).collect();
+    let standing: Vec<Blocker<'_>> =
+        blockers.iter().filter_map(|blocker| uncontradicted(blocker, &passing)).collect();
     let blocked = standing.iter().fold(Flows::none(), |all, blocker| all.union(&blocker.flows));
     let blocked = blocked.intersection(&question.asked);
 
@@ -124,8 +125,10 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     let mut from_configuration: Vec<CauseReport> = Vec::new();
     if let Some(topology) = &case.topology {
         let explained = |blocker: &Blocker<'_>| configured(topology, question, blocker, &silent, &observed);
-        from_configuration = standing.iter().map(|blocker| explained(blocker)).collect();
-        for (cause, fixes) in from_configuration.iter_mut().zip(fixes(case, question, &standing)) {
+        from_configuration = standing.iter().map(explained).collect();
+        for (cause, fixes) in
+            from_configuration.iter_mut().zip(fixes(case, question, &standing.iter().collect::<Vec<_>>()))
+        {
             cause.fixes = fixes;
         }
         // A peering comes first: what is mended beside it may need the id that mending it gives.
@@ -145,12 +148,14 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     let mixed = !passing.is_empty();
     if !unexplained.is_empty() {
         let candidates = if mixed {
-            Vec::from([loss(case, question, &unexplained, &observed)])
+            loss::causes(case, question, &deciding, &unexplained, &observed)
         } else {
             let silent = if blocked.is_empty() { &question.asked } else { &unexplained };
             silence::candidates(case, question, silent, &observed)
         };
         causes.extend(candidates);
+    } else if loss::is_certain(&deciding) {
+        causes.extend(loss::causes(case, question, &deciding, &unexplained, &observed));
     }
 
     changed::weigh(case, &mut causes);
@@ -169,10 +174,10 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         summary: summary(case, question, verdict, &causes, &observed),
         ..Conclusion::default()
     };
-    if !unexplained.is_empty() && !mixed && question.answer.is_some() {
+    if !unexplained.is_empty() && question.answer.is_some() && !loss::is_certain(&deciding) {
         conclusion.findings.push(lost_although_open(case, question, &observed));
     }
-    conclusion.findings.extend(retransmissions(&deciding, &case.target.input));
+    conclusion.findings.extend(retransmission(&deciding, &case.target.input));
     if public && verdict == Verdict::Reachable {
         conclusion.findings.push(naming::public_finding(case, question));
     }
@@ -187,6 +192,16 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     conclusion
 }
 
+/// What a blocker still stops where packets that it should have stopped came through: nothing between
+/// their two ends; for the rest of the set configuration speaks.
+fn uncontradicted<'a>(blocker: &Blocker<'a>, passing: &Flows) -> Option<Blocker<'a>> {
+    let mut rest = blocker.flows.clone();
+    for flow in passing.intersection(&blocker.flows).boxes() {
+        rest.remove(&FlowBox { source_ports: PortRange::ALL, ..*flow });
+    }
+    (!rest.is_empty()).then(|| Blocker { flows: rest, ..blocker.clone() })
+}
+
 fn is_local(shows: Shows) -> bool {
     matches!(shows, Shows::LocalNoRoute | Shows::LocalPolicy)
 }
@@ -199,7 +214,7 @@ fn verdict(case: &Case, question: &Question, deciding: &[&Observation], blocked:
         return match (connected, connected == deciding.len()) {
             (0, _) => Verdict::Blocked,
             (_, false) => Verdict::Impaired,
-            (_, true) if blocked.is_empty() => Verdict::Reachable,
+            (_, true) if blocked.is_empty() && !loss::is_certain(deciding) => Verdict::Reachable,
             (_, true) => Verdict::Impaired,
         };
     }
@@ -263,24 +278,6 @@ fn words_of(deciding: &[&Observation]) -> String {
     clauses.join("; ")
 }
 
-/// Silence beside answers that no setting accounts for.
-fn loss(case: &Case, question: &Question, silent: &Flows, observed: &str) -> CauseReport {
-    let mut causes = silence::candidates(case, question, silent, observed);
-    let mut cause = causes.swap_remove(0);
-    cause.code = CauseCode::PacketLoss;
-    cause.aws_code = CauseCode::PacketLoss.cause().aws_code;
-    cause.alternatives = None;
-    cause.component = show::component(None, &ComponentId::Unknown(CauseCode::PacketLoss.cause().component));
-    cause.related.clear();
-    cause.direction = None;
-    cause.confidence = 0.7;
-    cause.summary = format!(
-        "Some connects to {} succeed and some get no answer, and no setting tells them apart: packets are lost on the way, or the host is overloaded.",
-        question.address
-    );
-    cause
-}
-
 /// A setting that packets contradict.
 fn disagreement(case: &Case, blocker: &Blocker<'_>, observed: &str) -> Finding {
     let topology = case.topology.as_ref();
@@ -320,16 +317,15 @@ fn lost_although_open(case: &Case, question: &Question, observed: &str) -> Findi
     }
 }
 
-/// Connections that came about only after a packet was sent again.
-fn retransmissions(deciding: &[&Observation], target: &str) -> Option<Finding> {
-    let connected = || deciding.iter().filter(|one| shows(one) == Shows::Connected);
-    let again = connected().filter(|one| one.retransmissions > 0).count();
-    (again > 0).then(|| Finding {
+/// A connection that came about only after a packet was sent again.
+fn retransmission(deciding: &[&Observation], target: &str) -> Option<Finding> {
+    let again = loss::repeated(deciding);
+    (again > 0 && !loss::is_certain(deciding)).then(|| Finding {
         rule: CauseCode::PacketLoss.name().to_string(),
         severity: Severity::Warning,
         message: format!(
-            "{again} of {} connects to {target} succeeded only after the SYN was sent again: packets are lost, or a host is overloaded.",
-            connected().count()
+            "{again} of {} connects to {target} succeeded only after the SYN was sent again: a packet was lost, or a host is overloaded.",
+            deciding.len()
         ),
         components: Vec::new(),
     })
@@ -424,7 +420,9 @@ fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
     whole
 }
 
-fn observation_report(observation: &Observation, at: Timestamp) -> ObservationReport {
+/// An observation as reports show it. `at` is the calendar time of the start of the run.
+#[must_use]
+pub fn observation_report(observation: &Observation, at: Timestamp) -> ObservationReport {
     let sent = SignedDuration::try_from(observation.sent_at).ok().and_then(|sent| at.checked_add(sent).ok());
     let request = &observation.request;
     let detail = match observation.retransmissions {
@@ -436,7 +434,7 @@ fn observation_report(observation: &Observation, at: Timestamp) -> ObservationRe
         at: sent.unwrap_or(at),
         request: RequestReport {
             kind: request.kind,
-            protocol: "tcp",
+            protocol: request.kind.protocol(),
             source: observation.local.map(|local| local.ip()).or(request.source),
             source_port: observation.local.map(|local| local.port()).or(request.source_port),
             address: request.address,

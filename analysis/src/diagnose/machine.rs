@@ -40,8 +40,9 @@ const EARLY_SILENCE: Duration = Duration::from_millis(300);
 /// After this much silence the first probe's SYN was sent again and its answer had time to come: no
 /// greeting is waited for any more.
 const LATE_SILENCE: Duration = Duration::from_millis(1_300);
-/// How long the first connection is kept to hear whether a MySQL greets.
-const GREETING: Duration = Duration::from_millis(60);
+/// How long the first connection is kept to hear whether a MySQL greets: a round trip after the connect,
+/// and the server's own time.
+const GREETING: Duration = Duration::from_millis(120);
 /// How many probes follow the first one.
 const FOLLOWING: usize = 4;
 /// How many follow it towards a MySQL: three connects are the most.

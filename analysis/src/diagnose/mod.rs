@@ -12,6 +12,7 @@ mod changed;
 mod conclude;
 mod findings;
 mod fixes;
+mod loss;
 mod machine;
 mod naming;
 mod observed;
@@ -21,4 +22,5 @@ mod show;
 mod silence;
 
 pub use case::{Case, Lookup, SourceSpec};
+pub use conclude::observation_report;
 pub use machine::{Action, Event, Machine};

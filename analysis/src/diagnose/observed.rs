@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
-use peerscope_vocabulary::{IcmpMessage, LocalRefusal, Observation, Outcome, UnreachableScope};
+use peerscope_vocabulary::{IcmpMessage, LocalRefusal, Observation, Outcome, ProbeKind, UnreachableScope};
 
 use crate::flow::Flow;
 
@@ -85,11 +85,19 @@ pub(super) fn reason(observation: &Observation) -> Option<String> {
     let from = |icmp: IcmpMessage| icmp.from.map(|from| format!(" from {from}")).unwrap_or_default();
     match observation.outcome {
         Outcome::Connected => None,
+        Outcome::Refused if observation.request.kind == ProbeKind::Udp => {
+            Some("the target answered with ICMP port unreachable".to_string())
+        }
         Outcome::Refused => Some("the target answered with a TCP reset".to_string()),
         Outcome::Reset => Some("connected, then reset by the other side".to_string()),
         Outcome::Timeout => {
             let waited = seconds(observation.finished_at.saturating_sub(observation.sent_at));
-            Some(format!("no answer in {waited}, {} SYN sent", observation.retransmissions + 1))
+            Some(match observation.request.kind {
+                ProbeKind::TcpConnect => {
+                    format!("no answer in {waited}, {} SYN sent", observation.retransmissions + 1)
+                }
+                _ => format!("no answer in {waited}"),
+            })
         }
         Outcome::Prohibited { icmp } => {
             Some(format!("ICMP type {} code {}, prohibited,{}", icmp.icmp_type, icmp.code, from(icmp)))

@@ -46,6 +46,12 @@ pub(super) const UNCONFIGURED: &[Prior] = &[
         summary: "The VPC peering connection is not active.",
     },
     Prior {
+        code: CauseCode::PeeringMissing,
+        direction: None,
+        weight: 0.04,
+        summary: "There is no VPC peering connection between the two networks.",
+    },
+    Prior {
         code: CauseCode::HostSilent,
         direction: None,
         weight: 0.10,

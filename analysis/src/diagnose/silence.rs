@@ -53,15 +53,13 @@ fn configured(
         let flows = unknown.flows.intersection(silent);
         let Some(part) = unknown.parts.first().filter(|_| !flows.is_empty()) else { continue };
         let explanation = unknown.gate.explain(topology, part);
-        // An interface that is not known has groups that are not known either.
-        let groups = (unknown.code == CauseCode::UnknownDestination).then_some(CauseCode::EniSgRulesMismatch);
-        for code in [Some(unknown.code), groups].into_iter().flatten() {
-            let mut cause = report(case, code, &unknown.component, &flows);
+        for code in possible(unknown.code) {
+            let mut cause = report(case, *code, &unknown.component, &flows);
             cause.direction = unknown.direction;
             cause.summary.clone_from(&explanation.summary);
             cause.related =
                 explanation.related.iter().map(|one| show::component(Some(topology), one)).collect();
-            found.push((UNKNOWN_GATE_WEIGHT, cause));
+            found.push((UNKNOWN_GATE_WEIGHT / possible(unknown.code).len() as f64, cause));
         }
     }
     let crosses_space = question
@@ -92,6 +90,24 @@ fn configured(
         found.push((changed_since(code) * doubt, cause));
     }
     found
+}
+
+/// What may be wrong with a gate that is not known, where `code` is one of it. An interface that is not
+/// known has groups that are not known either; a table may lack its route, or have a wrong one.
+fn possible(code: CauseCode) -> &'static [CauseCode] {
+    match code {
+        CauseCode::UnknownDestination => &[CauseCode::UnknownDestination, CauseCode::EniSgRulesMismatch],
+        CauseCode::NoRouteToDestination => {
+            &[CauseCode::NoRouteToDestination, CauseCode::BadStateRoute, CauseCode::MoreSpecificRoute]
+        }
+        CauseCode::PeeringMissing | CauseCode::PeeringNotActive => {
+            &[CauseCode::PeeringMissing, CauseCode::PeeringNotActive, CauseCode::PeeringPendingAcceptance]
+        }
+        CauseCode::EniSgRulesMismatch => &[CauseCode::EniSgRulesMismatch],
+        CauseCode::UnknownPeeredSgs => &[CauseCode::UnknownPeeredSgs],
+        CauseCode::TransitivePeering => &[CauseCode::TransitivePeering],
+        _ => &[CauseCode::SubnetAclRestriction],
+    }
 }
 
 fn by_prior(case: &Case, question: &Question, priors: &[Prior], silent: &Flows) -> Weighed {

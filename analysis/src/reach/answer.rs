@@ -41,7 +41,7 @@ pub struct Evaluated {
 }
 
 /// A gate that stops some of the flows, or might.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Blocker<'a> {
     /// The gate that speaks for all of them.
     pub gate: &'a dyn Gate,

@@ -85,7 +85,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
                 gates.push(Box::new(SecurityGroupGate::new(target, source, true)));
                 gates.push(Box::new(HostState::new(interface)));
             } else {
-                gates.push(Box::new(AddressOwner::new(target)));
+                gates.push(Box::new(AddressOwner::new(target, crossing)));
             }
         }
     }

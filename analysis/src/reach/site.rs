@@ -159,7 +159,7 @@ pub fn pair_networks(
             NetworkId::SpaceData => true,
             NetworkId::Vpc(_) => topology.interface_in(other, target).is_some(),
         };
-        ((connected > 0, source_owned, connected, target_owned), (one, other))
+        ((connected > 0, source_owned, target_owned, connected), (one, other))
     });
     // Of equals the first counts: the order of `sources` and of ids, so that the answer is stable.
     let mut best = None;

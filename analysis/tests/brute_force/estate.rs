@@ -91,6 +91,16 @@ impl<'a> Estate<'a> {
         subnets.find(holds).map(|subnet| subnet.subnet_id.as_str())
     }
 
+    /// Whether a VPC's own blocks hold an address.
+    pub(super) fn has_addresses_around(&self, vpc: &str, address: IpAddr) -> bool {
+        self.vpc(vpc).is_some_and(|vpc| {
+            let ipv4 = vpc.cidr_block_association_set.iter().map(|one| one.cidr_block);
+            let ipv6 = vpc.ipv6_cidr_block_association_set.iter().map(|one| one.ipv6_cidr_block);
+            let mut blocks = vpc.cidr_block.into_iter().chain(ipv4).chain(ipv6);
+            blocks.any(|block| block.network().contains(&address))
+        })
+    }
+
     /// The fault of an address that no interface has.
     pub(super) fn nobody_at(&self, vpc: &str, address: IpAddr) -> Blocker {
         match self.subnet_of(&Place::Vpc(vpc.to_string()), address) {

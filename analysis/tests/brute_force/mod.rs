@@ -61,7 +61,11 @@ pub(crate) fn blockers(snapshot: &Snapshot, from: &Place, to: &Place, packet: Pa
     if let Place::Vpc(vpc) = to {
         match estate.owner(vpc, packet.to) {
             Some(interface) => found.extend(filters::groups(&estate, interface, from, packet, false)),
-            None => found.extend([estate.nobody_at(vpc, packet.to)]),
+            None if from == to || estate.has_addresses_around(vpc, packet.to) => {
+                found.extend([estate.nobody_at(vpc, packet.to)]);
+            }
+            // Outside of the VPC nobody can have an address in it: that is transit, and said as that.
+            None => {}
         }
         if let Some(subnet) = target_subnet.filter(|_| !same_subnet) {
             found.extend(filters::network_acl(&estate, vpc, subnet, packet, false, "forward"));

@@ -159,7 +159,18 @@ fn local_address(dyno: Option<&Dyno>, target: IpAddr) -> Option<IpAddr> {
     let private =
         dyno.and_then(|dyno| dyno.private_address).filter(|address| address.is_ipv4() == target.is_ipv4());
     let usable = |address: &IpAddr| std::net::UdpSocket::bind((*address, 0)).is_ok();
-    private.filter(usable).or_else(|| source_address(target).ok())
+    private.filter(usable).or_else(|| source_address(target).ok()).or_else(|| any_address(target.is_ipv4()))
+}
+
+/// An address of this machine where no route says which: it is the one that a person knows it by.
+fn any_address(ipv4: bool) -> Option<IpAddr> {
+    let interfaces = nix::ifaddrs::getifaddrs().ok()?;
+    let addresses = interfaces.filter_map(|interface| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+    });
+    addresses.into_iter().find(|address| address.is_ipv4() == ipv4 && !address.is_loopback())
 }
 
 /// This machine's address towards each target, without repetition: one of each family at most, as a rule.

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
-use crate::flow::Flows;
-use crate::reach::Site;
+use crate::flow::{AddressRange, Flows};
+use crate::reach::{End, Site};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Topology};
 
 /// Stands where an interface's groups would stand: the address is owned by no interface that the
@@ -16,13 +16,15 @@ use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Topology}
 #[derive(Debug)]
 pub struct AddressOwner {
     site: Site,
+    /// Whether packets come from another network: then an address outside the VPC's blocks is transit.
+    crossing: bool,
 }
 
 impl AddressOwner {
     /// A site without an interface.
     #[must_use]
-    pub fn new(site: &Site) -> Self {
-        Self { site: site.clone() }
+    pub fn new(site: &Site, crossing: bool) -> Self {
+        Self { site: site.clone(), crossing }
     }
 }
 
@@ -43,7 +45,26 @@ impl Gate for AddressOwner {
         let known = matches!(&self.site.network, NetworkId::Vpc(vpc) if topology.knows_interfaces_of(vpc));
         let code = CauseCode::UnknownDestination;
         let decision = if known { Decision::Blocked(code) } else { Decision::Unknown(code) };
-        vec![Part { flows: flows.clone(), decision, witness: Witness::Nothing }]
+        let blocks = topology.blocks_of(&self.site.network);
+        let mut parts = Vec::new();
+        let mut inside = flows.clone();
+        if self.crossing && !blocks.is_empty() {
+            let within = blocks.into_iter().map(AddressRange::from).flat_map(|block| {
+                flows.boxes().iter().filter_map(move |flows| End::Destination.restrict(flows, block))
+            });
+            inside = within.collect();
+            // Outside of the VPC's own blocks nobody can have an address in it: that is transit, and said
+            // as that.
+            let outside = flows.difference(&inside);
+            if !outside.is_empty() {
+                let decision = Decision::Consequence;
+                parts.push(Part { flows: outside, decision, witness: Witness::Nothing });
+            }
+        }
+        if !inside.is_empty() {
+            parts.push(Part { flows: inside, decision, witness: Witness::Nothing });
+        }
+        parts
     }
 
     fn explain(&self, _: &Topology, part: &Part) -> Explanation {

@@ -39,6 +39,11 @@ impl AddressPlan {
         }
     }
 
+    /// Whether the addresses alone make every request for a peering fail.
+    pub(super) fn forbids(&self, topology: &Topology) -> bool {
+        matches!(self.objection(topology), Some((CauseCode::CidrOverlap, ..)))
+    }
+
     /// What stands against a peering, with the two blocks that collide.
     fn objection(&self, topology: &Topology) -> Option<(CauseCode, IpNet, Option<IpNet>)> {
         let id = self.vpc.as_ref()?;
@@ -73,11 +78,6 @@ impl AddressPlan {
         }
         taken
     }
-}
-
-/// Whether the two sides of a peering have addresses in common.
-pub(super) fn sides_overlap(peering: &Peering) -> bool {
-    overlap(&peering.requester.cidrs, &peering.accepter.cidrs).is_some()
 }
 
 fn overlap(ones: &[IpNet], others: &[IpNet]) -> Option<(IpNet, IpNet)> {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::PeeringStatusCode;
 use peerscope_document::id::{VpcId, VpcPeeringConnectionId};
 
-use super::address_plan::sides_overlap;
+use super::AddressPlan;
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
@@ -38,6 +38,10 @@ impl PeeringGate {
         let (source, target) = (source.network.clone(), target.network.clone());
         let via = if peering.is_some() { None } else { between(topology, &source, &target) };
         Self { peering, source, target, via }
+    }
+
+    fn plan(&self) -> AddressPlan {
+        AddressPlan::new(&self.source, &self.target)
     }
 
     fn peering<'a>(&self, topology: &'a Topology) -> Option<&'a Peering> {
@@ -75,7 +79,7 @@ impl Gate for PeeringGate {
                     Decision::Blocked(CauseCode::PeeringPendingAcceptance)
                 }
                 // With overlapping addresses a request always fails: the overlap is the cause.
-                Some(PeeringStatusCode::Failed) if sides_overlap(peering) => Decision::Consequence,
+                Some(PeeringStatusCode::Failed) if self.plan().forbids(topology) => Decision::Consequence,
                 None | Some(PeeringStatusCode::Other(_)) => Decision::Unknown(CauseCode::PeeringNotActive),
                 Some(_) => Decision::Blocked(CauseCode::PeeringNotActive),
             },

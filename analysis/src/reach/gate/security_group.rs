@@ -80,6 +80,10 @@ impl SecurityGroupGate {
             // Heroku's groups are visible to nobody, so no reference can mean a dyno.
             return none;
         };
+        let through = pair.vpc_peering_connection_id.as_ref().and_then(|id| topology.peering(id));
+        if through.is_some_and(|peering| !peering.is_active()) {
+            return none;
+        }
         if pair.peering_status.as_deref().is_some_and(|status| status != "active") {
             return none;
         }
