@@ -12,16 +12,29 @@ use std::process::ExitCode;
 
 use bench::{Answer, Bench};
 use libtest_mimic::{Arguments, Failed, Trial};
-use peerscope_laboratory::Enclosure;
-use peerscope_laboratory::scenario::{Scenario, Stage, prove_in_kernel};
+use peerscope_laboratory::scenario::{Expect, NO_COMPONENT, Scenario, Stage, prove_in_kernel};
 use peerscope_laboratory::world::{Style, World};
+use peerscope_laboratory::{Direction, Enclosure};
 use serde_json::Value;
 
 /// Worlds of each scenario, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: usize = 5;
 const MORE_WORLDS: &str = "PEERSCOPE_WORLDS";
+/// Folders of scenarios, below that of all, with commas between them, in the place of [`FOLDERS`].
+const OTHER_FOLDERS: &str = "PEERSCOPE_SCENARIOS";
 /// The scenarios of this test, below the folder of all.
-const FOLDERS: [&str; 2] = ["", "vpc-to-dyno"];
+const FOLDERS: [&str; 10] = [
+    "",
+    "vpc-to-dyno",
+    "networks",
+    "networks/vpc-to-dyno",
+    "hosts",
+    "hosts/vpc-to-dyno",
+    "pairs",
+    "pairs/vpc-to-dyno",
+    "given",
+    "given/vpc-to-dyno",
+];
 /// Causes for which the model knows an edit: their first fix must be proven.
 const MENDABLE: [&str; 8] = [
     "NO_ROUTE_TO_DESTINATION",
@@ -34,6 +47,9 @@ const MENDABLE: [&str; 8] = [
     "PEERING_NOT_ACTIVE",
 ];
 
+/// Packets contradict the snapshot.
+const DISAGREES: &str = "CONFIGURATION_DISAGREES";
+
 fn main() -> ExitCode {
     bench::main(|enclosure, bench| Ok((Arguments::from_args(), trials(enclosure, bench)?)))
 }
@@ -43,8 +59,9 @@ fn trials(
     bench: &'static Bench,
 ) -> Result<Vec<Trial>, Box<dyn std::error::Error>> {
     let worlds = std::env::var(MORE_WORLDS).map_or(Ok(WORLDS), |number| number.parse())?;
+    let chosen = std::env::var(OTHER_FOLDERS).unwrap_or_else(|_| FOLDERS.join(","));
     let mut trials = Vec::new();
-    for folder in FOLDERS {
+    for folder in chosen.split(',') {
         for scenario in Scenario::all(&Scenario::directory().join(folder))? {
             for (index, seed) in scenario.seeds().take(worlds).enumerate() {
                 let scenario = scenario.clone();
@@ -62,8 +79,11 @@ fn diagnose(enclosure: &Enclosure, bench: &Bench, scenario: &Scenario, seed: u64
     prove_in_kernel(scenario, &stage.world, &stage.twin)
         .map_err(|wrong| format!("the scenario lies: {}", wrong.join("; ")))?;
     let snapshot = bench.folder(&scenario.name);
-    stage.world.write(&snapshot, Style::of_seed(seed))?;
-    let answer = bench.why(&stage, &snapshot)?;
+    let given = scenario.given(seed)?;
+    if let Some(given) = &given {
+        given.write(&snapshot, Style::of_seed(seed))?;
+    }
+    let answer = bench.why_given(&stage, given.is_some().then_some(snapshot.as_path()))?;
     let wrong = differences(scenario, &stage.world, &answer)?;
     if wrong.is_empty() {
         let _ = fs::remove_dir_all(&snapshot);
@@ -90,14 +110,23 @@ fn differences(scenario: &Scenario, world: &World, answer: &Answer) -> Result<Ve
         _ => 1,
     };
     check("exit status", &(*status).into(), expected_status.into());
-    let first = &report["causes"][0];
+    // Of several it is of no matter which comes first: the first is found by its code and component.
+    let first = match (&expect.cause, expect.also.is_empty()) {
+        (Some(code), false) => {
+            let direction = expect.direction.map(Direction::as_str);
+            cause(report, world, code, expect.component.as_deref(), direction)?
+        }
+        _ => &report["causes"][0],
+    };
     match &expect.cause {
-        None => check("causes", &report["causes"], Value::Array(Vec::new())),
+        None if expect.candidates.is_empty() => {
+            check("causes", &report["causes"], Value::Array(Vec::new()));
+        }
+        None => {}
         Some(code) => check("first cause", &first["code"], code.as_str().into()),
     }
     if let Some(component) = &expect.component {
-        let role = world.role(component)?;
-        check("component", &first["component"]["id"], role.id.into());
+        check("component", &first["component"]["id"], id(world, component)?);
     }
     if let Some(direction) = expect.direction {
         check("direction", &first["direction"], direction.as_str().into());
@@ -106,12 +135,91 @@ fn differences(scenario: &Scenario, world: &World, answer: &Answer) -> Result<Ve
         let ranges = expect.source_ports.iter().map(|(first, last)| Value::from(vec![*first, *last]));
         check("affected source ports", &first["affects"]["source_ports"], ranges.collect());
     }
-    let established = report["causes"]
-        .as_array()
-        .map_or(0, |causes| causes.iter().filter(|cause| cause["status"] == "established").count());
-    check("established causes", &established.into(), usize::from(expect.cause.is_some()).into());
-    if expect.cause.as_deref().is_some_and(|code| MENDABLE.contains(&code)) {
+    for also in &expect.also {
+        let direction = also.direction.map(Direction::as_str);
+        let found = cause(report, world, &also.cause, Some(&also.component), direction)?;
+        let what =
+            format!("status of {} at {} ({})", also.cause, also.component, direction.unwrap_or("either way"));
+        check(&what, &found["status"], "established".into());
+    }
+    let names = || expect.cause.iter().chain(expect.also.iter().map(|also| &also.cause));
+    let established: Vec<&str> = causes(report)
+        .filter(|cause| cause["status"] == "established")
+        .filter_map(|cause| cause["code"].as_str())
+        .filter(|code| !expect.tolerates.iter().any(|tolerated| tolerated == code))
+        .collect();
+    if !expect.no_established_innocent {
+        check("established causes", &established.len().into(), names().count().into());
+    }
+    if expect.cause.is_some() && names().all(|code| MENDABLE.contains(&code.as_str())) {
         check("first fix verified", &first["fixes"][0]["verified"], true.into());
     }
+    wrong.extend(unsaid(expect, world, report, &established)?);
     Ok(wrong)
+}
+
+/// What the scenario expects to be said somewhere, and is not; and whom it accuses without proof.
+fn unsaid(
+    expect: &Expect,
+    world: &World,
+    report: &Value,
+    established: &[&str],
+) -> Result<Vec<String>, Failed> {
+    let mut wrong = Vec::new();
+    for role in &expect.related {
+        let (related, id) = (&report["causes"][0]["related"], id(world, role)?);
+        if !related.as_array().into_iter().flatten().any(|component| component["id"] == id) {
+            wrong.push(format!("related is {related}, expected {id} among them"));
+        }
+    }
+    let codes: Vec<&str> = causes(report).filter_map(|cause| cause["code"].as_str()).collect();
+    for code in expect.candidates.iter().filter(|code| !codes.contains(&code.as_str())) {
+        wrong.push(format!("{code} is not among the causes: {}", codes.join(", ")));
+    }
+    let is_named = |code: &str| {
+        let known =
+            expect.cause.iter().chain(&expect.candidates).chain(expect.also.iter().map(|it| &it.cause));
+        code == DISAGREES || known.into_iter().any(|known| known == code)
+    };
+    if let Some(innocent) = established.iter().find(|code| expect.no_established_innocent && !is_named(code))
+    {
+        wrong.push(format!("{innocent} is established, and innocent"));
+    }
+    let rules = report["findings"].as_array().into_iter().flatten().map(|finding| &finding["rule"]);
+    if expect.disagrees && !codes.contains(&DISAGREES) && !rules.into_iter().any(|rule| rule == DISAGREES) {
+        wrong.push(format!("{DISAGREES} is neither a finding nor a cause"));
+    }
+    let gaps = || report["gaps"].as_array().into_iter().flatten();
+    let holds = |gap: &Value, words: &str| gap.to_string().to_lowercase().contains(&words.to_lowercase());
+    if let Some(words) = expect.gap.as_ref().filter(|words| !gaps().any(|gap| holds(gap, words))) {
+        wrong.push(format!("no gap speaks of {words:?}: {}", report["gaps"]));
+    }
+    Ok(wrong)
+}
+
+fn causes(report: &Value) -> impl Iterator<Item = &Value> {
+    report["causes"].as_array().into_iter().flatten()
+}
+
+/// The cause with this code and, where they are named, this component and direction; null where there
+/// is none.
+fn cause<'r>(
+    report: &'r Value,
+    world: &World,
+    code: &str,
+    component: Option<&str>,
+    direction: Option<&str>,
+) -> Result<&'r Value, Failed> {
+    let id = component.map(|role| id(world, role)).transpose()?;
+    let is_it = |cause: &&Value| {
+        cause["code"] == code
+            && id.as_ref().is_none_or(|id| cause["component"]["id"] == *id)
+            && direction.is_none_or(|direction| cause["direction"] == direction)
+    };
+    Ok(causes(report).find(is_it).unwrap_or(&Value::Null))
+}
+
+/// The id of a role; null for a component that does not exist.
+fn id(world: &World, role: &str) -> Result<Value, Failed> {
+    if role == NO_COMPONENT { Ok(Value::Null) } else { Ok(world.role(role)?.id.into()) }
 }

@@ -91,6 +91,11 @@ impl Bench {
         Ok(folder)
     }
 
+    /// The binary, where every user may run it.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.peerscope
+    }
+
     /// The binary as a command in the stage's source, without any privilege.
     pub(crate) fn peerscope(&self, stage: &Stage<'_>) -> Result<Command, Failed> {
         Ok(stage.twin.command(&stage.source(), &self.peerscope)?)
@@ -98,9 +103,17 @@ impl Bench {
 
     /// Runs `peerscope why` from the stage's source to its target, without any privilege.
     pub(crate) fn why(&self, stage: &Stage<'_>, snapshot: &Path) -> Result<Answer, Failed> {
+        self.why_given(stage, Some(snapshot))
+    }
+
+    /// The same, with a snapshot or without.
+    pub(crate) fn why_given(&self, stage: &Stage<'_>, snapshot: Option<&Path>) -> Result<Answer, Failed> {
         let target = format!("tcp://{}", stage.world.target_address());
         let mut command = self.peerscope(stage)?;
-        command.args(["why", &target, "--format", "json", "--snapshot"]).arg(snapshot);
+        command.args(["why", &target, "--format", "json"]);
+        if let Some(snapshot) = snapshot {
+            command.arg("--snapshot").arg(snapshot);
+        }
         let start = Instant::now();
         let output = command.output()?;
         let elapsed = start.elapsed();

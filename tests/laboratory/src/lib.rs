@@ -45,5 +45,6 @@ pub mod world;
 pub use enclosure::{Enclosure, Right};
 pub use error::LaboratoryError;
 pub use twin::{
-    Capture, Captured, Direction, Dropped, Gate, GateKind, Host, KernelOutcome, Listener, ListenerKind, Twin,
+    Capture, Captured, Condition, Direction, DnsBehaviour, DnsServer, Dropped, Forbidding, Gate, GateKind,
+    Host, KernelOutcome, Listener, ListenerKind, NameFiles, NoRoute, Prohibition, Twin,
 };

@@ -4,10 +4,9 @@
 //! these tests mostly do is wait for silence, so more of them run at once than there are processors.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,9 +14,12 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::fault::{Fault, FaultKind};
-use peerscope_laboratory::scenario::{Scenario, Stage, prove_in_kernel};
+use peerscope_laboratory::scenario::{Scenario, Stage, prove_alone, prove_in_kernel};
 use peerscope_laboratory::world::{Base, Role, Vary, World};
-use peerscope_laboratory::{Enclosure, KernelOutcome, Listener, ListenerKind, Right, Twin};
+use peerscope_laboratory::{
+    Condition, DnsBehaviour, Dropped, Enclosure, GateKind, KernelOutcome, Listener, ListenerKind, NameFiles,
+    Right, Twin,
+};
 
 /// Worlds of each scenario, unless the environment variable [`MORE_WORLDS`] asks for more.
 const WORLDS: usize = 2;
@@ -62,6 +64,9 @@ fn main() -> ExitCode {
     add("a_scenario_that_lies_is_found_out", lying_scenarios);
     add("a_twin_is_rebuilt_in_place", rebuilt);
     add("every_world_has_what_it_must", roles_resolve);
+    add("conditions_stay_while_their_host_does", conditions);
+    add("ipv6_is_filtered_and_routed_by_its_own_documents", version_six);
+    add("names_are_what_the_twins_server_says", names);
     if enclosure.right() == Right::Root {
         add("an_ordinary_user_has_a_laboratory_too", ordinary_user);
     }
@@ -74,14 +79,12 @@ fn scenarios(enclosure: &'static Enclosure) -> Result<Vec<Trial>, Box<dyn std::e
     let directory = Scenario::directory();
     let worlds = std::env::var(MORE_WORLDS).map_or(Ok(WORLDS), |number| number.parse())?;
     let mut trials = Vec::new();
-    for folder in ["", "vpc-to-dyno"] {
-        for scenario in Scenario::all(&directory.join(folder))? {
-            for (index, seed) in scenario.seeds().take(worlds).enumerate() {
-                let scenario = scenario.clone();
-                let path = Path::new(folder).join(&scenario.name);
-                let name = format!("scenario {} world {index}", path.display());
-                trials.push(Trial::test(name, move || prove(enclosure, &scenario, seed)));
-            }
+    for (folder, scenario) in Scenario::below(&directory)? {
+        let path = folder.strip_prefix(&directory)?.join(&scenario.name);
+        for (index, seed) in scenario.seeds().take(worlds).enumerate() {
+            let scenario = scenario.clone();
+            let name = format!("scenario {} world {index}", path.display());
+            trials.push(Trial::test(name, move || prove(enclosure, &scenario, seed)));
         }
     }
     Ok(trials)
@@ -93,7 +96,9 @@ fn prove(enclosure: &Enclosure, scenario: &Scenario, seed: u64) -> Result<(), Fa
     let built = start.elapsed();
     let proved = prove_in_kernel(scenario, &stage.world, &stage.twin);
     times().push((built, start.elapsed() - built));
-    proved.map_err(|wrong| Failed::from(format!("{:?}\n{}", stage.world, wrong.join("\n"))))
+    proved
+        .and_then(|()| prove_alone(enclosure, scenario, seed))
+        .map_err(|wrong| Failed::from(format!("{:?}\n{}", stage.world, wrong.join("\n"))))
 }
 
 fn times() -> MutexGuard<'static, Vec<(Duration, Duration)>> {
@@ -206,10 +211,14 @@ fn silent_routers(enclosure: &'static Enclosure) -> Result<(), Failed> {
 
 /// No scenario with a fault is true of a healthy world.
 fn lying_scenarios(enclosure: &'static Enclosure) -> Result<(), Failed> {
-    let stage = Stage::set(enclosure, healthy(Base::DynoToVpc, 6))?;
-    for scenario in Scenario::all(&Scenario::directory())?.iter().filter(|it| !it.faults.is_empty()) {
-        let proved = prove_in_kernel(scenario, &stage.world, &stage.twin);
-        expect(proved.is_err(), format!("{} is true of a healthy world", scenario.name))?;
+    let all = Scenario::below(&Scenario::directory())?;
+    for base in [Base::DynoToVpc, Base::VpcToDyno] {
+        let stage = Stage::set(enclosure, healthy(base, 6))?;
+        let of_base = all.iter().map(|(_, scenario)| scenario).filter(|scenario| scenario.base == base);
+        for scenario in of_base.filter(|scenario| !scenario.faults.is_empty() && !scenario.is_mended()) {
+            let proved = prove_in_kernel(scenario, &stage.world, &stage.twin);
+            expect(proved.is_err(), format!("{} is true of a healthy world", scenario.name))?;
+        }
     }
     Ok(())
 }
@@ -247,6 +256,120 @@ fn rebuilt(enclosure: &'static Enclosure) -> Result<(), Failed> {
         expect(outcome == expected, format!("moved: {outcome:?} where {expected:?} was expected"))?;
     }
     Ok(())
+}
+
+fn conditions(enclosure: &'static Enclosure) -> Result<(), Failed> {
+    let world = healthy(Base::DynoToVpc, 7);
+    let mut stage = Stage::set(enclosure, healthy(Base::DynoToVpc, 7))?;
+    let target = world.target_address();
+    let connects = |stage: &Stage<'_>, expected: KernelOutcome, patience| -> Result<(), Failed> {
+        let outcome = stage.twin.connect(&world.source(), 0, target, patience)?;
+        expect(outcome == expected, format!("{outcome:?} where {expected:?} was expected"))
+    };
+    connects(&stage, KernelOutcome::Connected, ANSWER)?;
+    stage.twin.impose(&world.target(), Condition::FirewallDrops { port: target.port() })?;
+    connects(&stage, KernelOutcome::Silent, SILENCE)?;
+    stage.twin.rebuild(&world.snapshot)?;
+    connects(&stage, KernelOutcome::Silent, SILENCE)?;
+    let dropped = stage.twin.dropped()?;
+    let own = |it: &Dropped| it.gate.kind == GateKind::Host && it.packets > 0;
+    expect(matches!(dropped.as_slice(), [only] if own(only)), format!("{dropped:?}"))?;
+    // A host that moved is another host.
+    let mut moved = healthy(Base::DynoToVpc, 7);
+    Fault::new(FaultKind::TargetInSecondaryCidr).apply(&mut moved)?;
+    stage.twin.rebuild(&moved.snapshot)?;
+    stage.twin.rebuild(&world.snapshot)?;
+    connects(&stage, KernelOutcome::Refused, ANSWER)
+}
+
+/// Within the customer's VPC: Heroku's peerings carry IPv4 alone.
+fn version_six(enclosure: &'static Enclosure) -> Result<(), Failed> {
+    let vary: Vec<Vary> = Vary::ALL.into_iter().chain([Vary::Ipv6]).collect();
+    for (seed, base) in (0..4).flat_map(|seed| [(seed, Base::DynoToVpc), (seed, Base::VpcToDyno)]) {
+        let world = World::generate(base, &vary, seed);
+        let (own, neighbour) = (world.version_six_address(), world.neighbour());
+        let (Some(own), Some(neighbour)) = (own, neighbour) else { return Err(format!("{world:?}").into()) };
+        let port = world.target_address().port();
+        let interface = if base == Base::DynoToVpc { world.target() } else { world.source() };
+        let mut twin = Twin::build(enclosure, &world.snapshot, &world.dynos())?;
+        let _listener = twin.listen(&interface, port, ListenerKind::Silent)?;
+        let outcome = twin.connect(&neighbour, 0, (own, port).into(), ANSWER)?;
+        let dropped = twin.dropped()?;
+        let said = format!("{world:?}: {outcome:?} {dropped:?}");
+        expect(outcome == KernelOutcome::Connected && dropped.is_empty(), said)?;
+        // An address of the same /64 that nobody has, and one that no route is for.
+        let nobody = match own {
+            IpAddr::V6(own) => IpAddr::from((u128::from(own) ^ 1).to_be_bytes()),
+            IpAddr::V4(own) => own.into(),
+        };
+        let mut closed = World::generate(base, &vary, seed);
+        let entries = |acl: &mut peerscope_document::aws::NetworkAcl| {
+            acl.entries.retain(|entry| entry.ipv6_cidr_block.is_none());
+        };
+        let collections = closed.snapshot.aws.iter_mut();
+        collections.flat_map(|it| it.documents.network_acls.iter_mut().flatten()).for_each(entries);
+        for (address, kind, snapshot) in
+            [(nobody, GateKind::Route, &world.snapshot), (own, GateKind::NetworkAclEgress, &closed.snapshot)]
+        {
+            twin.rebuild(snapshot)?;
+            let outcome = twin.connect(&neighbour, 0, (address, port).into(), SILENCE)?;
+            let dropped = twin.dropped()?;
+            let right = matches!(dropped.as_slice(), [only] if only.gate.kind == kind);
+            expect(outcome == KernelOutcome::Silent && right, format!("{kind:?}: {outcome:?} {dropped:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks as any program does, by the system's own library.
+fn names(enclosure: &'static Enclosure) -> Result<(), Failed> {
+    let world = healthy(Base::DynoToVpc, 8);
+    let twin = Twin::build(enclosure, &world.snapshot, &world.dynos())?;
+    let (host, target) = (world.source(), world.target_address().ip());
+    let public = IpAddr::from([203, 0, 113, 7]);
+    let records =
+        [("orders-db.internal", target), ("orders-db.internal", public), ("other.internal", public)];
+    let asked = |behaviour, name: &str| -> Result<(Option<i32>, String, Vec<String>), Failed> {
+        let server = twin.dns(&host, &records, behaviour)?;
+        let mut files = NameFiles::asking(&[&server]);
+        files.resolv_conf += "options timeout:1 attempts:1\n";
+        files.hosts += "192.0.2.77 pinned.internal\n";
+        let output = twin
+            .command_resolving(&host, "timeout", &files)?
+            .args(["20", "getent", "ahosts", name])
+            .output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), server.asked()))
+    };
+    for (behaviour, name, said) in [
+        (DnsBehaviour::Honest, "orders-db.internal", vec![target, public]),
+        (DnsBehaviour::OnlyByTcp, "orders-db.internal", vec![target, public]),
+        (DnsBehaviour::Honest, "pinned.internal", vec![IpAddr::from([192, 0, 2, 77])]),
+    ] {
+        let (status, text, _) = asked(behaviour, name)?;
+        let all = said.iter().all(|address| text.contains(&address.to_string()));
+        expect(status == Some(0) && all, format!("{behaviour:?}: {status:?} {text}"))?;
+    }
+    let (status, text, questions) = asked(DnsBehaviour::Honest, "nobody.internal")?;
+    expect(status == Some(2) && text.is_empty(), format!("no such name: {status:?} {text}"))?;
+    let question = "A nobody.internal".to_owned();
+    expect(questions.contains(&question), format!("asked: {questions:?}"))?;
+    for behaviour in [
+        DnsBehaviour::NoSuchName,
+        DnsBehaviour::Fails,
+        DnsBehaviour::Refuses,
+        DnsBehaviour::Mute,
+        DnsBehaviour::CutShort,
+        DnsBehaviour::LoopingAlias,
+        DnsBehaviour::LoopingPointer,
+        DnsBehaviour::OtherId,
+        DnsBehaviour::Garbage,
+    ] {
+        let (status, text, questions) = asked(behaviour, "orders-db.internal")?;
+        let told = status == Some(2) && text.is_empty() && !questions.is_empty();
+        expect(told, format!("{behaviour:?}: {status:?} {text} {questions:?}"))?;
+    }
+    let (status, text, questions) = asked(DnsBehaviour::Huge, "orders-db.internal")?;
+    expect(status == Some(0) && !questions.is_empty(), format!("huge: {status:?} {}", text.len()))
 }
 
 /// Ids of roles, and what every world must have.
@@ -290,7 +413,7 @@ fn ordinary_user(_: &'static Enclosure) -> Result<(), Failed> {
 }
 
 fn unprivileged(enclosure: &'static Enclosure) -> ExitCode {
-    let tests = [equal_addresses, child_without_capabilities, dropped_twin];
+    let tests = [equal_addresses, child_without_capabilities, dropped_twin, names];
     let is_user = expect(enclosure.right() == Right::UserNamespace, "not in a user namespace");
     match tests.into_iter().try_fold((), |(), test| test(enclosure)).and(is_user) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,9 @@
-//! The customer's interface where Heroku's routes do not lead: in a secondary CIDR of its VPC.
+//! Addresses that lead nowhere: of an interface in a secondary CIDR of its VPC, which Heroku does not
+//! route, and of no interface at all.
 
-use ipnet::Ipv4Net;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
 use peerscope_document::aws::{NetworkAclAssociation, PeeringCidrBlock, PrivateIpAddress, Subnet};
 use peerscope_document::id::SubnetId;
 
@@ -8,10 +11,12 @@ use super::edit::{
     Lacking, documents, interface_documents, interface_subnet, peerings, route_tables, serving_acl,
     serving_table,
 };
+use crate::twin::estate::{Estate, addresses_of};
 use crate::world::make::{cidr, cidr_association, explicit_association, local_route, named};
+use crate::world::site::DOCKER;
 use crate::world::{Lot, World};
 
-pub(super) fn apply(world: &mut World, lot: &mut Lot) -> Lacking<()> {
+pub(super) fn secondary(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let site = &world.site;
     let (vpc, owner, interface) = (site.vpc.clone(), site.owner.clone(), site.interface.clone());
     let zone = site.subnet().zone.clone();
@@ -20,7 +25,7 @@ pub(super) fn apply(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let block = if lot.chance(50) {
         lot.part(shared, 18, &[])
     } else {
-        lot.block(20, &[site.block, site.space.block, site.space.data_block, docker()])
+        lot.block(20, &[site.block, site.space.block, site.space.data_block, DOCKER])
     };
     let part = lot.part(block, 24, &[]);
     let address = lot.address(part, &[]);
@@ -74,7 +79,23 @@ pub(super) fn apply(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     Ok(())
 }
 
-/// Docker's default network, which a VPC that is peered with a space must not overlap.
-fn docker() -> Ipv4Net {
-    Ipv4Net::new_assert([172, 17, 0, 0].into(), 16)
+/// The target becomes an address of the interface's subnet that nobody has: it was replaced, or the name
+/// is stale.
+pub(super) fn nobody(world: &mut World, lot: &mut Lot) -> Lacking<()> {
+    if world.site.requests_leave() {
+        return Err("a target in a subnet that the documents know".to_owned());
+    }
+    let subnet = interface_subnet(world)?;
+    let estate = Estate::new(&world.snapshot);
+    let block = estate.subnets.get(&subnet).and_then(|subnet| subnet.cidr_block).map(|it| it.network());
+    let Some(IpNet::V4(block)) = block else { return Err("a block of the subnet".to_owned()) };
+    let addresses = estate.interfaces.values().flat_map(|interface| addresses_of(interface));
+    let taken: Vec<Ipv4Addr> = addresses
+        .filter_map(|address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        })
+        .collect();
+    world.site.address = lot.address(block, &taken);
+    Ok(())
 }

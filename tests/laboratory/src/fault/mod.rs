@@ -1,12 +1,18 @@
-//! Named faults: one mistake of the kind that people make, put into a healthy world's documents.
+//! Named faults: one mistake of the kind that people make, put into a healthy world.
 //!
-//! The documents change first, and the twin is built from them. So the packets suffer from what a
-//! configuration says and from nothing else, and a fault whose documents do not do what its name says
-//! is found out by the kernel.
+//! Of configuration the documents change, and the twin is built from them. So the packets suffer from what
+//! a configuration says and from nothing else, and a fault whose documents do not do what its name says is
+//! found out by the kernel. What no document shows, of hosts and of what stands before them, becomes a
+//! [`Condition`](crate::Condition) of the world, apart from its documents.
 
 mod address;
+mod behind;
 mod edit;
+mod host;
+mod icmp;
+mod instance;
 mod network_acl;
+mod no_peering;
 mod peering;
 mod route;
 mod security_group;
@@ -77,6 +83,34 @@ pub enum FaultKind {
     TargetInSecondaryCidr,
     /// Nothing listens on the port.
     NothingListening,
+    /// No peering between the two networks is in any list.
+    PeeringMissing,
+    /// The VPC's CIDR lies in the space's network: the peering failed.
+    CidrOverlap,
+    /// A secondary CIDR of the VPC lies in the space's network: the peering failed.
+    CidrOverlapSecondary,
+    /// The customer's interface lies in a third VPC, peered with the one that the space is peered with.
+    BehindPeering,
+    /// The target lies behind a transit or virtual private gateway of the VPC.
+    BehindGateway,
+    /// The target is an address of the subnet that no interface has.
+    NoInterface,
+    /// The target's own firewall drops what comes to the port.
+    HostFirewallDrop,
+    /// The target's own firewall rejects what comes to the port, by ICMP.
+    HostFirewallReject,
+    /// The target answers nothing at all: it is down, or was replaced, or drops everything.
+    HostSilent,
+    /// Something before the customer's interface rejects the flow by ICMP, from another address.
+    MiddleboxReject,
+    /// The source has no route to the target.
+    LocalNoRoute,
+    /// The source's own policy forbids the flow.
+    LocalPolicy,
+    /// Packets to the target are lost, whichever they are.
+    PacketLoss,
+    /// The target's instance is stopped, and the documents say so.
+    InstanceStopped,
 }
 
 /// Where a route leads that takes packets from the peering.
@@ -96,15 +130,19 @@ pub enum Via {
 /// Why a fault cannot be put into a world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultError {
-    /// The fault.
-    pub kind: FaultKind,
+    /// The fault; none where something else was to be put into the world.
+    pub kind: Option<FaultKind>,
     /// What it needs and does not find.
     pub lacks: String,
 }
 
 impl fmt::Display for FaultError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?} cannot be put into this world, which lacks {}", self.kind, self.lacks)
+        match self.kind {
+            Some(kind) => write!(formatter, "{kind:?}")?,
+            None => formatter.write_str("ICMP echo")?,
+        }
+        write!(formatter, " cannot be put into this world, which lacks {}", self.lacks)
     }
 }
 
@@ -141,12 +179,35 @@ impl Fault {
             | FaultKind::PeeringExpired
             | FaultKind::PeeringRejected
             | FaultKind::PeeringDeleted => peering::apply(self.kind, world),
-            FaultKind::TargetInSecondaryCidr => address::apply(world, &mut lot),
+            FaultKind::PeeringMissing => no_peering::missing(world, &mut lot),
+            FaultKind::CidrOverlap => no_peering::primary_overlap(world, &mut lot),
+            FaultKind::CidrOverlapSecondary => no_peering::secondary_overlap(world, &mut lot),
+            FaultKind::BehindPeering => behind::peering_behind(world, &mut lot),
+            FaultKind::BehindGateway => behind::gateway_behind(world, &mut lot),
+            FaultKind::TargetInSecondaryCidr => address::secondary(world, &mut lot),
+            FaultKind::NoInterface => address::nobody(world, &mut lot),
+            FaultKind::InstanceStopped => instance::stop(world, &mut lot),
+            FaultKind::HostFirewallDrop
+            | FaultKind::HostFirewallReject
+            | FaultKind::HostSilent
+            | FaultKind::MiddleboxReject
+            | FaultKind::LocalNoRoute
+            | FaultKind::LocalPolicy
+            | FaultKind::PacketLoss => host::apply(self.kind, world, &mut lot),
             FaultKind::NothingListening => {
                 world.service = Service::Closed;
                 Ok(())
             }
         };
-        outcome.map_err(|lacks| FaultError { kind: self.kind, lacks })
+        outcome.map_err(|lacks| FaultError { kind: Some(self.kind), lacks })
     }
+}
+
+/// Lets ICMP echo requests through from the world's source to its target, and every process of the source
+/// send them: no fault, but what some faults show by.
+///
+/// # Errors
+/// [`FaultError`] where the world lacks what it needs.
+pub(crate) fn admit_echo(world: &mut World) -> Result<(), FaultError> {
+    icmp::admit_echo(world).map_err(|lacks| FaultError { kind: None, lacks })
 }

@@ -4,6 +4,9 @@
 //! of the analysis and of the whole program. The kernel's truth stands apart from the diagnosis expected
 //! and is asserted first: a scenario that lies is found out before anything is blamed on it.
 
+mod expect;
+mod given;
+mod kernel;
 mod prove;
 mod stage;
 
@@ -13,11 +16,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, FaultError};
-use crate::twin::{Direction, GateKind};
+use crate::fault::{Fault, FaultError, FaultKind, admit_echo};
 use crate::world::{Base, Vary, World};
 
-pub use prove::prove_in_kernel;
+pub use expect::{AlsoCause, Expect, NO_COMPONENT, Verdict};
+pub use given::{DocumentKind, Given, GivenSnapshot};
+pub use kernel::{Alone, DroppedFlow, FailedFlow, Flow, Kernel};
+pub use prove::{prove_alone, prove_in_kernel};
 pub use stage::Stage;
 
 /// A scenario, as its file says it.
@@ -31,115 +36,20 @@ pub struct Scenario {
     pub base: Base,
     /// In what its worlds differ.
     pub vary: Vec<Vary>,
+    /// Whether ICMP echo requests from the source get to the target, and its processes may send them. By
+    /// default they may not, as in a dyno, and groups and ACLs let the service through and little else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub echo: bool,
     /// What is wrong, in the order in which it goes wrong; none in a healthy scenario.
     #[serde(default, rename = "fault", skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
     /// What happens to packets.
     pub kernel: Kernel,
+    /// What a diagnosis gets to read, where it is not the truth.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub given: Given,
     /// What a diagnosis says.
     pub expect: Expect,
-}
-
-/// What the kernel does to connections from the world's source to its target.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kernel {
-    /// Connections that come about.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub passes: Vec<Flow>,
-    /// Connections that get a reset.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refuses: Vec<Flow>,
-    /// Connections that get no answer, and which gate drops which packets of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub drops: Vec<DroppedFlow>,
-}
-
-/// A connection to the world's target.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Flow {
-    /// From which port; 0 is any of the kernel's choice.
-    #[serde(default)]
-    pub source_port: u16,
-    /// From which host, as a role (`dyno.other`); absent: the world's source.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-}
-
-/// A connection that a gate drops.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DroppedFlow {
-    /// From which port; 0 is any of the kernel's choice.
-    #[serde(default)]
-    pub source_port: u16,
-    /// From which host, as a role; absent: the world's source.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// Which of its packets are dropped.
-    pub direction: Direction,
-    /// What drops them.
-    pub gate: GateKind,
-    /// Whose gate it is, as a role: of the subnet for an ACL, of the interface for its groups, of the
-    /// route table or `space` for routes.
-    pub at: String,
-}
-
-impl DroppedFlow {
-    /// The connection alone.
-    #[must_use]
-    pub fn flow(&self) -> Flow {
-        Flow { source_port: self.source_port, from: self.from.clone() }
-    }
-}
-
-/// What a diagnosis must say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expect {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The code of the first cause; absent where there is no cause.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-    /// The first cause's component, as a role.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub component: Option<String>,
-    /// The first cause's direction, where the scenario demands one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub direction: Option<Direction>,
-    /// The source ports that the first cause affects, of Linux's 32768-60999, where the scenario demands
-    /// them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub source_ports: Vec<(u16, u16)>,
-}
-
-/// The verdicts of a diagnosis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It works.
-    Reachable,
-    /// It does not.
-    Blocked,
-    /// It works in part.
-    Impaired,
-    /// Neither packets nor configuration decide.
-    Undetermined,
-}
-
-impl Verdict {
-    /// The word as reports write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reachable => "reachable",
-            Self::Blocked => "blocked",
-            Self::Impaired => "impaired",
-            Self::Undetermined => "undetermined",
-        }
-    }
 }
 
 /// A scenario's file that cannot be used.
@@ -200,6 +110,27 @@ impl Scenario {
         Ok(scenarios)
     }
 
+    /// Reads every `*.toml` of a directory and of all below it, each with its folder, by folder and name.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] for the first file or folder that cannot be used.
+    pub fn below(directory: &Path) -> Result<Vec<(PathBuf, Self)>, ScenarioError> {
+        let failed = |error: std::io::Error| ScenarioError {
+            file: directory.to_path_buf(),
+            reason: error.to_string(),
+        };
+        let mut scenarios: Vec<(PathBuf, Self)> =
+            Self::all(directory)?.into_iter().map(|scenario| (directory.to_path_buf(), scenario)).collect();
+        for entry in fs::read_dir(directory).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.is_dir() {
+                scenarios.extend(Self::below(&path)?);
+            }
+        }
+        scenarios.sort_by(|(one, here), (other, there)| (one, &here.name).cmp(&(other, &there.name)));
+        Ok(scenarios)
+    }
+
     /// Seeds of this scenario's worlds: always the same, and others than another scenario's.
     pub fn seeds(&self) -> impl Iterator<Item = u64> {
         // FNV-1a: a hash that stays the same from one version of Rust to the next.
@@ -209,15 +140,51 @@ impl Scenario {
         (0..).map(move |index: u64| hash.wrapping_add(index))
     }
 
-    /// The world of this scenario and seed, with its faults.
+    /// The world of this scenario and seed as it is, which the kernel's twin is built of: with its faults,
+    /// unless they have been mended since the documents were taken.
     ///
     /// # Errors
     /// [`FaultError`] where a fault cannot be put into the world.
     pub fn world(&self, seed: u64) -> Result<World, FaultError> {
+        if self.is_mended() { self.healthy(seed) } else { self.broken(seed) }
+    }
+
+    /// The same world with one of its faults alone.
+    ///
+    /// # Errors
+    /// [`FaultError`] where the fault cannot be put into the world.
+    pub fn world_with(&self, kind: FaultKind, seed: u64) -> Result<World, FaultError> {
+        let mut world = self.healthy(seed)?;
+        self.faults
+            .iter()
+            .filter(|fault| fault.kind == kind)
+            .try_for_each(|fault| fault.apply(&mut world))?;
+        Ok(world)
+    }
+
+    /// Whether the faults are in the given documents alone, and in the kernel no more.
+    #[must_use]
+    pub fn is_mended(&self) -> bool {
+        self.given.snapshot == GivenSnapshot::BeforeMending
+    }
+
+    fn healthy(&self, seed: u64) -> Result<World, FaultError> {
         let mut world = World::generate(self.base, &self.vary, seed);
+        if self.echo {
+            admit_echo(&mut world)?;
+        }
+        Ok(world)
+    }
+
+    fn broken(&self, seed: u64) -> Result<World, FaultError> {
+        let mut world = self.healthy(seed)?;
         self.faults.iter().try_for_each(|fault| fault.apply(&mut world))?;
         Ok(world)
     }
+}
+
+fn is_default(given: &Given) -> bool {
+    *given == Given::default()
 }
 
 #[cfg(test)]
@@ -232,6 +199,80 @@ mod tests {
             text.contains("x.toml") && text.contains("line 1") && text.contains("dyno-to-moon"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_unknown_kind_of_document_is_named_with_its_place() {
+        let text = "base = \"dyno-to-vpc\"\nvary = []\n[given]\nwithout = [\"NetworkAcl\"]\n";
+        let error = Scenario::parse("x", text).unwrap_err().to_string();
+        assert!(error.contains("line 4") && error.contains("NetworkAcl"), "{error}");
+        let text = "base = \"dyno-to-vpc\"\nvary = []\n[given]\nsnapshot = \"after-fault\"\n";
+        let error = Scenario::parse("x", text).unwrap_err().to_string();
+        assert!(error.contains("line 4") && error.contains("before-fault"), "{error}");
+    }
+
+    fn all_files() -> impl Iterator<Item = Scenario> {
+        Scenario::below(&Scenario::directory()).unwrap().into_iter().map(|(_, scenario)| scenario)
+    }
+
+    #[test]
+    fn every_file_says_what_the_kernel_does_and_reads_back_as_it_was_written() {
+        for scenario in all_files() {
+            let Kernel { passes, refuses, drops, fails, loses, .. } = &scenario.kernel;
+            let flows = passes.len() + refuses.len() + drops.len() + fails.len() + loses.len();
+            assert!(flows > 0, "{}: no flow is held against the kernel", scenario.name);
+            let written = toml::to_string(&scenario).unwrap();
+            assert_eq!(Scenario::parse(&scenario.name, &written).unwrap(), scenario);
+        }
+    }
+
+    /// Two gates in a row: only alone does the second show that it drops.
+    #[test]
+    fn each_of_several_faults_is_proven_alone() {
+        for scenario in all_files().filter(|scenario| scenario.faults.len() > 1) {
+            let faults: Vec<FaultKind> = scenario.faults.iter().map(|fault| fault.kind).collect();
+            let alone: Vec<FaultKind> = scenario.kernel.alone.iter().map(|alone| alone.fault).collect();
+            assert_eq!(alone, faults, "{}", scenario.name);
+            assert_eq!(scenario.expect.also.len() + 1, faults.len(), "{}", scenario.name);
+        }
+    }
+
+    fn parsed(rest: &str) -> Scenario {
+        let text = format!(
+            "base = \"dyno-to-vpc\"\nvary = []\n[[fault]]\nkind = \"group-without-rule\"\n[kernel]\n{rest}\n\
+             [expect]\nverdict = \"blocked\"\n"
+        );
+        Scenario::parse("x", &text).unwrap()
+    }
+
+    #[test]
+    fn given_documents_are_those_of_their_time() {
+        let truth = parsed("");
+        let (broken, healthy) = (truth.broken(1).unwrap().snapshot, truth.healthy(1).unwrap().snapshot);
+        assert_ne!(broken, healthy);
+        let of = |snapshot: &str| {
+            let scenario = parsed(&format!("[given]\nsnapshot = \"{snapshot}\""));
+            let given = scenario.given(1).unwrap().map(|world| world.snapshot);
+            (scenario.world(1).unwrap().snapshot, given)
+        };
+        assert_eq!(of("true"), (broken.clone(), Some(broken.clone())));
+        assert_eq!(of("before-fault"), (broken.clone(), Some(healthy.clone())));
+        assert_eq!(of("before-mending"), (healthy, Some(broken.clone())));
+        assert_eq!(of("none"), (broken, None));
+    }
+
+    #[test]
+    fn a_missing_kind_of_document_is_missing_whole() {
+        let kinds = ["NetworkInterfaces", "RouteTables", "peering-info"].map(|kind| format!("\"{kind}\""));
+        let scenario = parsed(&format!("[given]\nwithout = [{}]", kinds.join(", ")));
+        let (given, truth) = (scenario.given(1).unwrap().unwrap(), scenario.world(1).unwrap());
+        for (given, truth) in given.snapshot.aws.iter().zip(&truth.snapshot.aws) {
+            let (given, truth) = (&given.documents, &truth.documents);
+            assert!(given.network_interfaces.is_none() && given.reservations.is_none());
+            assert!(given.route_tables.is_none() && given.security_groups == truth.security_groups);
+        }
+        let heroku = &given.snapshot.heroku;
+        assert!(heroku.peering_info.is_none() && heroku.peerings == truth.snapshot.heroku.peerings);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Flow, Scenario};
+use nix::errno::Errno;
+
+use super::{DroppedFlow, Flow, Scenario, Stage};
+use crate::enclosure::Enclosure;
 use crate::error::LaboratoryError;
 use crate::twin::{Dropped, Gate, Host, KernelOutcome, Twin};
 use crate::world::World;
@@ -12,70 +15,149 @@ use crate::world::World;
 const SILENCE: Duration = Duration::from_millis(700);
 /// How long an answer that must come is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
+/// How many connections are made to see both what loss lets through and what it takes.
+const ATTEMPTS: usize = 20;
 
 /// Makes the scenario's connections in the twin of its world, one after the other, and says everything
 /// that came out otherwise than the scenario's `[kernel]` says. The target's service must be running as
 /// [`World::service`] says ([`super::Stage`] sees to it), and nothing else may use the twin meanwhile:
-/// its counters are read.
+/// its counters are read. What several faults do alone needs twins of its own: [`prove_alone`].
 ///
 /// # Errors
 /// A sentence for each disagreement, or for what could not be tried.
 pub fn prove_in_kernel(scenario: &Scenario, world: &World, twin: &Twin<'_>) -> Result<(), Vec<String>> {
     let kernel = &scenario.kernel;
+    let mut proof = Proof { world, twin, wrong: Vec::new() };
     let answered = [(&kernel.passes, KernelOutcome::Connected), (&kernel.refuses, KernelOutcome::Refused)];
-    let mut wrong = Vec::new();
     for (flows, outcome) in answered {
         for flow in flows {
-            check(world, twin, flow, outcome, None, &mut wrong);
+            proof.check(flow, ANSWER, &format!("{outcome:?}"), |it| it == outcome, None);
         }
     }
+    for failed in &kernel.fails {
+        let is_expected = |outcome| errno(outcome).is_some_and(|name| failed.errors.contains(&name));
+        proof.check(&failed.flow(), ANSWER, &failed.errors.join(" or "), is_expected, None);
+    }
     for dropped in &kernel.drops {
-        let id = match world.role(&dropped.at) {
-            // The space has one router, and its gates no ids of documents.
-            Ok(role) if role.component == "space" => "space".to_owned(),
-            Ok(role) => role.id,
-            Err(unknown) => {
-                wrong.push(unknown.to_string());
-                continue;
-            }
-        };
-        let gate = Gate { kind: dropped.gate, id };
-        let flow = dropped.flow();
-        let expected = Some((&gate, dropped.direction.as_str()));
-        check(world, twin, &flow, KernelOutcome::Silent, expected, &mut wrong);
+        proof.drops(dropped);
+    }
+    for lossy in &kernel.loses {
+        proof.loses(lossy);
+    }
+    if proof.wrong.is_empty() { Ok(()) } else { Err(proof.wrong) }
+}
+
+/// Proves what each of several faults does alone, in a twin of a world that has no other: of a connection
+/// that two gates would drop only the first can be seen to.
+///
+/// # Errors
+/// As [`prove_in_kernel`].
+pub fn prove_alone(enclosure: &Enclosure, scenario: &Scenario, seed: u64) -> Result<(), Vec<String>> {
+    let mut wrong = Vec::new();
+    for alone in &scenario.kernel.alone {
+        let staged = scenario.world_with(alone.fault, seed).map_err(|error| vec![error.to_string()])?;
+        let stage = Stage::set(enclosure, staged).map_err(|error| vec![error.to_string()])?;
+        let mut proof = Proof { world: &stage.world, twin: &stage.twin, wrong: Vec::new() };
+        proof.drops(&alone.drops);
+        wrong.extend(proof.wrong.into_iter().map(|what| format!("{:?} alone: {what}", alone.fault)));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-fn check(
-    world: &World,
-    twin: &Twin<'_>,
-    flow: &Flow,
-    expected: KernelOutcome,
-    gate: Option<(&Gate, &str)>,
-    wrong: &mut Vec<String>,
-) {
-    let what = format!("from {} port {}", flow.from.as_deref().unwrap_or("source"), flow.source_port);
-    let patience = if expected == KernelOutcome::Silent { SILENCE } else { ANSWER };
-    match attempt(world, twin, flow, patience) {
-        Err(error) => wrong.push(format!("{what}: {error}")),
-        Ok((outcome, dropped)) => {
-            if outcome != expected {
-                wrong.push(format!("{what}: {outcome:?} where {expected:?} was expected"));
-            }
-            let right = match gate {
-                None => dropped.is_empty(),
-                Some((gate, direction)) => {
-                    matches!(dropped.as_slice(), [only] if only.gate == *gate && only.direction.as_str() == direction)
+/// A proof under way.
+struct Proof<'a> {
+    world: &'a World,
+    twin: &'a Twin<'a>,
+    wrong: Vec<String>,
+}
+
+impl Proof<'_> {
+    fn drops(&mut self, dropped: &DroppedFlow) {
+        let Some(gate) = self.gate(dropped) else { return };
+        let expected = Some((&gate, dropped.direction.as_str()));
+        self.check(&dropped.flow(), SILENCE, "Silent", |it| it == KernelOutcome::Silent, expected);
+    }
+
+    /// Connections that come about and connections that do not, and all that is lost is lost at the gate.
+    fn loses(&mut self, lossy: &DroppedFlow) {
+        let Some(gate) = self.gate(lossy) else { return };
+        let what = name(&lossy.flow());
+        let (mut connected, mut silent) = (0, 0);
+        for _ in 0..ATTEMPTS {
+            match attempt(self.world, self.twin, &lossy.flow(), SILENCE) {
+                Ok((KernelOutcome::Connected, _)) => connected += 1,
+                Ok((KernelOutcome::Silent, dropped)) if dropped.iter().any(|it| it.gate == gate) => {
+                    silent += 1
                 }
-            };
-            if !right {
-                let expected =
-                    gate.map_or("no drop".to_owned(), |(gate, direction)| format!("{gate} ({direction})"));
-                let seen: Vec<String> = dropped.iter().map(ToString::to_string).collect();
-                wrong.push(format!("{what}: expected {expected}, counted [{}]", seen.join(", ")));
+                Ok((outcome, dropped)) => {
+                    return self.wrong.push(format!("{what}: {outcome:?}, counted [{}]", listed(&dropped)));
+                }
+                Err(error) => return self.wrong.push(format!("{what}: {error}")),
+            }
+            if connected > 0 && silent > 0 {
+                return;
             }
         }
+        self.wrong.push(format!("{what}: {connected} connected and {silent} were silent, no loss at random"));
+    }
+
+    fn gate(&mut self, dropped: &DroppedFlow) -> Option<Gate> {
+        let id = match self.world.role(&dropped.at) {
+            // The space has one router, and its gates no ids of documents.
+            Ok(role) if role.component == "space" => "space".to_owned(),
+            Ok(role) => role.id,
+            Err(unknown) => {
+                self.wrong.push(unknown.to_string());
+                return None;
+            }
+        };
+        Some(Gate { kind: dropped.gate, id })
+    }
+
+    fn check(
+        &mut self,
+        flow: &Flow,
+        patience: Duration,
+        expected: &str,
+        is_expected: impl Fn(KernelOutcome) -> bool,
+        gate: Option<(&Gate, &str)>,
+    ) {
+        let what = name(flow);
+        let (outcome, dropped) = match attempt(self.world, self.twin, flow, patience) {
+            Ok(came) => came,
+            Err(error) => return self.wrong.push(format!("{what}: {error}")),
+        };
+        if !is_expected(outcome) {
+            self.wrong.push(format!("{what}: {outcome:?} where {expected} was expected"));
+        }
+        let right = match gate {
+            None => dropped.is_empty(),
+            Some((gate, direction)) => {
+                matches!(dropped.as_slice(), [only] if only.gate == *gate && only.direction.as_str() == direction)
+            }
+        };
+        if !right {
+            let expected =
+                gate.map_or("no drop".to_owned(), |(gate, direction)| format!("{gate} ({direction})"));
+            self.wrong.push(format!("{what}: expected {expected}, counted [{}]", listed(&dropped)));
+        }
+    }
+}
+
+fn name(flow: &Flow) -> String {
+    format!("from {} port {}", flow.from.as_deref().unwrap_or("source"), flow.source_port)
+}
+
+fn listed(dropped: &[Dropped]) -> String {
+    dropped.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The name of the error that a connection ended with.
+fn errno(outcome: KernelOutcome) -> Option<String> {
+    match outcome {
+        KernelOutcome::Other(number) => Some(format!("{:?}", Errno::from_raw(number))),
+        KernelOutcome::Refused => Some(format!("{:?}", Errno::ECONNREFUSED)),
+        KernelOutcome::Connected | KernelOutcome::Silent => None,
     }
 }
 

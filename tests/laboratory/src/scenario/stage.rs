@@ -17,12 +17,15 @@ pub struct Stage<'e> {
 }
 
 impl<'e> Stage<'e> {
-    /// Builds the twin of a world and starts what listens on its target.
+    /// Builds the twin of a world, imposes its conditions and starts what listens on its target.
     ///
     /// # Errors
     /// [`LaboratoryError`] where the twin cannot be built or the port is taken.
     pub fn set(enclosure: &'e Enclosure, world: World) -> Result<Self, LaboratoryError> {
-        let twin = Twin::build(enclosure, &world.snapshot, &world.dynos())?;
+        let mut twin = Twin::build(enclosure, &world.snapshot, &world.dynos())?;
+        for (host, condition) in &world.conditions {
+            twin.impose(host, condition.clone())?;
+        }
         let listener = match world.service {
             Service::Listening => {
                 Some(twin.listen(&world.target(), world.target_address().port(), ListenerKind::Silent)?)

@@ -1,6 +1,6 @@
 //! Running a program on a host of a twin, as the unprivileged user that it would be on a dyno.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
 use super::{Host, Twin};
@@ -19,13 +19,21 @@ impl Twin<'_> {
     /// # Errors
     /// [`LaboratoryError::NoSuchHost`]
     pub fn command(&self, host: &Host, program: impl AsRef<OsStr>) -> Result<Command, LaboratoryError> {
-        let tools = &self.enclosure.tools;
-        let mut command = Command::new(&tools.ip);
-        command.args(["netns", "exec", &self.namespace_of(host)?.name]).arg(&tools.setpriv);
-        if self.enclosure.right() == Right::Root {
-            command.args(["--reuid", UNPRIVILEGED, "--regid", UNPRIVILEGED, "--clear-groups"]);
-        }
-        command.args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]).arg(program);
+        let mut command = Command::new(&self.enclosure.tools.ip);
+        command.args(["netns", "exec", &self.namespace_of(host)?.name]);
+        command.args(self.unprivileged()).arg(program);
         Ok(command)
+    }
+
+    /// What takes every privilege from the command that follows it.
+    pub(crate) fn unprivileged(&self) -> Vec<OsString> {
+        let mut words = vec![self.enclosure.tools.setpriv.clone().into_os_string()];
+        if self.enclosure.right() == Right::Root {
+            words.extend(
+                ["--reuid", UNPRIVILEGED, "--regid", UNPRIVILEGED, "--clear-groups"].map(OsString::from),
+            );
+        }
+        words.extend(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"].map(OsString::from));
+        words
     }
 }

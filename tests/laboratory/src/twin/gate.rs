@@ -25,6 +25,9 @@ pub enum GateKind {
     NetworkAclIngress,
     /// The groups of the receiving interface. The id is the interface's.
     SecurityGroupIngress,
+    /// The host itself, under a [`Condition`](super::Condition). The id is the interface's, or the
+    /// dyno's address.
+    Host,
 }
 
 impl GateKind {
@@ -38,6 +41,7 @@ impl GateKind {
             Self::PeeringArrival => "peering-arrival",
             Self::NetworkAclIngress => "network-acl-ingress",
             Self::SecurityGroupIngress => "security-group-ingress",
+            Self::Host => "host",
         }
     }
 }
@@ -47,7 +51,7 @@ impl GateKind {
 pub struct Gate {
     /// What drops.
     pub kind: GateKind,
-    /// Whose it is: an id of the documents, see [`GateKind`].
+    /// Whose it is: an id of the documents or a dyno's address, see [`GateKind`].
     pub id: String,
 }
 

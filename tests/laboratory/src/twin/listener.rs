@@ -1,7 +1,7 @@
 //! Listeners on a twin's hosts.
 
 use std::io::{self, PipeWriter, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,9 @@ impl Twin<'_> {
     /// [`LaboratoryError`] where the host does not exist or the port is taken.
     pub fn listen(&self, host: &Host, port: u16, kind: ListenerKind) -> Result<Listener, LaboratoryError> {
         let listener = self.namespace_of(host)?.within(|| {
-            TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+            // By Linux's default the one for IPv6 takes IPv4 too; where there is no IPv6, there is the other.
+            TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
+                .or_else(|_| TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
                 .map_err(|source| LaboratoryError::system(format!("listen on port {port}"), source))
         })?;
         let system = |source| LaboratoryError::system("start a listener", source);

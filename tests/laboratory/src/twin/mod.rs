@@ -2,25 +2,31 @@
 //!
 //! The analysis says what a configuration does to packets. A twin does it: the same configuration, made
 //! of Linux's own routing, filtering and connection tracking, which nobody here wrote. What differs from
-//! AWS is written down: one namespace an interface (an instance with several is several hosts), IPv4
-//! only, MTU 1500 everywhere, no untracked flows, connection tracking once a VPC instead of once an
-//! interface, route targets other than local and active peerings lead nowhere. Kinds of documents that a
-//! snapshot lacks drop nothing, except groups: without their document no rule is known.
+//! AWS is written down: one namespace an interface (an instance with several is several hosts), MTU 1500
+//! everywhere, no untracked flows, connection tracking once a VPC instead of once an interface, route
+//! targets other than local and active peerings lead nowhere, rejecting conditions speak IPv4 alone. Kinds
+//! of documents that a snapshot lacks drop nothing, except groups: without their document no rule is known.
+//! What hosts do beside the documents is imposed afterwards ([`Twin::impose`]).
 
 mod capture;
 mod command;
+mod condition;
 mod connect;
+mod dns;
 pub(crate) mod estate;
 mod filter;
 mod gate;
+mod impose;
 mod listener;
 mod namespace;
 mod plan;
+mod resolving;
 mod route;
 mod router;
 mod ruleset;
 mod wiring;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -30,17 +36,21 @@ use peerscope_document::Snapshot;
 use serde::Deserialize;
 
 pub use capture::{Capture, Captured};
+pub use condition::{Condition, Forbidding, NoRoute, Prohibition};
 pub use connect::KernelOutcome;
+pub use dns::{DnsBehaviour, DnsServer};
 pub use gate::{Direction, Dropped, Gate, GateKind};
 pub use listener::{Listener, ListenerKind};
 pub use plan::Host;
+pub use resolving::NameFiles;
 
 use crate::enclosure::Enclosure;
 use crate::error::LaboratoryError;
 use crate::tool::{Tools, run};
+use impose::Imposed;
 use namespace::Namespace;
-use plan::{Names, Plan, PlannedHost, PlannedRouter};
-use ruleset::TABLE;
+use plan::{Names, Plan, PlannedHost, PlannedRouter, PlannedTable};
+use ruleset::{NOWHERE_VERSION_SIX, TABLE};
 
 /// A twin of a snapshot. It goes when it is dropped.
 #[derive(Debug)]
@@ -50,6 +60,7 @@ pub struct Twin<'e> {
     dynos: Vec<IpAddr>,
     names: Names,
     plan: Plan,
+    imposed: BTreeMap<Host, Imposed>,
     generation: u32,
 }
 
@@ -76,6 +87,7 @@ impl<'e> Twin<'e> {
             dynos: dynos.to_vec(),
             names: Names::default(),
             plan: Plan::default(),
+            imposed: BTreeMap::new(),
             generation: 0,
         };
         twin.rebuild(snapshot)?;
@@ -100,6 +112,9 @@ impl<'e> Twin<'e> {
         let result = self.make(&old, &new);
         // Also after a failure, so that dropping the twin removes what was made.
         self.plan = new;
+        // A host that goes, or moves, takes what was imposed on it along.
+        let (plan, kept) = (&self.plan, |host: &Host| old.hosts.get(host));
+        self.imposed.retain(|host, _| plan.hosts.get(host).is_some_and(|new| kept(host) == Some(new)));
         self.generation += 1;
         result
     }
@@ -130,7 +145,8 @@ impl<'e> Twin<'e> {
         let start = Instant::now();
         loop {
             let links = run(&self.enclosure.tools.ip, &["-oneline", "link", "show"], "")?;
-            let up = links.lines().filter(|line| line.contains(" state UP ")).count();
+            let is_up = |line: &&str| line.contains(" state UP ") && !line.contains(NOWHERE_VERSION_SIX);
+            let up = links.lines().filter(is_up).count();
             if up >= ports.len() {
                 return Ok(());
             }
@@ -166,8 +182,18 @@ impl<'e> Twin<'e> {
             setting(&format!("net/ipv4/conf/{port}/rp_filter"), "0")?;
         }
         run(ip, &["-batch", "-"], &wiring::tables(ports, &new.tables, self.generation))?;
+        if let Some(six) = wiring::version_six_tables(&new.tables, self.generation) {
+            setting("net/ipv6/conf/all/forwarding", "1")?;
+            // It is there if an earlier snapshot had IPv6; if it is not, the routes tell.
+            let _ = run(ip, &["-force", "-batch", "-"], &six.nowhere);
+            run(ip, &["-6", "-batch", "-"], &six.routes)?;
+            run(ip, &["-6", "-batch", "-"], &six.rules)?;
+        }
         if let Some(old) = old {
             let text = wiring::retire_tables(&old.tables, self.generation.wrapping_sub(1));
+            if old.tables.iter().any(PlannedTable::has_version_six) {
+                run(ip, &["-6", "-batch", "-"], &text)?;
+            }
             run(ip, &["-batch", "-"], &text)?;
         }
         Ok(())
@@ -185,9 +211,11 @@ impl<'e> Twin<'e> {
     }
 
     fn namespace_of(&self, host: &Host) -> Result<Namespace, LaboratoryError> {
-        let planned =
-            self.plan.hosts.get(host).ok_or_else(|| LaboratoryError::NoSuchHost(host.to_string()))?;
-        Ok(self.namespace(&planned.name))
+        Ok(self.namespace(&self.planned(host)?.name))
+    }
+
+    fn planned(&self, host: &Host) -> Result<&PlannedHost, LaboratoryError> {
+        self.plan.hosts.get(host).ok_or_else(|| LaboratoryError::NoSuchHost(host.to_string()))
     }
 
     /// What the names of all its namespaces begin with.
@@ -210,8 +238,12 @@ impl<'e> Twin<'e> {
         let nft = &self.enclosure.tools.nft;
         let arguments = ["-j", "list", "counters", "table", "inet", TABLE];
         let read = |name: &String| self.namespace(name).within(|| run(nft, &arguments, ""));
+        let routers = self.plan.routers.iter().map(|(name, router)| (name, &router.gates));
+        let hosts = self.imposed.iter().filter_map(|(host, imposed)| {
+            self.plan.hosts.get(host).map(|planned| (&planned.name, &imposed.gates))
+        });
         let mut all = Vec::new();
-        for (name, router) in &self.plan.routers {
+        for (name, gates) in routers.chain(hosts) {
             let answer: Listing =
                 serde_json::from_str(&read(name)?).map_err(|error| LaboratoryError::Answer {
                     command: "nft -j list counters".to_owned(),
@@ -220,7 +252,7 @@ impl<'e> Twin<'e> {
             let counters = answer.nftables.into_iter().filter_map(|it| it.counter);
             for counter in counters.filter(|counter| counter.packets > 0) {
                 let Some((chain, direction)) = counter.name.rsplit_once('/') else { continue };
-                let gate = router.gates.iter().find(|(name, _)| name == chain).map(|(_, gate)| gate.clone());
+                let gate = gates.iter().find(|(name, _)| name == chain).map(|(_, gate)| gate.clone());
                 let direction = if direction == "return" { Direction::Return } else { Direction::Forward };
                 all.extend(gate.map(|gate| Dropped { gate, direction, packets: counter.packets }));
             }

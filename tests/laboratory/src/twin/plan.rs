@@ -100,6 +100,13 @@ pub(crate) struct PlannedTable {
     pub(crate) routes: BTreeMap<IpNet, String>,
 }
 
+impl PlannedTable {
+    /// Whether it leads anywhere by IPv6: most twins do not, and need no second set of rules.
+    pub(crate) fn has_version_six(&self) -> bool {
+        self.routes.keys().any(|block| block.addr().is_ipv6() && block.prefix_len() > 0)
+    }
+}
+
 impl Plan {
     /// Plans the twin of a snapshot, with these dynos beside those that its topology lists.
     pub(crate) fn new(snapshot: &Snapshot, dynos: &[IpAddr], names: &mut Names) -> Self {
@@ -152,8 +159,6 @@ impl<'a> Planning<'a, '_> {
         interface: Option<&'a NetworkInterface>,
         subnet: Option<&'a Subnet>,
     ) {
-        // IPv6 comes with the senses that probe it; the structures here carry both already.
-        let addresses: Vec<IpAddr> = addresses.into_iter().filter(IpAddr::is_ipv4).collect();
         if addresses.is_empty() {
             return;
         }

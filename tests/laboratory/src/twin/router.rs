@@ -62,7 +62,9 @@ fn host_routes(hosts: &[Attached<'_>], is_local: impl Fn(IpAddr) -> bool) -> BTr
 
 /// Sends everything else nowhere, so that no packet falls through to another table.
 fn close(table: &mut PlannedTable) {
-    table.routes.entry(IpNet::from(ipnet::Ipv4Net::default())).or_insert_with(|| NOWHERE.to_owned());
+    for all in [IpNet::from(ipnet::Ipv4Net::default()), IpNet::from(ipnet::Ipv6Net::default())] {
+        table.routes.entry(all).or_insert_with(|| NOWHERE.to_owned());
+    }
 }
 
 /// The space's router: dynos reach each other and the primary CIDRs of peered VPCs, and nothing is filtered.

@@ -1,12 +1,13 @@
-//! The nftables ruleset of one router, as text.
+//! The nftables ruleset of one router or host, as text.
 //!
-//! Everything is decided in the forward chain, in AWS's order: the sender's groups, its subnet's ACL,
+//! On a router everything is decided in the forward chain, in AWS's order: the sender's groups, its subnet's ACL,
 //! the route, the receiver's subnet's ACL, its groups. What has no route is sent to the router's loopback
 //! interface by its route tables, so that it too comes by here and is counted, which a kernel's own
 //! blackhole would not do.
 
 use std::fmt::Write;
 
+use super::condition::SPOKEN;
 use super::gate::{Gate, GateKind};
 
 /// The name of the table that all of a router's rules are in.
@@ -14,6 +15,10 @@ pub(crate) const TABLE: &str = "peerscope";
 
 /// The port that route tables send to what has no way on.
 pub(crate) const NOWHERE: &str = "lo";
+
+/// The same for IPv6, for which the kernel makes a route to the loopback interface one that rejects before
+/// any rule sees the packet: a wire whose other end is in the same router.
+pub(crate) const NOWHERE_VERSION_SIX: &str = "nowhere";
 
 /// A ruleset in the making.
 #[derive(Default)]
@@ -74,20 +79,20 @@ impl Ruleset {
     /// The text for `nft -f -`, which puts it in the place of what was there in one step, and the gates
     /// by the names of their counters.
     pub(crate) fn finish(self) -> (String, Vec<(String, Gate)>) {
-        let mut text = format!("table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n");
-        for (chain, _) in &self.gates {
-            let _ = writeln!(text, " counter {chain}/forward {{ }}\n counter {chain}/return {{ }}");
-        }
-        text.push_str(&self.chains);
+        let mut text = self.beginning();
         // AWS's routers are no hops of a traceroute: what would expire in one of the twin's two is saved.
         text.push_str(
             " chain prerouting {\n  type filter hook prerouting priority mangle; policy accept;\n  \
              ip ttl < 8 ip ttl set 8\n  ip6 hoplimit < 8 ip6 hoplimit set 8\n }\n",
         );
-        // They are silent, too: none of their own ICMP ever leaves.
-        text.push_str(" chain output {\n  type filter hook output priority filter; policy drop;\n }\n");
+        // They are silent, too: none of their own ICMP ever leaves, but what a middlebox beside them says.
+        let _ = writeln!(
+            text,
+            " chain output {{\n  type filter hook output priority filter; policy drop;\n  meta mark {SPOKEN} accept\n }}"
+        );
         text.push_str(" chain forward {\n  type filter hook forward priority filter; policy accept;\n");
-        let keys = ["iifname", "iifname", &format!("oifname \"{NOWHERE}\" iifname"), "oifname", "oifname"];
+        let lost = format!("oifname {{ \"{NOWHERE}\", \"{NOWHERE_VERSION_SIX}\" }}");
+        let keys = ["iifname", "iifname", &format!("{lost} iifname"), "oifname", "oifname"];
         for (index, (key, ports)) in keys.iter().zip(&self.stages).enumerate() {
             if ports.is_empty() {
                 continue;
@@ -97,8 +102,33 @@ impl Ruleset {
                 ports.iter().map(|(port, chain)| format!("\"{port}\" : {verdict} {chain}")).collect();
             let _ = writeln!(text, "  {key} vmap {{ {} }}", list.join(", "));
         }
-        // Nothing comes back out of the loopback interface.
-        let _ = writeln!(text, "  oifname \"{NOWHERE}\" drop\n }}\n}}");
+        // Nothing comes back from there.
+        let _ = writeln!(text, "  {lost} drop\n }}\n}}");
         (text, self.gates)
+    }
+
+    /// The same for a host: rules about what it is sent, and about what it sends.
+    pub(crate) fn finish_host(self, input: &[String], output: &[String]) -> (String, Vec<(String, Gate)>) {
+        let mut text = self.beginning();
+        for (hook, rules) in [("input", input), ("output", output)] {
+            let _ =
+                writeln!(text, " chain {hook} {{\n  type filter hook {hook} priority filter; policy accept;");
+            for rule in rules {
+                let _ = writeln!(text, "  {rule}");
+            }
+            text.push_str(" }\n");
+        }
+        text.push_str("}\n");
+        (text, self.gates)
+    }
+
+    /// The counters and the chains of all gates, in a table that takes the place of the one that was.
+    fn beginning(&self) -> String {
+        let mut text = format!("table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n");
+        for (chain, _) in &self.gates {
+            let _ = writeln!(text, " counter {chain}/forward {{ }}\n counter {chain}/return {{ }}");
+        }
+        text.push_str(&self.chains);
+        text
     }
 }

@@ -4,10 +4,12 @@
 //! so that no packet is ever lost to a neighbour that is being looked up.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::plan::{Plan, PlannedHost, PlannedTable};
+use super::ruleset::{NOWHERE, NOWHERE_VERSION_SIX};
 
 const HARDWARE_ADDRESS: &str = "02:00:00:00:00:01";
 
@@ -89,9 +91,14 @@ fn index(port: &str) -> usize {
 pub(crate) fn host(host: &PlannedHost) -> String {
     let mut text = format!("link set lo up\nlink set {HOST_PORT} arp off addrgenmode none up\n");
     for address in &host.addresses {
-        let _ = writeln!(text, "addr add {} dev {HOST_PORT}", IpNet::from(*address));
+        // Nobody else has the address: it can be used at once.
+        let at_once = if address.is_ipv6() { " nodad" } else { "" };
+        let _ = writeln!(text, "addr add {} dev {HOST_PORT}{at_once}", IpNet::from(*address));
     }
     let _ = writeln!(text, "route add default via 169.254.1.1 dev {HOST_PORT} onlink");
+    if host.addresses.iter().any(IpAddr::is_ipv6) {
+        let _ = writeln!(text, "route add ::/0 dev {HOST_PORT}");
+    }
     text
 }
 
@@ -125,6 +132,41 @@ pub(crate) fn tables(ports: &[String], tables: &[PlannedTable], generation: u32)
             let _ = writeln!(text, "route add {block} dev {port} table {number}");
         }
     }
+    text + &rules(tables, generation)
+}
+
+/// What IPv6 needs beside that.
+pub(crate) struct VersionSix {
+    /// The wire to nowhere. It may be there already.
+    pub(crate) nowhere: String,
+    pub(crate) routes: String,
+    pub(crate) rules: String,
+}
+
+/// The same for IPv6, where a table needs it. `ip` takes rules for IPv4 unless a batch is told otherwise as
+/// a whole.
+pub(crate) fn version_six_tables(tables: &[PlannedTable], generation: u32) -> Option<VersionSix> {
+    if !tables.iter().any(PlannedTable::has_version_six) {
+        return None;
+    }
+    let nowhere = format!(
+        "link add {NOWHERE_VERSION_SIX} arp off type veth peer name {NOWHERE_VERSION_SIX}-end arp off\n\
+         link set {NOWHERE_VERSION_SIX} addrgenmode none up\n\
+         link set {NOWHERE_VERSION_SIX}-end addrgenmode none up\n"
+    );
+    let mut routes = String::new();
+    for (index, table) in tables.iter().enumerate() {
+        let number = number(generation, index);
+        for (block, port) in table.routes.iter().filter(|(block, _)| block.addr().is_ipv6()) {
+            let port = if port == NOWHERE { NOWHERE_VERSION_SIX } else { port };
+            let _ = writeln!(routes, "route add {block} dev {port} table {number}");
+        }
+    }
+    Some(VersionSix { nowhere, routes, rules: rules(tables, generation) })
+}
+
+fn rules(tables: &[PlannedTable], generation: u32) -> String {
+    let mut text = String::new();
     for (index, table) in tables.iter().enumerate() {
         for port in &table.from {
             let _ = writeln!(

@@ -18,10 +18,12 @@ pub enum Vary {
     RuleOrder,
     /// What does not matter.
     Decoys,
+    /// IPv6 in the customer's VPC, beside the IPv4 that every flow of a world takes.
+    Ipv6,
 }
 
 impl Vary {
-    /// All of them.
+    /// All in which every world may differ. IPv6 is there or not, and has to be asked for.
     pub const ALL: [Self; 4] = [Self::Addresses, Self::Association, Self::RuleOrder, Self::Decoys];
 }
 

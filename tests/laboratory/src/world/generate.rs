@@ -120,7 +120,8 @@ fn old_requests(
     }
 }
 
-fn merge(into: &mut AwsDocuments, from: AwsDocuments) {
+/// Adds the documents of one collection to another's.
+pub(crate) fn merge(into: &mut AwsDocuments, from: AwsDocuments) {
     fn extend<T>(into: &mut Option<Vec<T>>, from: Option<Vec<T>>) {
         into.get_or_insert_default().extend(from.into_iter().flatten());
     }

@@ -245,6 +245,7 @@ pub(crate) fn peering_status(code: PeeringStatusCode) -> PeeringStatus {
         PeeringStatusCode::Expired => "Expired",
         PeeringStatusCode::Rejected => "Rejected",
         PeeringStatusCode::Deleted => "Deleted",
+        PeeringStatusCode::Failed => "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range",
         _ => "",
     };
     PeeringStatus { code: Some(code), message: (!message.is_empty()).then(|| message.to_owned()) }

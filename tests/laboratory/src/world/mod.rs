@@ -5,6 +5,7 @@
 //! afterwards ([`crate::fault`]). A seed gives the same world on every machine.
 
 mod draw;
+mod dual_stack;
 mod filtering;
 mod generate;
 mod hosts;
@@ -14,7 +15,7 @@ mod role;
 mod routing;
 pub(crate) mod site;
 mod space;
-mod unconcerned;
+pub(crate) mod unconcerned;
 mod write;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::Ipv4Net;
 use peerscope_document::Snapshot;
+use peerscope_document::aws::NetworkInterface;
 use peerscope_document::id::NetworkInterfaceId;
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +32,11 @@ pub use role::{Role, UnknownRole};
 pub use write::{Layout, PrefixListForm, Style};
 
 pub(crate) use draw::Lot;
-pub(crate) use generate::space_peering;
+pub(crate) use generate::{merge, space_peering};
 pub(crate) use routing::block_routes;
 
-use crate::twin::Host;
+use crate::twin::estate::{Estate, addresses_of};
+use crate::twin::{Condition, Host};
 use draw::Draw;
 use site::Site;
 
@@ -62,6 +65,8 @@ pub struct World {
     pub snapshot: Snapshot,
     /// What the target host does.
     pub service: Service,
+    /// What hosts do to packets beside that, and no document shows.
+    pub conditions: Vec<(Host, Condition)>,
     pub(crate) site: Site,
     pub(crate) seed: u64,
     double: NetworkInterfaceId,
@@ -73,9 +78,19 @@ impl World {
     pub fn generate(base: Base, vary: &[Vary], seed: u64) -> Self {
         let mut draw = Draw::new(seed, vary);
         let site = Site::draw(base, &mut draw);
-        let generated = generate::generate(&site, &mut draw);
+        let mut generated = generate::generate(&site, &mut draw);
+        if vary.contains(&Vary::Ipv6) {
+            dual_stack::add(&mut generated.snapshot, &site, &mut Lot::new(seed ^ 0x6666));
+        }
         let double = generated.double.double;
-        Self { snapshot: generated.snapshot, service: Service::Listening, site, seed, double }
+        Self {
+            snapshot: generated.snapshot,
+            service: Service::Listening,
+            conditions: Vec::new(),
+            site,
+            seed,
+            double,
+        }
     }
 
     /// Who asks whom.
@@ -118,6 +133,29 @@ impl World {
         SocketAddr::new(address, self.site.port)
     }
 
+    /// The IPv6 address of the customer's interface, where the world has any.
+    #[must_use]
+    pub fn version_six_address(&self) -> Option<IpAddr> {
+        let estate = Estate::new(&self.snapshot);
+        let interface = estate.interfaces.get(&self.site.interface)?;
+        addresses_of(interface).into_iter().find(IpAddr::is_ipv6)
+    }
+
+    /// Another host of the customer's VPC, in another subnet, which the interface's groups let in to the
+    /// world's port: where requests come from that no peering is in the way of.
+    #[must_use]
+    pub fn neighbour(&self) -> Option<Host> {
+        let estate = Estate::new(&self.snapshot);
+        let own = estate.interfaces.get(&self.site.interface)?;
+        let is_one = |it: &&&NetworkInterface| {
+            it.vpc_id == own.vpc_id
+                && it.subnet_id != own.subnet_id
+                && it.groups.iter().any(|group| group.group_name.as_deref() == Some("app"))
+        };
+        let neighbour = estate.interfaces.values().find(is_one)?;
+        Some(Host::Interface(neighbour.network_interface_id.clone()))
+    }
+
     /// The address that connections come from.
     #[must_use]
     pub fn source_address(&self) -> IpAddr {
@@ -156,7 +194,8 @@ impl World {
         Host::Dyno(IpAddr::V4(self.site.space.dynos[0]))
     }
 
-    fn interface(&self) -> Host {
+    /// The customer's interface.
+    pub(crate) fn interface(&self) -> Host {
         Host::Interface(self.site.interface.clone())
     }
 }

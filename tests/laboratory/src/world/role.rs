@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use peerscope_document::aws::{NetworkInterface, Subnet};
 
 use super::{Base, World};
+use crate::twin::Condition;
 use crate::twin::estate::Estate;
 
 /// A part of a world.
@@ -36,9 +37,10 @@ impl std::error::Error for UnknownRole {}
 
 impl World {
     /// Resolves a dotted path: `target` or `source`, whichever is the customer's interface, and below it
-    /// `.subnet`, `.subnet.network_acl`, `.subnet.route_table`, `.vpc`, `.vpc.main_route_table` and
-    /// `.security_group` (the one that admits the flow); `dyno` and `dyno.other` (of the other block);
-    /// `peering`; `space`.
+    /// `.host` (its address), `.subnet`, `.subnet.network_acl`, `.subnet.route_table`, `.vpc`,
+    /// `.vpc.main_route_table` and `.security_group` (the one that admits the flow); `dyno` and `dyno.other`
+    /// (of the other block); `peering` and `peering.vpc` (the VPC at its customer's end); `space`;
+    /// `middlebox` (the address that it speaks from).
     ///
     /// # Errors
     /// [`UnknownRole`] where the path is not one of these, or the documents lack what it leads to.
@@ -59,6 +61,14 @@ impl World {
         match path {
             "dyno" => return dyno(0),
             "dyno.other" => return dyno(1),
+            "peering.vpc" => return Some(role("vpc", self.site.vpc.as_str())),
+            "middlebox" => {
+                let sender = self.conditions.iter().find_map(|(_, condition)| match condition {
+                    Condition::BehindMiddlebox { sender, .. } => Some(*sender),
+                    _ => None,
+                })?;
+                return Some(Role { component: "host", id: sender.to_string(), address: Some(sender) });
+            }
             "peering" => return Some(role("vpc-peering-connection", self.site.peering.as_str())),
             "space" => return Some(role("space", &self.site.space.id)),
             _ if path == remote => return dyno(0),
@@ -73,6 +83,10 @@ impl World {
                 address: interface.private_ip_address.map(IpAddr::V4),
                 ..role("network-interface", interface.network_interface_id.as_str())
             },
+            ".host" => {
+                let address = interface.private_ip_address.map(IpAddr::V4)?;
+                Role { component: "host", id: address.to_string(), address: Some(address) }
+            }
             ".subnet" => role("subnet", subnet.subnet_id.as_str()),
             ".subnet.network_acl" => {
                 role("network-acl", estate.network_acl_of(subnet)?.network_acl_id.as_str())
@@ -80,9 +94,9 @@ impl World {
             ".subnet.route_table" => {
                 role("route-table", estate.route_table_of(subnet)?.route_table_id.as_str())
             }
-            ".vpc" => role("vpc", self.site.vpc.as_str()),
+            ".vpc" => role("vpc", subnet.vpc_id.as_str()),
             ".vpc.main_route_table" => {
-                let mut tables = estate.route_tables.values().filter(|table| table.vpc_id == self.site.vpc);
+                let mut tables = estate.route_tables.values().filter(|table| table.vpc_id == subnet.vpc_id);
                 let main = tables.find(|table| table.associations.iter().any(|it| it.main))?;
                 role("route-table", main.route_table_id.as_str())
             }

@@ -11,6 +11,9 @@ use peerscope_document::id::{
 use super::Base;
 use super::draw::{Draw, Lot};
 
+/// Docker's default network, which a VPC that is peered with a space must not overlap.
+pub(crate) const DOCKER: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 17, 0, 0), 16);
+
 /// What is drawn first, because everything else refers to it.
 pub(crate) struct Site {
     pub(crate) base: Base,
@@ -65,9 +68,8 @@ impl Site {
         let region =
             Region::from(lot.pick(["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-northeast-1"]));
         let space = SpaceSite::draw(&region, lot);
-        let docker = Ipv4Net::new_assert(Ipv4Addr::new(172, 17, 0, 0), 16);
         let length = lot.pick([16, 16, 18, 20]);
-        let block = lot.block(length, &[space.block, space.data_block, docker]);
+        let block = lot.block(length, &[space.block, space.data_block, DOCKER]);
         let subnets = subnets(&region, block, lot);
         let address = lot.address(subnets[0].block, &[]);
         // 3306 is left out: what greets as MySQL is probed by other rules.
@@ -109,7 +111,7 @@ impl SpaceSite {
             // The default, and with it the most frequent.
             0..=3 => Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 16),
             4 => Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
-            _ => lot.block(16, &[Ipv4Net::new_assert(Ipv4Addr::new(172, 17, 0, 0), 16)]),
+            _ => lot.block(16, &[DOCKER]),
         };
         let standard = Ipv4Net::new_assert(Ipv4Addr::new(10, 1, 0, 0), 16);
         let data_block = if block == standard { lot.block(20, &[block]) } else { standard };

@@ -9,7 +9,7 @@ use peerscope_document::id::{
     AccountId, NetworkInterfaceId, Region, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
-use super::draw::Draw;
+use super::draw::{Draw, Lot};
 use super::hosts::interface;
 use super::make::{
     anywhere, default_acl, from_blocks, group, main_association, named, peering, peering_route, peering_side,
@@ -44,7 +44,7 @@ pub(crate) fn unconcerned(site: &Site, draw: &mut Draw) -> Unconcerned {
     let second = lot.address(subnet, &[address]);
     let place = Place { owner: &owner, region: &region, vpc: &vpc_id, block, subnet };
     let hosts = [(double.clone(), address), (other, second)];
-    let mut tables = vec![small_vpc(&mut documents, &place, "staging", &hosts, draw)];
+    let mut tables = vec![small_vpc(&mut documents, &place, "staging", &hosts, &mut draw.addresses)];
 
     if draw.decoys.chance(60) {
         let lot = &mut draw.addresses;
@@ -54,7 +54,7 @@ pub(crate) fn unconcerned(site: &Site, draw: &mut Draw) -> Unconcerned {
         let subnet = lot.part(third_block, 26, &[]);
         let host = (NetworkInterfaceId::from(lot.id("eni")), lot.address(subnet, &[]));
         let third = Place { vpc: &third_vpc, block: third_block, subnet, ..place };
-        tables.push(small_vpc(&mut documents, &third, "staging-tools", &[host], draw));
+        tables.push(small_vpc(&mut documents, &third, "staging-tools", &[host], lot));
         let sides = [(&vpc_id, block), (&third_vpc, third_block)]
             .map(|(vpc, block)| peering_side(vpc, &owner, &region, &[block]));
         tables[0].routes.push(peering_route(third_block, &pcx));
@@ -81,24 +81,24 @@ pub(crate) fn empty() -> AwsDocuments {
     }
 }
 
+/// Where a small VPC is.
 #[derive(Clone, Copy)]
-struct Place<'a> {
-    owner: &'a AccountId,
-    region: &'a Region,
-    vpc: &'a VpcId,
-    block: Ipv4Net,
-    subnet: Ipv4Net,
+pub(crate) struct Place<'a> {
+    pub(crate) owner: &'a AccountId,
+    pub(crate) region: &'a Region,
+    pub(crate) vpc: &'a VpcId,
+    pub(crate) block: Ipv4Net,
+    pub(crate) subnet: Ipv4Net,
 }
 
 /// A VPC of one subnet in which everything is open; its main table comes back.
-fn small_vpc(
+pub(crate) fn small_vpc(
     documents: &mut AwsDocuments,
     place: &Place<'_>,
     name: &str,
     hosts: &[(NetworkInterfaceId, std::net::Ipv4Addr)],
-    draw: &mut Draw,
+    lot: &mut Lot,
 ) -> RouteTable {
-    let lot = &mut draw.addresses;
     let subnet_id = SubnetId::from(lot.id("subnet"));
     let zone = format!("{}b", place.region);
     let mut table = route_table(lot.id("rtb"), place.vpc, place.owner, name, place.block);

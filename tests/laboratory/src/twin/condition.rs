@@ -1,0 +1,206 @@
+//! Conditions: what hosts, and boxes before them, do to packets although no document shows it.
+//!
+//! Configuration is half of the truth. Hosts have firewalls of their own, are switched off, lose packets,
+//! route wrongly; a firewall may stand in the way that is in nobody's AWS account. A twin is built from
+//! documents alone, and conditions are imposed on it afterwards, so that neither can be taken for the
+//! other. What a host drops is counted, as at every gate.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::gate::{Gate, GateKind};
+use super::ruleset::{Ruleset, TABLE};
+
+/// Something about a host that is in no document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is stopped, or its firewall drops everything: nothing that arrives is answered.
+    Silent,
+    /// Its firewall drops what comes to this port, TCP and UDP.
+    FirewallDrops {
+        /// The port.
+        port: u16,
+    },
+    /// Its firewall rejects what comes to this port and says so, from the host's own address.
+    FirewallRejects {
+        /// The port.
+        port: u16,
+        /// In which words.
+        saying: Prohibition,
+    },
+    /// Something before it, in its network, rejects what it sends or is sent to this port.
+    BehindMiddlebox {
+        /// The port.
+        port: u16,
+        /// The address that the prohibition comes from.
+        sender: IpAddr,
+        /// In which words.
+        saying: Prohibition,
+        /// Who is told: the one who began.
+        towards: IpAddr,
+    },
+    /// Three of five packets that are sent to it are lost: of SYNs exactly three of any five that follow
+    /// each other, so that no test depends on luck, of others at random.
+    LosesPackets,
+    /// It has no route to an address.
+    NoRoute {
+        /// The address.
+        to: IpAddr,
+        /// How it comes to have none.
+        how: NoRoute,
+    },
+    /// Its own policy forbids packets to an address.
+    Forbids {
+        /// The address.
+        to: IpAddr,
+        /// How.
+        how: Forbidding,
+    },
+    /// Every process may send ICMP echo requests (ping sockets), which a dyno's may not.
+    MayPing,
+}
+
+/// The ICMP messages by which firewalls reject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prohibition {
+    /// Communication administratively prohibited (3/13).
+    Administrative,
+    /// Communication with this host prohibited (3/10).
+    Host,
+    /// Communication with this network prohibited (3/9).
+    Network,
+    /// Port unreachable (3/3): what iptables says where it is not told otherwise.
+    Port,
+}
+
+/// How a host comes to have no route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoute {
+    /// There is no default route, and no other that fits (ENETUNREACH).
+    Missing,
+    /// A route says that the address is unreachable (EHOSTUNREACH).
+    Unreachable,
+}
+
+/// How a host forbids its own packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forbidding {
+    /// A route that prohibits (EACCES).
+    ProhibitRoute,
+    /// A route that swallows (EINVAL).
+    BlackholeRoute,
+    /// Its own firewall rejects what it sends (EHOSTUNREACH, from its own address).
+    Firewall,
+}
+
+/// What a middlebox says may leave its router, which is silent otherwise.
+pub(crate) const SPOKEN: &str = "0x70737021";
+
+/// The table of the routes that a middlebox's words take.
+const MIDDLEBOX_ROUTES: &str = "900";
+
+impl Prohibition {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Administrative => "admin-prohibited",
+            Self::Host => "host-prohibited",
+            Self::Network => "net-prohibited",
+            Self::Port => "port-unreachable",
+        }
+    }
+}
+
+fn is_to(port: u16) -> String {
+    format!("meta l4proto {{ tcp, udp }} th dport {port}")
+}
+
+fn is_to_address(to: IpAddr) -> String {
+    let version = if to.is_ipv4() { "ip" } else { "ip6" };
+    format!("{version} daddr {to}")
+}
+
+/// The rules of a host under all its conditions, and the gate that counts what they drop.
+pub(crate) fn host_rules(id: &str, conditions: &[Condition]) -> (String, Vec<(String, Gate)>) {
+    let mut rules = Ruleset::default();
+    let drop = rules.gate(GateKind::Host, id);
+    let (mut input, mut output) = (Vec::new(), Vec::new());
+    for condition in conditions {
+        match condition {
+            Condition::Silent => input.push(format!("iif != \"lo\" goto {drop}")),
+            Condition::FirewallDrops { port } => input.push(format!("{} goto {drop}", is_to(*port))),
+            Condition::FirewallRejects { port, saying } => {
+                input.push(format!("{} reject with icmp type {}", is_to(*port), saying.name()));
+            }
+            Condition::LosesPackets => {
+                input.push(format!(
+                    "tcp flags & (fin | syn | rst | ack) == syn numgen inc mod 5 < 3 goto {drop}"
+                ));
+                input.push("tcp flags & (fin | syn | rst | ack) == syn accept".to_owned());
+                input.push(format!("iif != \"lo\" numgen random mod 5 < 3 goto {drop}"));
+            }
+            Condition::Forbids { to, how: Forbidding::Firewall } => {
+                output.push(format!("{} reject with icmp type admin-prohibited", is_to_address(*to)));
+            }
+            Condition::BehindMiddlebox { .. }
+            | Condition::NoRoute { .. }
+            | Condition::Forbids { .. }
+            | Condition::MayPing => {}
+        }
+    }
+    rules.finish_host(&input, &output)
+}
+
+/// The routes of a host under a condition, for `ip -batch`.
+pub(crate) fn host_routes(condition: &Condition) -> String {
+    match condition {
+        Condition::NoRoute { how: NoRoute::Missing, .. } => "route del default\n".to_owned(),
+        Condition::NoRoute { to, how: NoRoute::Unreachable } => {
+            format!("route replace unreachable {}\n", IpNet::from(*to))
+        }
+        Condition::Forbids { to, how: Forbidding::ProhibitRoute } => {
+            format!("route replace prohibit {}\n", IpNet::from(*to))
+        }
+        Condition::Forbids { to, how: Forbidding::BlackholeRoute } => {
+            format!("route replace blackhole {}\n", IpNet::from(*to))
+        }
+        _ => String::new(),
+    }
+}
+
+/// The settings of a host's namespace under a condition: a name below `/proc/sys`, and the value.
+pub(crate) fn host_setting(condition: &Condition, last_group: u32) -> Option<(&'static str, String)> {
+    match condition {
+        // At most one message a second would otherwise make later connects silent.
+        Condition::FirewallRejects { .. } => Some(("net/ipv4/icmp_ratelimit", "0".to_owned())),
+        Condition::MayPing => Some(("net/ipv4/ping_group_range", format!("0 {last_group}"))),
+        _ => None,
+    }
+}
+
+/// What a middlebox is made of in its router: rules for `nft`, routes for `ip -batch`. `host_port` leads
+/// to the host that it stands before, `way` to the one who is told.
+pub(crate) fn middlebox(condition: &Condition, host_port: &str, way: &str) -> Option<(String, String)> {
+    let Condition::BehindMiddlebox { port, sender, saying, towards } = condition else { return None };
+    let (service, word) = (is_to(*port), saying.name());
+    let mut rules = format!("table inet {TABLE}-middlebox\ndelete table inet {TABLE}-middlebox\n");
+    // Writing to a String cannot fail.
+    let _ = write!(
+        rules,
+        "table inet {TABLE}-middlebox {{\n chain forward {{\n  \
+         type filter hook forward priority filter - 10; policy accept;\n  \
+         iifname \"{host_port}\" {service} reject with icmp type {word}\n  \
+         oifname \"{host_port}\" {service} reject with icmp type {word}\n }}\n chain output {{\n  \
+         type filter hook output priority filter - 10; policy accept;\n  \
+         ip saddr {sender} meta mark set {SPOKEN}\n }}\n}}\n"
+    );
+    // Only the middlebox's own words are routed by this table: what is forwarded came in by a port.
+    let routes = format!(
+        "addr replace {} dev lo\nrule add pref 50 iif lo lookup {MIDDLEBOX_ROUTES}\n\
+         route replace {} dev {way} table {MIDDLEBOX_ROUTES}\n",
+        IpNet::from(*sender),
+        IpNet::from(*towards)
+    );
+    Some((rules, routes))
+}

@@ -1,0 +1,179 @@
+//! A DNS server on a twin's host, honest or not.
+//!
+//! Half of what people take for a network's fault is a name's: it does not resolve, resolves to a public
+//! address, or to what a broken server made up. A tool that asks such servers must come to a plain
+//! sentence whatever they say, so this one says all of it.
+
+mod message;
+
+use std::io::{self, PipeWriter, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{Host, Twin};
+use crate::error::LaboratoryError;
+use message::{Query, Transport, answer};
+
+/// How a server answers what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsBehaviour {
+    /// By its records; no such name (NXDOMAIN) where it has none. A name may have several addresses, and
+    /// public ones.
+    Honest,
+    /// No such name, whatever it is asked (NXDOMAIN).
+    NoSuchName,
+    /// It failed (SERVFAIL).
+    Fails,
+    /// It will not (REFUSED).
+    Refuses,
+    /// Not at all.
+    Mute,
+    /// With thousands of addresses beside the records', in one datagram of 56 kB by UDP as well.
+    Huge,
+    /// By UDP with nothing but the sign that the answer is longer (TC), by TCP honestly.
+    OnlyByTcp,
+    /// With a message that ends inside a record, by TCP before the length that it was said to have.
+    CutShort,
+    /// With an alias of an alias of the first one.
+    LoopingAlias,
+    /// With names that are compressed into themselves.
+    LoopingPointer,
+    /// Honestly, to a question that nobody asked: another id.
+    OtherId,
+    /// With bytes that mean nothing, after the right id.
+    Garbage,
+}
+
+/// A server that answers. It ends when this is dropped.
+#[derive(Debug)]
+pub struct DnsServer {
+    address: IpAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+    // Dropped first: the thread ends when the pipe closes.
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The longest that one client by TCP may hold the others up.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// DNS's port.
+const PORT: u16 = 53;
+
+impl Twin<'_> {
+    /// Answers DNS queries on every address of `host`, by UDP and TCP. `records` are names with an
+    /// address each; a name may come several times. Upper and lower case are the same.
+    ///
+    /// # Errors
+    /// [`LaboratoryError`] where the host does not exist or the port is taken.
+    pub fn dns(
+        &self,
+        host: &Host,
+        records: &[(&str, IpAddr)],
+        behaviour: DnsBehaviour,
+    ) -> Result<DnsServer, LaboratoryError> {
+        let address = self.planned(host)?.addresses.first().copied();
+        let address = address.ok_or_else(|| LaboratoryError::NoSuchHost(host.to_string()))?;
+        let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
+        let system = |source| LaboratoryError::system("answer DNS queries", source);
+        let (datagrams, listener) = self.namespace_of(host)?.within(|| {
+            Ok((UdpSocket::bind(everywhere).map_err(system)?, TcpListener::bind(everywhere).map_err(system)?))
+        })?;
+        datagrams.set_nonblocking(true).map_err(system)?;
+        listener.set_nonblocking(true).map_err(system)?;
+        let (end, stop) = io::pipe().map_err(system)?;
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let records = records.iter().map(|(name, address)| (name.to_ascii_lowercase(), *address)).collect();
+        let mut server = Serving { datagrams, listener, records, behaviour, asked: Arc::clone(&asked) };
+        let thread = thread::Builder::new().spawn(move || server.serve(&end)).map_err(system)?;
+        Ok(DnsServer { address, asked, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl DnsServer {
+    /// Where it is asked.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// What it was asked so far: `A orders-db.internal`.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for DnsServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Serving {
+    datagrams: UdpSocket,
+    listener: TcpListener,
+    records: Vec<(String, IpAddr)>,
+    behaviour: DnsBehaviour,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Serving {
+    /// Serves both sockets by one thread until `end` is closed at its other side.
+    fn serve(&mut self, end: &impl AsFd) {
+        loop {
+            let sources = [end.as_fd(), self.datagrams.as_fd(), self.listener.as_fd()];
+            let mut polled = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
+            match poll(&mut polled, PollTimeout::NONE) {
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(_) => return,
+                Ok(_) => {}
+            }
+            if polled[0].any().unwrap_or(true) {
+                return;
+            }
+            let mut buffer = [0; 4096];
+            while let Ok((length, client)) = self.datagrams.recv_from(&mut buffer) {
+                if let Some(reply) = self.reply(&buffer[..length], Transport::Udp) {
+                    // Who asked may be gone.
+                    let _ = self.datagrams.send_to(&reply, client);
+                }
+            }
+            while let Ok((stream, _)) = self.listener.accept() {
+                // A client that says nothing, or goes, is none of the others' business.
+                let _ = self.converse(stream);
+            }
+        }
+    }
+
+    /// One query by TCP: each message follows its length.
+    fn converse(&mut self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut length = [0; 2];
+        stream.read_exact(&mut length)?;
+        let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut query)?;
+        let Some(reply) = self.reply(&query, Transport::Tcp) else { return Ok(()) };
+        let mut said = u16::try_from(reply.len()).map_err(io::Error::other)?;
+        if self.behaviour == DnsBehaviour::CutShort {
+            said = said.saturating_mul(2);
+        }
+        stream.write_all(&[&said.to_be_bytes()[..], &reply].concat())
+    }
+
+    fn reply(&mut self, bytes: &[u8], transport: Transport) -> Option<Vec<u8>> {
+        let query = Query::read(bytes)?;
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(query.to_string());
+        answer(&query, &self.records, self.behaviour, transport)
+    }
+}

@@ -1,0 +1,87 @@
+//! Imposing conditions on a twin that stands.
+
+use std::net::IpAddr;
+
+use super::condition::{Condition, host_routes, host_rules, host_setting, middlebox};
+use super::gate::Gate;
+use super::plan::PlannedHost;
+use super::{Host, Twin, setting};
+use crate::enclosure::Right;
+use crate::error::LaboratoryError;
+use crate::tool::{Tools, run};
+
+/// The conditions of one host, and its gates by the names of their counters.
+#[derive(Debug, Default)]
+pub(crate) struct Imposed {
+    conditions: Vec<Condition>,
+    pub(crate) gates: Vec<(String, Gate)>,
+}
+
+/// The groups that `setpriv` leaves to an unprivileged program: 65534 as root, else the only one there is.
+const LAST_GROUP: u32 = 65534;
+
+impl Twin<'_> {
+    /// Imposes a condition on a host, beside those that it has. It stays while the host does, through
+    /// [`Twin::rebuild`] too; its counters start from zero.
+    ///
+    /// # Errors
+    /// [`LaboratoryError`] where the host does not exist, or the kernel refuses.
+    pub fn impose(&mut self, host: &Host, condition: Condition) -> Result<(), LaboratoryError> {
+        let planned = self.planned(host)?.clone();
+        if let Condition::BehindMiddlebox { towards, .. } = &condition {
+            self.place_middlebox(&planned, &condition, *towards)?;
+        }
+        let id = match host {
+            Host::Interface(id) => id.to_string(),
+            Host::Dyno(address) => address.to_string(),
+        };
+        let imposed = self.imposed.entry(host.clone()).or_default();
+        imposed.conditions.push(condition.clone());
+        let (rules, gates) = host_rules(&id, &imposed.conditions);
+        imposed.gates = gates;
+        let Tools { ip, nft, .. } = &self.enclosure.tools;
+        let last_group = if self.enclosure.right() == Right::Root { LAST_GROUP } else { 0 };
+        self.namespace(&planned.name).within(|| {
+            run(nft, &["-f", "-"], &rules)?;
+            if let Some((name, value)) = host_setting(&condition, last_group) {
+                setting(name, &value)?;
+            }
+            let routes = host_routes(&condition);
+            if routes.is_empty() { Ok(()) } else { run(ip, &["-batch", "-"], &routes).map(|_| ()) }
+        })
+    }
+
+    /// A middlebox speaks from the router's namespace: it is a box in that network, not the host.
+    fn place_middlebox(
+        &self,
+        host: &PlannedHost,
+        condition: &Condition,
+        towards: IpAddr,
+    ) -> Result<(), LaboratoryError> {
+        let way = self.way(&host.router, towards)?;
+        let Some((rules, routes)) = middlebox(condition, &host.name, &way) else { return Ok(()) };
+        let Tools { ip, nft, .. } = &self.enclosure.tools;
+        self.namespace(&host.router).within(|| {
+            setting("net/ipv4/icmp_ratelimit", "0")?;
+            run(nft, &["-f", "-"], &rules)?;
+            run(ip, &["-batch", "-"], &routes).map(|_| ())
+        })
+    }
+
+    /// The port by which a router reaches an address: the host's own, or that of the wire to its router.
+    fn way(&self, router: &str, address: IpAddr) -> Result<String, LaboratoryError> {
+        let has = |host: &&PlannedHost| host.addresses.contains(&address);
+        let hosts = || self.plan.hosts.values().filter(has);
+        if let Some(host) = hosts().find(|host| host.router == router) {
+            return Ok(host.name.clone());
+        }
+        let joins = |other: &str| {
+            let wires = self.plan.wires.values();
+            let mut both = wires.filter(|wire| wire.routers.iter().all(|it| it == router || it == other));
+            both.next().map(|wire| wire.name.clone())
+        };
+        hosts()
+            .find_map(|host| joins(&host.router))
+            .ok_or_else(|| LaboratoryError::NoSuchHost(format!("{address} behind a wire of {router}")))
+    }
+}
