@@ -1,7 +1,7 @@
 //! Causes that are established: what configuration shows, and what the target or this machine says.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -10,7 +10,6 @@ use peerscope_vocabulary::Observation;
 use super::case::{Case, Question};
 use super::observed::{self, Shows, reason, shows};
 use super::show;
-use super::silence::target_component;
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, range_words};
 use crate::reach::Blocker;
@@ -113,7 +112,7 @@ fn answer_cause(
     let here = observed::flow(observation, case.protocol).source;
     let component = match code {
         CauseCode::LocalPolicy | CauseCode::LocalNoRoute => ComponentId::Host(here),
-        _ => target_component(case, question),
+        _ => show::owner(case, question, question.address),
     };
     let said = reason(observation).unwrap_or_default();
     let summary = match code {
@@ -149,7 +148,7 @@ fn answer_cause(
         alternatives: None,
         component: show::component(topology, &component),
         related: sender
-            .map(|sender| show::component(topology, &owner(case, question, sender)))
+            .map(|sender| show::component(topology, &show::owner(case, question, sender)))
             .into_iter()
             .collect(),
         direction: None,
@@ -160,16 +159,6 @@ fn answer_cause(
         evidence,
         fixes: Vec::from([by_hand(topology, &component, code, address, port)]),
     }
-}
-
-/// The interface of the target's network that owns an address, else the host at it.
-fn owner(case: &Case, question: &Question, address: IpAddr) -> ComponentId {
-    let interface = case
-        .topology
-        .as_ref()
-        .zip(question.networks.as_ref())
-        .and_then(|(topology, (_, target))| topology.interface_in(target, address));
-    interface.map_or(ComponentId::Host(address), |id| ComponentId::NetworkInterface(id.clone()))
 }
 
 /// What a person does where no setting of AWS or Heroku is to be changed.
@@ -201,16 +190,5 @@ fn by_hand(
                 .to_string(),
         ),
     };
-    let owner = topology.map(|topology| topology.ownership(component)).unwrap_or_default();
-    Fix {
-        tool: Tool::Manual,
-        command,
-        explanation,
-        undo: String::new(),
-        opens: Vec::new(),
-        managed_by: owner.managed_by,
-        account: owner.account.map(|account| account.as_str().into()),
-        region: owner.region.map(|region| region.as_str().into()),
-        verified: false,
-    }
+    show::fix(topology, component, Tool::Manual, command, explanation)
 }

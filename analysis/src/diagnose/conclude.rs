@@ -9,21 +9,20 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use peerscope_vocabulary::Observation;
 
 use super::case::{Case, Question};
 use super::causes::{answered, configured};
 use super::findings::{findings, gaps};
 use super::fixes::fixes;
-use super::observed::{self, Shows, passes, reason, seconds, shows};
-use super::{changed, loss, naming, path, show, silence};
+use super::observed::{self, Shows, passes, shows};
+use super::{changed, loss, naming, path, show, silence, words};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::Blocker;
 use crate::report::{
-    CauseReport, CauseStatus, Diagnosis, Finding, Gap, NextProbe, ObservationReport, Paths, RequestReport,
-    SCHEMA, Severity, Source, Verdict,
+    CauseReport, Diagnosis, Finding, Gap, NextProbe, Paths, SCHEMA, Severity, Source, Verdict,
 };
 use crate::topology::ComponentType;
 
@@ -83,7 +82,10 @@ pub(super) fn conclude(
         summary: whole.summary,
         causes: whole.causes,
         paths: whole.paths,
-        observations: observations.iter().map(|observation| observation_report(observation, at)).collect(),
+        observations: observations
+            .iter()
+            .map(|observation| words::observation_report(observation, at))
+            .collect(),
         findings: whole.findings,
         gaps,
         next_probe: whole.next_probe,
@@ -111,7 +113,7 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     let passing: Flows = deciding.iter().filter(|one| passes(one)).map(|one| flow_of(one)).collect();
     let silent: Flows =
         deciding.iter().filter(|one| shows(one) == Shows::Silence).map(|one| flow_of(one)).collect();
-    let observed = words_of(&deciding);
+    let observed = words::observed(&deciding);
 
     let blockers = question.answer.as_ref().map(crate::reach::Answer::blockers).unwrap_or_default();
     let contradicted: Vec<&Blocker<'_>> =
@@ -171,7 +173,7 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         findings: contradicted.iter().map(|blocker| disagreement(case, blocker, &observed)).collect(),
         gaps: gaps(case, question),
         next_probe: silence::next_probe(case, question, &causes),
-        summary: summary(case, question, verdict, &causes, &observed),
+        summary: words::summary(case, question, verdict, &causes, &observed),
         ..Conclusion::default()
     };
     if !unexplained.is_empty() && question.answer.is_some() && !loss::is_certain(&deciding) {
@@ -207,7 +209,7 @@ fn is_local(shows: Shows) -> bool {
 }
 
 /// The verdict of one address.
-fn verdict(case: &Case, question: &Question, deciding: &[&Observation], blocked: &Flows) -> Verdict {
+fn verdict(_case: &Case, question: &Question, deciding: &[&Observation], blocked: &Flows) -> Verdict {
     let count = |wanted: Shows| deciding.iter().filter(|one| shows(one) == wanted).count();
     let connected = count(Shows::Connected);
     if !deciding.is_empty() {
@@ -220,62 +222,12 @@ fn verdict(case: &Case, question: &Question, deciding: &[&Observation], blocked:
     }
     let Some(answer) = &question.answer else { return Verdict::Undetermined };
     let opening = answer.opening();
-    let _ = case;
     match (opening.admitted.is_empty(), opening.blocked.is_empty(), opening.unknown.is_empty()) {
         (false, true, true) => Verdict::Reachable,
         (true, false, true) => Verdict::Blocked,
         (false, false, _) => Verdict::Impaired,
         _ => Verdict::Undetermined,
     }
-}
-
-/// What the probes saw, in one clause.
-fn words_of(deciding: &[&Observation]) -> String {
-    let total = deciding.len();
-    let mut clauses: Vec<String> = Vec::new();
-    let connects = |count: usize| match (count, total) {
-        (1, 1) => "the connect".to_string(),
-        _ => format!("{count} of {total} connects"),
-    };
-    let ports = |wanted: Shows| {
-        let mut ports: Vec<u16> = deciding
-            .iter()
-            .filter(|one| shows(one) == wanted)
-            .filter_map(|one| one.request.source_port)
-            .collect();
-        ports.sort_unstable();
-        match (ports.first(), ports.last()) {
-            (Some(first), Some(last)) if first != last => format!(", from source ports {first} to {last},"),
-            (Some(first), _) => format!(", from source port {first},"),
-            _ => String::new(),
-        }
-    };
-    let group = |wanted: Shows| deciding.iter().filter(move |one| shows(one) == wanted);
-    let connected = group(Shows::Connected).count();
-    if connected > 0 {
-        let fastest = group(Shows::Connected).filter_map(|one| one.rtt).min();
-        let rtt = fastest.map(|rtt| format!(" in {}", seconds(rtt))).unwrap_or_default();
-        clauses.push(format!("{} succeeded{rtt}", connects(connected)));
-    }
-    let silent = group(Shows::Silence).count();
-    if silent > 0 {
-        let longest = group(Shows::Silence).map(|one| one.finished_at.saturating_sub(one.sent_at)).max();
-        let waited = seconds(longest.unwrap_or_default());
-        clauses.push(format!("{}{} got no answer in {waited}", connects(silent), ports(Shows::Silence)));
-    }
-    for (wanted, words) in [
-        (Shows::Refused, "was refused by the target itself"),
-        (Shows::Prohibited, "was prohibited by ICMP"),
-        (Shows::Unreachable, "was reported undeliverable by ICMP"),
-        (Shows::LocalPolicy, "was forbidden by this machine itself"),
-        (Shows::LocalNoRoute, "found no route on this machine"),
-    ] {
-        let count = group(wanted).count();
-        if count > 0 {
-            clauses.push(format!("{} {words}", connects(count)));
-        }
-    }
-    clauses.join("; ")
 }
 
 /// A setting that packets contradict.
@@ -331,47 +283,6 @@ fn retransmission(deciding: &[&Observation], target: &str) -> Option<Finding> {
     })
 }
 
-/// One sentence that a person can act on.
-fn summary(
-    case: &Case,
-    question: &Question,
-    verdict: Verdict,
-    causes: &[CauseReport],
-    observed: &str,
-) -> String {
-    let address = question.address;
-    let what = match case.target.port {
-        Some(port) => format!("{} {address}:{port}", case.target.protocol),
-        None => format!("{} {address}", case.target.protocol),
-    };
-    let established: Vec<&CauseReport> =
-        causes.iter().filter(|cause| cause.status == CauseStatus::Established).collect();
-    let more = |count: usize| match count {
-        0 => String::new(),
-        1 => " One more cause stands in the way.".to_string(),
-        count => format!(" {count} more causes stand in the way."),
-    };
-    match (verdict, established.first()) {
-        (Verdict::Reachable, _) if observed.is_empty() => {
-            format!("The configuration lets {what} through, both ways.")
-        }
-        (Verdict::Reachable, _) => format!("{what} is reachable: {observed}."),
-        (_, Some(first)) => format!("{}{}", first.summary, more(established.len() - 1)),
-        (Verdict::Undetermined, None) if question.answer.is_none() => {
-            format!("Nothing is known of the path to {what}: no packet was sent and no document tells.")
-        }
-        (Verdict::Undetermined, None) => format!("The snapshot does not tell whether {what} is let through."),
-        (_, None) if causes.is_empty() => format!("{what}: {observed}."),
-        (_, None) => {
-            let names: Vec<String> = causes.iter().take(3).map(|cause| cause.code.to_string()).collect();
-            format!(
-                "{what}: {observed}. What stands in the way is one of several: most likely {}.",
-                names.join(", then ")
-            )
-        }
-    }
-}
-
 /// One conclusion for all addresses of a name.
 fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
     if conclusions.len() == 1 {
@@ -418,32 +329,4 @@ fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
         }
     }
     whole
-}
-
-/// An observation as reports show it. `at` is the calendar time of the start of the run.
-#[must_use]
-pub fn observation_report(observation: &Observation, at: Timestamp) -> ObservationReport {
-    let sent = SignedDuration::try_from(observation.sent_at).ok().and_then(|sent| at.checked_add(sent).ok());
-    let request = &observation.request;
-    let detail = match observation.retransmissions {
-        0 => None,
-        1 => Some("1 retransmission".to_string()),
-        count => Some(format!("{count} retransmissions")),
-    };
-    ObservationReport {
-        at: sent.unwrap_or(at),
-        request: RequestReport {
-            kind: request.kind,
-            protocol: request.kind.protocol(),
-            source: observation.local.map(|local| local.ip()).or(request.source),
-            source_port: observation.local.map(|local| local.port()).or(request.source_port),
-            address: request.address,
-            port: request.port,
-        },
-        result: observation.outcome.word(),
-        rtt_seconds: observation.rtt.map(|rtt| rtt.as_secs_f64()),
-        reason: reason(observation),
-        from: observation.outcome.icmp().and_then(|icmp| icmp.from),
-        detail,
-    }
 }

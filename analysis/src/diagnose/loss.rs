@@ -13,7 +13,7 @@ use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::{Answer, Direction};
-use crate::report::{Affects, Basis, CauseReport, CauseStatus, Evidence};
+use crate::report::{Basis, CauseReport, CauseStatus, Evidence};
 use crate::topology::{ComponentId, ComponentType};
 
 /// So many connects that came about only after a packet was sent again are no accident.
@@ -138,19 +138,6 @@ fn cause(
     flows: &Flows,
     observed: &str,
 ) -> CauseReport {
-    CauseReport {
-        code,
-        aws_code: code.cause().aws_code,
-        status: CauseStatus::Candidate,
-        alternatives: None,
-        component: show::component(case.topology.as_ref(), component),
-        related: Vec::new(),
-        direction: None,
-        basis: Vec::from([Basis::Probes]),
-        confidence: 0.0,
-        summary: String::new(),
-        affects: Affects::from(flows),
-        evidence: Vec::from([Evidence { kind: Basis::Probes, text: observed.to_string(), supports: true }]),
-        fixes: Vec::new(),
-    }
+    let evidence = Evidence { kind: Basis::Probes, text: observed.to_string(), supports: true };
+    CauseReport { evidence: Vec::from([evidence]), ..show::candidate(case, code, component, flows) }
 }

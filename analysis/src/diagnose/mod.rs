@@ -6,6 +6,7 @@
 //! [`crate::reach`].
 
 mod battery;
+mod by_hand;
 mod case;
 mod causes;
 mod changed;
@@ -20,7 +21,8 @@ mod path;
 mod prior;
 mod show;
 mod silence;
+mod words;
 
 pub use case::{Case, Lookup, SourceSpec};
-pub use conclude::observation_report;
 pub use machine::{Action, Event, Machine};
+pub use words::observation_report;

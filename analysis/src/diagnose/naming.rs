@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use super::case::{Case, Lookup, Question};
 use super::show;
 use crate::cause::CauseCode;
+use crate::flow::Flows;
 use crate::report::{Affects, Basis, CauseReport, CauseStatus, Evidence, Finding, Fix, Severity, Tool};
 use crate::topology::{ComponentId, NetworkId, Topology};
 
@@ -22,7 +23,8 @@ pub(super) fn unresolved(case: &Case) -> Option<CauseReport> {
         text: format!("this machine's resolver: {reason}"),
         supports: true,
     });
-    cause.fixes.push(fix(Tool::Manual, String::new(), CauseCode::NameNotResolved.cause().fix.to_string()));
+    let advice = CauseCode::NameNotResolved.cause().fix.to_string();
+    cause.fixes.push(show::fix(case.topology.as_ref(), &name(case), Tool::Manual, String::new(), advice));
     Some(cause)
 }
 
@@ -75,33 +77,10 @@ fn name(case: &Case) -> ComponentId {
 fn cause(case: &Case, code: CauseCode, summary: String) -> CauseReport {
     const CONFIDENCE: f64 = 0.95;
     CauseReport {
-        code,
-        aws_code: code.cause().aws_code,
         status: CauseStatus::Established,
-        alternatives: None,
-        component: show::component(case.topology.as_ref(), &name(case)),
-        related: Vec::new(),
-        direction: None,
-        basis: Vec::from([Basis::Probes]),
         confidence: CONFIDENCE,
         summary,
-        affects: Affects::default(),
-        evidence: Vec::new(),
-        fixes: Vec::new(),
-    }
-}
-
-fn fix(tool: Tool, command: String, explanation: String) -> Fix {
-    Fix {
-        tool,
-        command,
-        explanation,
-        undo: String::new(),
-        opens: Vec::new(),
-        managed_by: None,
-        account: None,
-        region: None,
-        verified: false,
+        ..show::candidate(case, code, &name(case), &Flows::none())
     }
 }
 
@@ -116,7 +95,7 @@ fn allow_resolution(case: &Case) -> Fix {
         .filter(|(_, peering)| peering.is_active() && peering.sides(&NetworkId::Space).is_some());
     let mut active: Vec<_> = active.collect();
     let Some((id, peering)) = active.pop().filter(|_| active.is_empty()) else {
-        return fix(Tool::Aws, String::new(), explanation);
+        return show::fix(topology, &name(case), Tool::Aws, String::new(), explanation);
     };
     let customers =
         if peering.requester.network == Some(NetworkId::Space) { "accepter" } else { "requester" };
@@ -125,15 +104,8 @@ fn allow_resolution(case: &Case) -> Fix {
             "aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id {id} --{customers}-peering-connection-options AllowDnsResolutionFromRemoteVpc={value}"
         )
     };
-    let owner = topology
-        .map(|topology| topology.ownership(&ComponentId::VpcPeeringConnection(id.clone())))
-        .unwrap_or_default();
-    Fix {
-        undo: with(false),
-        account: owner.account.map(|account| account.as_str().into()),
-        region: owner.region.map(|region| region.as_str().into()),
-        ..fix(Tool::Aws, with(true), explanation)
-    }
+    let component = ComponentId::VpcPeeringConnection(id.clone());
+    Fix { undo: with(false), ..show::fix(topology, &component, Tool::Aws, with(true), explanation) }
 }
 
 /// Whether an address is for private networks, or for this host or link alone (RFC 1918, 6598, 3927,

@@ -1,7 +1,7 @@
 //! Candidates for silence that no established cause accounts for.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::case::{Case, Question};
@@ -10,7 +10,7 @@ use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::{Answer, Decision};
-use crate::report::{Affects, Basis, CauseReport, CauseStatus, Evidence, NextProbe};
+use crate::report::{Basis, CauseReport, CauseStatus, Evidence, NextProbe};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Topology};
 
 /// The group of candidates for `silent` flows: of it at least one holds, and one is taken to hold.
@@ -54,7 +54,7 @@ fn configured(
         let Some(part) = unknown.parts.first().filter(|_| !flows.is_empty()) else { continue };
         let explanation = unknown.gate.explain(topology, part);
         for code in possible(unknown.code) {
-            let mut cause = report(case, *code, &unknown.component, &flows);
+            let mut cause = show::candidate(case, *code, &unknown.component, &flows);
             cause.direction = unknown.direction;
             cause.summary.clone_from(&explanation.summary);
             cause.related =
@@ -74,7 +74,7 @@ fn configured(
         let open = evaluated.parts.iter().any(|part| part.decision == Decision::Admitted);
         let Some(code) = evaluated.gate.if_shut().filter(|_| open) else { continue };
         let component = evaluated.gate.component();
-        let mut cause = report(case, code, &component, silent);
+        let mut cause = show::candidate(case, code, &component, silent);
         let known = |(_, other): &(f64, CauseReport)| {
             other.code == code
                 && other.component == cause.component
@@ -112,7 +112,7 @@ fn possible(code: CauseCode) -> &'static [CauseCode] {
 
 fn by_prior(case: &Case, question: &Question, priors: &[Prior], silent: &Flows) -> Weighed {
     let weighed = |prior: &Prior| {
-        let mut cause = report(case, prior.code, &component_of(case, question, prior.code), silent);
+        let mut cause = show::candidate(case, prior.code, &component_of(case, question, prior.code), silent);
         cause.direction = prior.direction;
         cause.summary = prior.summary.to_string();
         (prior.weight, cause)
@@ -124,7 +124,7 @@ fn by_prior(case: &Case, question: &Question, priors: &[Prior], silent: &Flows) 
 fn component_of(case: &Case, question: &Question, code: CauseCode) -> ComponentId {
     let component_type = code.cause().component;
     match (question.answer.is_some(), component_type) {
-        (true, ComponentType::NetworkInterface) => target_component(case, question),
+        (true, ComponentType::NetworkInterface) => show::owner(case, question, question.address),
         (false, ComponentType::NetworkInterface)
             if matches!(code, CauseCode::HostSilent | CauseCode::HostFirewall) =>
         {
@@ -133,34 +133,6 @@ fn component_of(case: &Case, question: &Question, code: CauseCode) -> ComponentI
         // What can disagree without being seen is Heroku's side.
         (true, _) if code == CauseCode::ConfigurationDisagrees => ComponentId::Space,
         _ => ComponentId::Unknown(component_type),
-    }
-}
-
-/// The target's interface, else the host at its address.
-pub(super) fn target_component(case: &Case, question: &Question) -> ComponentId {
-    let interface = case
-        .topology
-        .as_ref()
-        .zip(question.networks.as_ref())
-        .and_then(|(topology, (_, target))| topology.interface_in(target, question.address));
-    interface.map_or(ComponentId::Host(question.address), |id| ComponentId::NetworkInterface(id.clone()))
-}
-
-fn report(case: &Case, code: CauseCode, component: &ComponentId, flows: &Flows) -> CauseReport {
-    CauseReport {
-        code,
-        aws_code: code.cause().aws_code,
-        status: CauseStatus::Candidate,
-        alternatives: None,
-        component: show::component(case.topology.as_ref(), component),
-        related: Vec::new(),
-        direction: None,
-        basis: Vec::from([Basis::Probes]),
-        confidence: 0.0,
-        summary: String::new(),
-        affects: Affects::from(flows),
-        evidence: Vec::new(),
-        fixes: Vec::new(),
     }
 }
 

@@ -1,0 +1,130 @@
+//! What was seen and concluded, in sentences.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use jiff::{SignedDuration, Timestamp};
+use peerscope_vocabulary::Observation;
+
+use super::case::{Case, Question};
+use super::observed::{Shows, reason, seconds, shows};
+use crate::report::{CauseReport, CauseStatus, ObservationReport, RequestReport, Verdict};
+
+/// What the probes saw, in one clause.
+pub(super) fn observed(deciding: &[&Observation]) -> String {
+    let total = deciding.len();
+    let mut clauses: Vec<String> = Vec::new();
+    let connects = |count: usize| match (count, total) {
+        (1, 1) => "the connect".to_string(),
+        _ => format!("{count} of {total} connects"),
+    };
+    let ports = |wanted: Shows| {
+        let mut ports: Vec<u16> = deciding
+            .iter()
+            .filter(|one| shows(one) == wanted)
+            .filter_map(|one| one.request.source_port)
+            .collect();
+        ports.sort_unstable();
+        match (ports.first(), ports.last()) {
+            (Some(first), Some(last)) if first != last => format!(", from source ports {first} to {last},"),
+            (Some(first), _) => format!(", from source port {first},"),
+            _ => String::new(),
+        }
+    };
+    let group = |wanted: Shows| deciding.iter().filter(move |one| shows(one) == wanted);
+    let connected = group(Shows::Connected).count();
+    if connected > 0 {
+        let fastest = group(Shows::Connected).filter_map(|one| one.rtt).min();
+        let rtt = fastest.map(|rtt| format!(" in {}", seconds(rtt))).unwrap_or_default();
+        clauses.push(format!("{} succeeded{rtt}", connects(connected)));
+    }
+    let silent = group(Shows::Silence).count();
+    if silent > 0 {
+        let longest = group(Shows::Silence).map(|one| one.finished_at.saturating_sub(one.sent_at)).max();
+        let waited = seconds(longest.unwrap_or_default());
+        clauses.push(format!("{}{} got no answer in {waited}", connects(silent), ports(Shows::Silence)));
+    }
+    for (wanted, words) in [
+        (Shows::Refused, "was refused by the target itself"),
+        (Shows::Prohibited, "was prohibited by ICMP"),
+        (Shows::Unreachable, "was reported undeliverable by ICMP"),
+        (Shows::LocalPolicy, "was forbidden by this machine itself"),
+        (Shows::LocalNoRoute, "found no route on this machine"),
+    ] {
+        let count = group(wanted).count();
+        if count > 0 {
+            clauses.push(format!("{} {words}", connects(count)));
+        }
+    }
+    clauses.join("; ")
+}
+
+/// One sentence that a person can act on.
+pub(super) fn summary(
+    case: &Case,
+    question: &Question,
+    verdict: Verdict,
+    causes: &[CauseReport],
+    observed: &str,
+) -> String {
+    let address = question.address;
+    let what = match case.target.port {
+        Some(port) => format!("{} {address}:{port}", case.target.protocol),
+        None => format!("{} {address}", case.target.protocol),
+    };
+    let established: Vec<&CauseReport> =
+        causes.iter().filter(|cause| cause.status == CauseStatus::Established).collect();
+    let more = |count: usize| match count {
+        0 => String::new(),
+        1 => " One more cause stands in the way.".to_string(),
+        count => format!(" {count} more causes stand in the way."),
+    };
+    match (verdict, established.first()) {
+        (Verdict::Reachable, _) if observed.is_empty() => {
+            format!("The configuration lets {what} through, both ways.")
+        }
+        (Verdict::Reachable, _) => format!("{what} is reachable: {observed}."),
+        (_, Some(first)) => format!("{}{}", first.summary, more(established.len() - 1)),
+        (Verdict::Undetermined, None) if question.answer.is_none() => {
+            format!("Nothing is known of the path to {what}: no packet was sent and no document tells.")
+        }
+        (Verdict::Undetermined, None) => format!("The snapshot does not tell whether {what} is let through."),
+        (_, None) if causes.is_empty() => format!("{what}: {observed}."),
+        (_, None) => {
+            let names: Vec<String> = causes.iter().take(3).map(|cause| cause.code.to_string()).collect();
+            format!(
+                "{what}: {observed}. What stands in the way is one of several: most likely {}.",
+                names.join(", then ")
+            )
+        }
+    }
+}
+
+/// An observation as reports show it. `at` is the calendar time of the start of the run.
+#[must_use]
+pub fn observation_report(observation: &Observation, at: Timestamp) -> ObservationReport {
+    let sent = SignedDuration::try_from(observation.sent_at).ok().and_then(|sent| at.checked_add(sent).ok());
+    let request = &observation.request;
+    let detail = match observation.retransmissions {
+        0 => None,
+        1 => Some("1 retransmission".to_string()),
+        count => Some(format!("{count} retransmissions")),
+    };
+    ObservationReport {
+        at: sent.unwrap_or(at),
+        request: RequestReport {
+            kind: request.kind,
+            protocol: request.kind.protocol(),
+            source: observation.local.map(|local| local.ip()).or(request.source),
+            source_port: observation.local.map(|local| local.port()).or(request.source_port),
+            address: request.address,
+            port: request.port,
+        },
+        result: observation.outcome.word(),
+        rtt_seconds: observation.rtt.map(|rtt| rtt.as_secs_f64()),
+        reason: reason(observation),
+        from: observation.outcome.icmp().and_then(|icmp| icmp.from),
+        detail,
+    }
+}
