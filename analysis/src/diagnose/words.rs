@@ -92,11 +92,13 @@ pub(super) fn summary(
         (Verdict::Undetermined, None) => format!("The snapshot does not tell whether {what} is let through."),
         (_, None) if causes.is_empty() => format!("{what}: {observed}."),
         (_, None) => {
-            let names: Vec<String> = causes.iter().take(3).map(|cause| cause.code.to_string()).collect();
-            format!(
-                "{what}: {observed}. What stands in the way is one of several: most likely {}.",
-                names.join(", then ")
-            )
+            let others = match causes.len() {
+                1 => String::new(),
+                2 => " One other cause is possible.".to_string(),
+                count => format!(" {} other causes are possible.", count - 1),
+            };
+            let first = causes.first().map(|cause| cause.summary.as_str()).unwrap_or_default();
+            format!("{what}: {observed}. Most likely, but not certain: {first}{others}")
         }
     }
 }
