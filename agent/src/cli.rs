@@ -35,6 +35,24 @@ pub(crate) enum Command {
     #[command(after_help = "Example:
   peerscope analyze --to tcp://10.100.2.20:5432 --from space --snapshot ./snapshot")]
     Analyze(AnalyzeArgs),
+    /// Probe targets alone, as one would use fping or tcping
+    #[command(after_help = "Examples:
+  peerscope probe tcp://10.100.2.20:5432 icmp://10.100.2.20 --count 10 --interval 200ms
+  peerscope probe --targets hosts.txt --format jsonl
+
+Exit status: 0 every target answered, 1 some did not, 2 wrong usage or input.")]
+    Probe(ProbeArgs),
+    /// Show the hops on the way to a target, by TTL and without privileges
+    #[command(after_help = "Example:
+  peerscope trace tcp://10.100.2.20:5432
+
+Exit status: 0 the target was reached, 1 it was not, 2 wrong usage, 3 nothing could be sent.
+Across a VPC peering AWS shows no hops: stars there mean nothing.")]
+    Trace(TraceArgs),
+    /// Say what this process may do here, found by trying over loopback
+    #[command(after_help = "Example:
+  peerscope capabilities")]
+    Capabilities(CapabilitiesArgs),
     /// Say what a cause means, what shows it and what mends it
     #[command(after_help = "Example:
   peerscope explain NO_ROUTE_TO_DESTINATION")]
@@ -135,6 +153,108 @@ pub(crate) struct AnalyzeArgs {
     pub(crate) case: CaseArgs,
 }
 
+/// Flags of `probe`.
+#[derive(Args, Debug)]
+pub(crate) struct ProbeArgs {
+    /// tcp://HOST:PORT, udp://HOST:PORT, icmp://HOST, https://HOST, …, HOST:PORT (tcp) or HOST (icmp);
+    /// HOST is an address or a name
+    #[arg(value_name = "TARGET", required_unless_present = "targets")]
+    pub(crate) target: Vec<String>,
+
+    /// Take targets from this file too, one a line; # begins a comment, - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) targets: Option<PathBuf>,
+
+    /// How many probes to each target; a MySQL gets three at the most
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) count: u32,
+
+    /// The time between two probes of one target
+    #[arg(long, value_name = "D", default_value = "1s", value_parser = interval)]
+    pub(crate) interval: Duration,
+
+    /// The most probes in a second, all targets together; one address gets at most 5 in half a second
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
+
+    /// How long an answer is waited for
+    #[arg(long, value_name = "D", default_value = "1s", value_parser = timeout)]
+    pub(crate) timeout: Duration,
+
+    /// The source address [default: as this machine's routes have it]
+    #[arg(long, value_name = "IP")]
+    pub(crate) source: Option<std::net::IpAddr>,
+
+    /// The source ports, taken in turn [default: the system's choice]
+    #[arg(long, value_name = "LO-HI", value_parser = port_range)]
+    pub(crate) source_port: Option<PortRange>,
+
+    /// By which sockets: connect asks from ordinary ones, raw from raw ones (ICMP alone), auto takes what
+    /// is permitted
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) engine: EngineChoice,
+
+    /// How to show the result: text or json at the end, or jsonl, an observation a line as it comes
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ProbeFormat,
+}
+
+/// By which sockets probes are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineChoice {
+    /// Ordinary sockets, and raw ones where ICMP needs them
+    #[default]
+    Auto,
+    /// Ordinary sockets
+    Connect,
+    /// Raw sockets
+    Raw,
+}
+
+/// How probes are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProbeFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts: one document at the end
+    Json,
+    /// For scripts: one observation a line, as it comes
+    Jsonl,
+}
+
+/// Flags of `trace`.
+#[derive(Args, Debug)]
+pub(crate) struct TraceArgs {
+    /// tcp://HOST:PORT, udp://HOST:PORT, icmp://HOST and the like; HOST is an address or a name
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+
+    /// How far to look
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=255))]
+    pub(crate) max_hops: u8,
+
+    /// How long an answer is waited for; a silent hop is asked twice
+    #[arg(long, value_name = "D", default_value = "1s", value_parser = timeout)]
+    pub(crate) timeout: Duration,
+
+    /// The source address [default: as this machine's routes have it]
+    #[arg(long, value_name = "IP")]
+    pub(crate) source: Option<std::net::IpAddr>,
+
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Flags of `capabilities`.
+#[derive(Args, Debug)]
+pub(crate) struct CapabilitiesArgs {
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
 /// Flags of `explain`.
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArgs {
@@ -165,6 +285,33 @@ fn port_range(text: &str) -> Result<PortRange, String> {
     let ends = first.trim().parse::<u16>().ok().zip(last.trim().parse::<u16>().ok());
     let range = ends.and_then(|(first, last)| PortRange::new(first, last)).filter(|range| range.first() > 0);
     range.ok_or_else(|| "expected LO-HI, ports from 1 to 65535, as in 32768-60999".to_string())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "expected a duration up to 1h, as in 500ms or 2s".to_string())
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let valid = duration(text).filter(|duration| *duration >= Duration::from_millis(1));
+    valid.ok_or_else(|| "expected a duration from 1ms to 1h, as in 500ms or 2s".to_string())
+}
+
+/// Reads `500ms`, `2s`, `1.5s`, `1m`; up to an hour.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let unit_at = text.find(|character: char| character.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at_checked(unit_at)?;
+    let seconds = match unit {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let number: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
+    let duration = Duration::try_from_secs_f64(number * seconds).ok()?;
+    (duration <= Duration::from_secs(3600)).then_some(duration)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -38,6 +38,7 @@ impl Position {
 pub(crate) struct InputError {
     file: PathBuf,
     position: Option<Position>,
+    line: Option<usize>,
     place: Option<String>,
     problem: String,
 }
@@ -45,7 +46,7 @@ pub(crate) struct InputError {
 impl InputError {
     /// An error about the whole of `file`, in the words of `problem`.
     pub(crate) fn new(file: &Path, problem: impl Into<String>) -> Self {
-        Self { file: file.to_path_buf(), position: None, place: None, problem: problem.into() }
+        Self { file: file.to_path_buf(), position: None, line: None, place: None, problem: problem.into() }
     }
 
     /// An error that says what was expected and what was there.
@@ -56,6 +57,12 @@ impl InputError {
     /// Adds the line and column.
     pub(crate) fn at(mut self, position: Position) -> Self {
         self.position = Some(position);
+        self
+    }
+
+    /// Adds the line, counted from 1, where the whole of it is the place.
+    pub(crate) fn on_line(mut self, line: usize) -> Self {
+        self.line = Some(line);
         self
     }
 
@@ -71,6 +78,8 @@ impl fmt::Display for InputError {
         formatter.write_str(&escape_os(self.file.as_os_str()))?;
         if let Some(Position { line, column }) = self.position {
             write!(formatter, ":{line}:{column}")?;
+        } else if let Some(line) = self.line {
+            write!(formatter, ":{line}")?;
         }
         formatter.write_str(": ")?;
         if let Some(place) = &self.place {

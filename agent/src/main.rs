@@ -5,6 +5,7 @@ mod case;
 mod cli;
 mod clock;
 mod command;
+mod destination;
 mod drive;
 mod dyno;
 mod escape;
@@ -42,6 +43,9 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Why(arguments) => command::why::run(arguments, &style),
         Command::Analyze(arguments) => command::analyze::run(arguments, &style),
+        Command::Probe(arguments) => command::probe::run(arguments, &style),
+        Command::Trace(arguments) => command::trace::run(arguments, &style),
+        Command::Capabilities(arguments) => command::capabilities::run(arguments, &style),
         Command::Explain(arguments) => command::explain::run(arguments, &style),
         #[cfg(feature = "laboratory")]
         Command::Demo(arguments) => command::demo::run(arguments, &style),

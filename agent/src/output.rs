@@ -9,12 +9,19 @@ use crate::exit::Failure;
 /// # Errors
 /// Where standard output cannot be written to for any reason but a closed pipe.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_on(text).map(|_| ())
+}
+
+/// Writes a part of a result; false where the reader has gone away, so that there is no point in more.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_on(text: &str) -> Result<bool, Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Internal(format!("standard output: {error}")))
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::Internal(format!("standard output: {error}"))),
+        Ok(()) => Ok(true),
     }
 }
 

@@ -24,7 +24,7 @@ use self::echo::Echo;
 pub(crate) use self::echo::{Cookie, Cookies};
 use crate::error::{ProbeError, SystemCall};
 use crate::flight::{Flight, Step, Stray, StrayKind, unmeasured};
-use crate::socket::{DatagramSocket, Ends, Packet, Received, Transport, WallTime};
+use crate::socket::{DatagramSocket, Ends, Packet, QueuedIcmp, Received, Transport, WallTime};
 use crate::verdict;
 use crate::watch::Interest;
 
@@ -175,14 +175,16 @@ impl Exchange {
             let observation = self.observation(now, outcome, packet.stamped_at);
             return self.report(Stage::Answered, now, observation);
         }
-        let queued = self.socket.take_icmp();
+        let queued = self.take_icmp();
         let target = self.socket.target().ip();
         let outcome = match (queued, self.question) {
             (Some(icmp), Question::Datagram) => verdict::of_datagram_icmp(icmp, target),
             (Some(icmp), Question::Echo(_)) => verdict::of_icmp(icmp),
             (None, _) => match error.or_else(|| self.socket.take_error()) {
-                Some(errno) => verdict::of_late_error(errno, target.is_ipv4()),
-                None => return Step::Stay,
+                Some(errno) if self.socket.has_errors_of_its_own() => {
+                    verdict::of_late_error(errno, target.is_ipv4())
+                }
+                _ => return Step::Stay,
             },
         };
         // What the ICMP error answered will not be answered again.
@@ -190,9 +192,16 @@ impl Exchange {
         Step::Over(Some(self.observation(now, outcome, stamped_at)))
     }
 
+    fn take_icmp(&self) -> Option<QueuedIcmp> {
+        match &self.question {
+            Question::Datagram => self.socket.take_icmp(),
+            Question::Echo(echo) => self.socket.take_icmp_where(|quoted| echo.is_quoted_by(quoted)),
+        }
+    }
+
     fn listen_on(&mut self, now: Duration, strays: &mut Vec<Stray>) -> Step {
         // Errors that come late change nothing, but unread they would be news for ever.
-        while self.socket.take_icmp().is_some() {}
+        while self.take_icmp().is_some() {}
         let _ = self.socket.take_error();
         for _ in 0..READS {
             if self.read().0.is_none() {

@@ -71,6 +71,6 @@ pub use engine::Engine;
 pub use error::{ProbeError, SystemCall};
 pub use exchange::EchoSockets;
 pub use flight::{Stray, StrayKind};
-pub use local::{DEFAULT_EPHEMERAL_PORTS, ephemeral_port_range, raw_echo_permitted, source_address};
+pub use local::{DEFAULT_EPHEMERAL_PORTS, echo_permitted, ephemeral_port_range, source_address};
 pub use pace::{BURST, BURST_WINDOW, QUEUE_LIMIT};
 pub use probe_engine::{EngineOptions, ProbeEngine};

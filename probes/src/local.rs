@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::error::{ProbeError, SystemCall};
+use crate::exchange::EchoSockets;
 
 /// Linux's default of `ip_local_port_range` (ip(7)).
 pub const DEFAULT_EPHEMERAL_PORTS: RangeInclusive<u16> = 32768..=60999;
@@ -38,14 +39,22 @@ pub fn source_address(target: IpAddr) -> Result<IpAddr, ProbeError> {
         .ok_or(ProbeError::new(SystemCall::LocalAddress, nix::errno::Errno::EAFNOSUPPORT))
 }
 
-/// Whether this process may open raw ICMP sockets (raw(7): root, or CAP_NET_RAW). No packet is sent.
+/// Whether this process may open the sockets that echo requests of IPv4 are sent by. No packet is sent:
+/// whether a reply comes is for [`capabilities`](crate::capabilities) to see.
 ///
 /// # Errors
 /// Where it may not, with the system's reason.
-pub fn raw_echo_permitted() -> Result<(), ProbeError> {
-    Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))
-        .map(drop)
-        .map_err(|error| ProbeError::from_io(SystemCall::Socket, &error))
+pub fn echo_permitted(sockets: EchoSockets) -> Result<(), ProbeError> {
+    let open = |kind| {
+        Socket::new(Domain::IPV4, kind, Some(Protocol::ICMPV4))
+            .map(drop)
+            .map_err(|error| ProbeError::from_io(SystemCall::Socket, &error))
+    };
+    match sockets {
+        EchoSockets::Ping => open(Type::DGRAM),
+        EchoSockets::Raw => open(Type::RAW),
+        EchoSockets::PingElseRaw => open(Type::DGRAM).or_else(|error| open(Type::RAW).map_err(|_| error)),
+    }
 }
 
 /// The source ports that this machine gives to connections which name none, for IPv4 and IPv6 alike:

@@ -1,9 +1,10 @@
-//! When a connection may be opened.
+//! When a probe may begin.
 //!
 //! A probe must not harm what it probes, and whoever asks for one may be a loop gone wrong. So the
-//! cap on new connections sits in the engine, has no switch, and fails closed: what is over it waits.
+//! cap on new probes sits in the engine, has no switch, and fails closed: what is over it waits. It counts
+//! all kinds together, since a host that is asked by TCP, UDP and ICMP is still one host.
 //!
-//! The rule is one: at most [`BURST`] connections to an address begin within any
+//! The rule is one: at most [`BURST`] probes of an address begin within any
 //! [`BURST_WINDOW`]. It holds both promises at once, five in a burst and ten a second, since every
 //! second is two such windows. (A token bucket of five that refills at ten a second would let
 //! fifteen through in its first second.)
@@ -15,19 +16,19 @@ use std::time::Duration;
 
 use peerscope_vocabulary::{ProbeId, ProbeRequest};
 
-/// The most connections to one address that begin within any [`BURST_WINDOW`].
+/// The most probes of one address that begin within any [`BURST_WINDOW`].
 pub const BURST: usize = 5;
 
-/// The span in which at most [`BURST`] connections to one address begin.
+/// The span in which at most [`BURST`] probes of one address begin.
 pub const BURST_WINDOW: Duration = Duration::from_millis(500);
 
-/// The most requests that wait at once, over all addresses: about 6 MB.
+/// The most requests that wait at once, over all addresses: about 7 MB.
 pub const QUEUE_LIMIT: usize = 65_536;
 
 /// Below this many addresses it is not worth looking for forgettable ones.
 const FEW_LANES: usize = 64;
 
-/// One address: what waits for it and when the last connections to it began.
+/// One address: what waits for it and when the last probes of it began.
 #[derive(Debug, Default)]
 struct Lane {
     waiting: VecDeque<ProbeRequest>,

@@ -1,7 +1,10 @@
 //! The commands, one file each.
 
 pub(crate) mod analyze;
+pub(crate) mod capabilities;
 #[cfg(feature = "laboratory")]
 pub(crate) mod demo;
 pub(crate) mod explain;
+pub(crate) mod probe;
+pub(crate) mod trace;
 pub(crate) mod why;

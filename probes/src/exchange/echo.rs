@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use pnet_packet::Packet;
 use pnet_packet::icmp::echo_reply::EchoReplyPacket;
-use pnet_packet::icmp::echo_request::MutableEchoRequestPacket;
+use pnet_packet::icmp::echo_request::{EchoRequestPacket, MutableEchoRequestPacket};
 use pnet_packet::icmp::{IcmpPacket, IcmpTypes, checksum};
 use pnet_packet::icmpv6::Icmpv6Types;
 use pnet_packet::ipv4::Ipv4Packet;
@@ -87,6 +87,15 @@ impl Echo {
         message.is_some_and(|message| self.matches(message))
     }
 
+    /// Whether an ICMP error that quotes these bytes, from the ICMP header on, is about this request. Of a
+    /// ping socket it always is, and a router may quote as little as this (RFC 792).
+    pub(crate) fn is_quoted_by(&self, quoted: &[u8]) -> bool {
+        self.transport != Transport::RawIcmp
+            || EchoRequestPacket::new(quoted).is_some_and(|packet| {
+                packet.get_identifier() == self.identifier && packet.get_sequence_number() == self.sequence
+            })
+    }
+
     fn matches(&self, message: &[u8]) -> bool {
         // The header alone is read, so that the shape of ICMPv4's packets serves for both.
         let Some(packet) = EchoReplyPacket::new(message) else { return false };
@@ -152,6 +161,18 @@ mod tests {
         assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff);
         assert_eq!(&bytes[4..6], echo.identifier.to_be_bytes());
         assert_eq!(&bytes[6..8], [0, 3]);
+    }
+
+    #[test]
+    fn an_error_of_a_raw_socket_is_its_own_by_what_it_quotes() {
+        let cookies = Cookies::default();
+        let own = Echo::new(Transport::RawIcmp, true, 5, cookies.of(5));
+        let other = Echo::new(Transport::RawIcmp, true, 6, cookies.of(6));
+        assert!(own.is_quoted_by(&own.request(0)[..8]));
+        assert!(!own.is_quoted_by(&other.request(0)));
+        assert!(!own.is_quoted_by(&own.request(0)[..7]));
+        let ping = Echo { transport: Transport::Ping, ..own };
+        assert!(ping.is_quoted_by(&[]), "the kernel matched it, under an identifier of its own");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Each probe has a socket of its own, connected to its target: so the kernel itself matches what
 //! comes back, ICMP errors among it, and no answer to one probe can be taken for an answer to another.
 //! A ping socket (icmp(7), `ping_group_range`) lets an ordinary user send echo requests and nothing
-//! else; it is preferred to a raw socket, which is handed everybody's replies.
+//! else; it is preferred to a raw socket, which is handed everybody's replies and errors, so that each
+//! has to be looked at.
 
 use std::io::IoSliceMut;
 use std::net::{IpAddr, SocketAddr};
@@ -15,9 +16,12 @@ use nix::sys::socket::{MsgFlags, SockaddrStorage, Timestamps, recvmsg};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::ends::Ends;
-use super::error_queue::{QueuedIcmp, take_first_icmp};
+use super::error_queue::{QueuedIcmp, take_first_icmp, take_first_icmp_where};
 use super::stamp::{WallTime, software_stamp, stamp_received};
 use crate::error::{ProbeError, SystemCall};
+
+/// How often a raw socket tries to send where others' errors come in between.
+const SEND_ATTEMPTS: u8 = 4;
 
 /// How the packet is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +61,7 @@ pub(crate) enum Received {
 pub(crate) struct DatagramSocket {
     socket: Socket,
     ends: Ends,
+    transport: Transport,
 }
 
 impl DatagramSocket {
@@ -82,12 +87,33 @@ impl DatagramSocket {
         socket
             .connect(&SockAddr::from(ends.target))
             .map_err(|error| ProbeError::from_io(SystemCall::Connect, &error))?;
-        Ok(Self { socket, ends })
+        Ok(Self { socket, ends, transport })
     }
 
     /// Sends the packet. An error is this host's own: its packet filter's, as a rule.
+    ///
+    /// A raw socket is handed the ICMP errors of everybody's packets to its target, and send(2) fails
+    /// with an error that was pending: with such ones in the queue it is tried again.
     pub(crate) fn send(&self, packet: &[u8]) -> Result<(), ProbeError> {
-        self.socket.send(packet).map(|_| ()).map_err(|error| ProbeError::from_io(SystemCall::Send, &error))
+        let mut attempts = 1;
+        loop {
+            match self.socket.send(packet) {
+                Ok(_) => return Ok(()),
+                Err(_) if attempts < SEND_ATTEMPTS && self.is_raw() && self.take_foreign_error() => {
+                    attempts += 1;
+                }
+                Err(error) => return Err(ProbeError::from_io(SystemCall::Send, &error)),
+            }
+        }
+    }
+
+    fn is_raw(&self) -> bool {
+        self.transport == Transport::RawIcmp
+    }
+
+    /// Before anything was sent every error in the queue is another's.
+    fn take_foreign_error(&self) -> bool {
+        take_first_icmp(&self.socket).is_some()
     }
 
     /// The source address, and the port of UDP.
@@ -107,9 +133,20 @@ impl DatagramSocket {
         receive(&self.socket, buffer)
     }
 
-    /// Takes the first ICMP error that came for this socket.
+    /// Takes the first ICMP error that came for this socket and quotes a packet that `is_own`.
+    pub(crate) fn take_icmp_where(&self, is_own: impl Fn(&[u8]) -> bool) -> Option<QueuedIcmp> {
+        take_first_icmp_where(&self.socket, is_own)
+    }
+
+    /// The same for UDP and ping sockets, to which the kernel gives their own errors alone.
     pub(crate) fn take_icmp(&self) -> Option<QueuedIcmp> {
         take_first_icmp(&self.socket)
+    }
+
+    /// Whether an error number without a message is about this socket's packet. Of a raw socket it may
+    /// be about anybody's.
+    pub(crate) fn has_errors_of_its_own(&self) -> bool {
+        !self.is_raw()
     }
 
     /// Takes the pending error of the socket (`SO_ERROR`, socket(7)), which clears it.

@@ -40,8 +40,13 @@ pub(crate) struct QueuedIcmp {
 /// Takes errors off the socket's queue up to the first that ICMP brought; none where there is none.
 /// Entries of the kernel's own (`SO_EE_ORIGIN_LOCAL`) are dropped: `SO_ERROR` has their number.
 pub(crate) fn take_first_icmp(socket: impl AsFd) -> Option<QueuedIcmp> {
+    take_first_icmp_where(socket, |_| true)
+}
+
+/// The same of errors whose quoted packet, from its header after IP's on, `is_own`; others are dropped.
+pub(crate) fn take_first_icmp_where(socket: impl AsFd, is_own: impl Fn(&[u8]) -> bool) -> Option<QueuedIcmp> {
     let descriptor = socket.as_fd().as_raw_fd();
-    // The quoted packet is of no use here, and may be cut off.
+    // The headers are enough; what does not fit is cut off.
     let mut quoted = [0_u8; 64];
     // Where there is no room for all of it, none of it can be read. nix takes the address for the
     // error's own message, so the room is that of three.
@@ -57,7 +62,10 @@ pub(crate) fn take_first_icmp(socket: impl AsFd) -> Option<QueuedIcmp> {
                     stamped_at = stamped_at.or(software_stamp(&part));
                     found = found.or(icmp_of(part));
                 }
-                if let Some(icmp) = found {
+                let length = message.bytes;
+                if let Some(icmp) = found
+                    && is_own(quoted.get(..length).unwrap_or_default())
+                {
                     return Some(QueuedIcmp { stamped_at, ..icmp });
                 }
             }

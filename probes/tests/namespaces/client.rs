@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::getuid;
-use peerscope_probes::{Engine, ProbeEngine, capabilities, source_address};
+use peerscope_probes::{EchoSockets, Engine, EngineOptions, ProbeEngine, capabilities, source_address};
 use peerscope_vocabulary::{LocalRefusal, Observation, ProbeId, ProbeRequest};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Task {
     /// Asked all at once, by one engine.
     pub(crate) probes: Vec<ProbeRequest>,
+    /// Whether raw sockets are to be used, and permitted.
+    pub(crate) raw: bool,
     /// Targets to find the source address for.
     pub(crate) sources: Vec<IpAddr>,
 }
@@ -79,7 +81,16 @@ pub(crate) fn ask(task: &Task) -> Report {
     if fs::read_to_string("/proc/self/uid_map").unwrap().contains("4294967295") {
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
     }
-    command.args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", PROGRAM, ARGUMENT]);
+    if task.raw {
+        command.args([
+            "--bounding-set=-all,+net_raw",
+            "--inh-caps=-all,+net_raw",
+            "--ambient-caps=-all,+net_raw",
+        ]);
+    } else {
+        command.args(["--bounding-set=-all", "--inh-caps=-all"]);
+    }
+    command.args(["--no-new-privs", PROGRAM, ARGUMENT]);
     let task = serde_json::to_string(task).unwrap();
     let report = within("client", move || feed(&mut command, &task));
     serde_json::from_str(&report).unwrap()
@@ -98,7 +109,7 @@ pub(crate) fn answer() {
             .iter()
             .map(|&target| source_address(target).map_err(|error| error.refusal()))
             .collect(),
-        observations: probe(&task.probes).iter().map(|found| (found.id(), *found)).collect(),
+        observations: probe(&task).iter().map(|found| (found.id(), *found)).collect(),
     };
     println!("{}", serde_json::to_string(&report).unwrap());
 }
@@ -109,9 +120,11 @@ fn status(field: &str) -> String {
     line.unwrap().trim().to_owned()
 }
 
-fn probe(requests: &[ProbeRequest]) -> Vec<Observation> {
+fn probe(task: &Task) -> Vec<Observation> {
+    let requests = &task.probes;
     let start = Instant::now();
-    let mut engine = ProbeEngine::new().unwrap();
+    let echo_sockets = if task.raw { EchoSockets::Raw } else { EchoSockets::default() };
+    let mut engine = ProbeEngine::with(EngineOptions { echo_sockets, ..EngineOptions::default() }).unwrap();
     // The kernel begins to stamp packets a moment after the first socket asked for it.
     thread::sleep(Duration::from_millis(50));
     let mut observations = Vec::new();

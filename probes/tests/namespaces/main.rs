@@ -46,13 +46,17 @@ fn judge() -> ExitCode {
     let cases = cases::all();
     let task = client::Task {
         probes: cases.iter().map(|case| case.request).collect(),
+        raw: false,
         sources: cases::SOURCES.iter().map(|source| source.target.parse().unwrap()).collect(),
     };
     let report = client::ask(&task);
     world::permit_ping_sockets();
     let senses = senses::all();
     let requests = senses.iter().map(|case| case.request).collect();
-    let sensed = client::ask(&client::Task { probes: requests, sources: Vec::new() });
+    let sensed = client::ask(&client::Task { probes: requests, raw: false, sources: Vec::new() });
+    let raw = senses::raw();
+    let requests = raw.iter().map(|case| case.request).collect();
+    let raw_found = client::ask(&client::Task { probes: requests, raw: true, sources: Vec::new() });
 
     let mut verdicts = vec![("the_prober_has_no_privilege".to_owned(), report.check_privileges())];
     verdicts.push(("capabilities_without_ping_sockets".to_owned(), report.check_capabilities(false)));
@@ -62,6 +66,9 @@ fn judge() -> ExitCode {
     }
     for case in &senses {
         verdicts.push((case.name.to_owned(), case.check(&sensed)));
+    }
+    for case in &raw {
+        verdicts.push((case.name.to_owned(), case.check(&raw_found)));
     }
     for (source, found) in cases::SOURCES.iter().zip(&report.sources) {
         verdicts.push((format!("source_address_{}", source.name), source.check(*found)));

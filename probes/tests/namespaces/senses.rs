@@ -15,6 +15,22 @@ pub(crate) fn all() -> Vec<Case> {
     numbered(ipv4().into_iter().chain(ipv6()).collect())
 }
 
+/// Echo requests by raw sockets, which hear everybody's errors: the silent one is asked first and must
+/// not take those of the others, of the same target, for its own.
+pub(crate) fn raw() -> Vec<Case> {
+    use Outcome::{Echo, Timeout};
+    numbered(vec![
+        case("raw_echo_dropped", "10.2.0.3", 0, Timeout).echo(),
+        case("raw_echo_hop_1", "10.2.0.3", 0, exceeded(R1)).echo().hops(1),
+        case("raw_echo_hop_2", "10.2.0.3", 0, exceeded(R2)).echo().hops(2),
+        case("raw_echo", SERVER, 0, Echo).echo(),
+        case("raw_echo_prohibited", "10.2.0.4", 0, prohibited(3, 13, R2)).echo(),
+        case("raw_echo_dropped_ipv6", "fd00:2::3", 0, Timeout).echo(),
+        case("raw_echo_hop_1_ipv6", "fd00:2::3", 0, exceeded(R1_V6)).echo().hops(1),
+        case("raw_echo_ipv6", SERVER_V6, 0, Echo).echo(),
+    ])
+}
+
 fn exceeded(from: &str) -> Outcome {
     let (icmp_type, code) = if from.contains(':') { (3, 0) } else { (11, 0) };
     Outcome::TimeExceeded { icmp: icmp(icmp_type, code, from) }

@@ -1,0 +1,77 @@
+//! From a TARGET to the packets that ask it: for commands that probe and read no configuration.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use peerscope_probes::source_address;
+use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest};
+
+use crate::exit::Failure;
+use crate::resolve;
+use crate::target::{Host, TargetUrl};
+
+/// The longest that the DNS is waited for.
+const DNS_LIMIT: Duration = Duration::from_secs(5);
+
+/// What one packet is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Destination {
+    /// What kind of packet asks.
+    pub(crate) kind: ProbeKind,
+    /// The address.
+    pub(crate) address: IpAddr,
+    /// The port; 0 for ICMP.
+    pub(crate) port: u16,
+}
+
+impl Destination {
+    /// Where packets for a target go, at one of its addresses.
+    pub(crate) fn of(target: &TargetUrl, address: IpAddr) -> Self {
+        let kind = match target.scheme.protocol() {
+            "udp" => ProbeKind::Udp,
+            "icmp" => ProbeKind::IcmpEcho,
+            _ => ProbeKind::TcpConnect,
+        };
+        Self { kind, address: address.to_canonical(), port: target.port.unwrap_or_default() }
+    }
+
+    /// A plain question to it.
+    pub(crate) fn request(&self, id: ProbeId, timeout: Duration) -> ProbeRequest {
+        ProbeRequest {
+            id,
+            kind: self.kind,
+            source: None,
+            source_port: None,
+            address: self.address,
+            port: self.port,
+            hop_limit: None,
+            payload_length: 0,
+            timeout,
+            greeting_wait: Duration::ZERO,
+        }
+    }
+}
+
+/// The addresses of a target: its own, or those of its name. IPv6 counts only where this host has a
+/// route. A name without an address is told apart from wrong usage: the inner error says why.
+///
+/// # Errors
+/// Where the target is an AWS id, which only a snapshot could resolve, or the resolver cannot be set up.
+pub(crate) fn addresses(target: &TargetUrl, command: &str) -> Result<Result<Vec<IpAddr>, String>, Failure> {
+    match &target.host {
+        Host::Address(address) => Ok(Ok(vec![*address])),
+        Host::AwsId(id) => Err(Failure::usage(format!(
+            "TARGET: {id} needs a snapshot, which {command} does not read; expected an address or a name"
+        ))),
+        Host::Name(name) => Ok(resolve::addresses(name, DNS_LIMIT)?.map(usable)),
+    }
+}
+
+fn usable(found: Vec<IpAddr>) -> Vec<IpAddr> {
+    let usable: Vec<IpAddr> = found
+        .iter()
+        .copied()
+        .filter(|address| address.is_ipv4() || source_address(*address).is_ok())
+        .collect();
+    if usable.is_empty() { found } else { usable }
+}
