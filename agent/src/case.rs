@@ -12,6 +12,7 @@ use peerscope_analysis::reach::pair_networks;
 use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, VantageKind};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::Snapshot;
+use peerscope_probes::{EchoSockets, echo_permitted};
 
 use crate::cli::CaseArgs;
 use crate::dyno::Dyno;
@@ -281,6 +282,7 @@ pub(crate) fn case(
         snapshot: known.snapshot,
         gaps: known.gaps,
         probing,
+        echo: probing && echo_permitted(EchoSockets::PingElseRaw).is_ok(),
         mysql: target.is_mysql(),
         deadline,
     }

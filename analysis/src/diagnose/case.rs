@@ -37,6 +37,8 @@ pub struct Case {
     pub gaps: Vec<Gap>,
     /// Whether packets may be sent.
     pub probing: bool,
+    /// Whether this process may send ICMP echo requests: one is sent where connects are silent.
+    pub echo: bool,
     /// Whether the scheme or port says that MySQL is meant, to which at most three connects are made.
     pub mysql: bool,
     /// How long the whole may take.

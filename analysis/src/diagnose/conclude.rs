@@ -10,10 +10,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use peerscope_vocabulary::Observation;
+use peerscope_vocabulary::{Observation, ProbeKind};
 
 use super::case::{Case, Question};
 use super::causes::{answered, configured};
+use super::echo::Echo;
 use super::findings::{findings, gaps};
 use super::fixes::fixes;
 use super::observed::{self, Shows, passes, shows};
@@ -107,8 +108,12 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
             |source| case.source.ranges.iter().any(|range| range.contains(source)),
         )
     };
-    let deciding: Vec<&Observation> =
+    let counting: Vec<&Observation> =
         ours.iter().filter(from_source).filter(|one| shows(one) != Shows::Nothing).copied().collect();
+    // An echo beside connects tells of the host, and decides nothing of the port.
+    let echo = Echo::of(&counting).filter(|_| case.target.port.is_some());
+    let beside = |one: &&&Observation| one.request.kind == ProbeKind::IcmpEcho && case.target.port.is_some();
+    let deciding: Vec<&Observation> = counting.iter().filter(|one| !beside(one)).copied().collect();
     let flow_of = |one: &Observation| FlowBox::from(observed::flow(one, case.protocol));
     let passing: Flows = deciding.iter().filter(|one| passes(one)).map(|one| flow_of(one)).collect();
     let silent: Flows =
@@ -116,10 +121,14 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     let observed = words::observed(&deciding);
 
     let blockers = question.answer.as_ref().map(crate::reach::Answer::blockers).unwrap_or_default();
+    let proof = |blocker: &Blocker<'_>| match echo.is_some_and(|echo| echo.disproves(blocker.code)) {
+        true => passing.union(&silent),
+        false => passing.clone(),
+    };
     let contradicted: Vec<&Blocker<'_>> =
-        blockers.iter().filter(|blocker| !blocker.flows.intersection(&passing).is_empty()).collect();
+        blockers.iter().filter(|blocker| !blocker.flows.intersection(&proof(blocker)).is_empty()).collect();
     let standing: Vec<Blocker<'_>> =
-        blockers.iter().filter_map(|blocker| uncontradicted(blocker, &passing)).collect();
+        blockers.iter().filter_map(|blocker| uncontradicted(blocker, &proof(blocker))).collect();
     let blocked = standing.iter().fold(Flows::none(), |all, blocker| all.union(&blocker.flows));
     let blocked = blocked.intersection(&question.asked);
 
@@ -153,7 +162,11 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
             loss::causes(case, question, &deciding, &unexplained, &observed)
         } else {
             let silent = if blocked.is_empty() { &question.asked } else { &unexplained };
-            silence::candidates(case, question, silent, &observed)
+            let mut candidates = silence::candidates(case, question, silent, &observed);
+            if let Some(echo) = echo {
+                echo.weigh(&mut candidates);
+            }
+            candidates
         };
         causes.extend(candidates);
     } else if loss::is_certain(&deciding) {

@@ -97,6 +97,8 @@ struct AddressProbe {
     question: Question,
     state: State,
     outstanding: Vec<ProbeId>,
+    /// The ICMP echo that goes beside connects where the first one is silent.
+    echo: Option<ProbeId>,
     tried: Vec<u16>,
 }
 
@@ -122,7 +124,13 @@ impl Machine {
     #[must_use]
     pub fn new(case: Case, seed: u64) -> Self {
         let state = if case.probing { State::Fresh } else { State::Settled };
-        let probe = |question| AddressProbe { question, state, outstanding: Vec::new(), tried: Vec::new() };
+        let probe = |question| AddressProbe {
+            question,
+            state,
+            outstanding: Vec::new(),
+            echo: None,
+            tried: Vec::new(),
+        };
         let addresses = case.questions().into_iter().map(probe).collect();
         Self {
             case,
@@ -154,6 +162,9 @@ impl Machine {
             self.cancelled = true;
             for probe in &mut self.addresses {
                 probe.state = State::Settled;
+                if let Some(id) = probe.echo.take() {
+                    return Action::Cancel(id);
+                }
                 if let Some(id) = probe.outstanding.pop() {
                     lose(&mut self.lost, "the deadline came before its answer");
                     return Action::Cancel(id);
@@ -171,10 +182,25 @@ impl Machine {
         if !batch.is_empty() {
             return Action::Send(batch);
         }
-        if self.addresses.iter().all(|probe| probe.state == State::Settled) {
-            return Action::Done;
+        if self.addresses.iter().any(|probe| probe.state != State::Settled) {
+            return Action::WaitUntil(wake);
         }
-        Action::WaitUntil(wake)
+        match self.pending_echo() {
+            None => Action::Done,
+            Some((id, true)) => Action::Cancel(id),
+            Some((_, false)) => Action::WaitUntil(end),
+        }
+    }
+
+    /// An echo that is still out once all else is settled, and whether to wait no longer: where the
+    /// target has answered otherwise, its echo tells nothing more.
+    fn pending_echo(&mut self) -> Option<(ProbeId, bool)> {
+        let probe = self.addresses.iter_mut().find(|probe| probe.echo.is_some())?;
+        let address = probe.question.address;
+        let ours = self.observations.iter().filter(|one| one.request.address == address);
+        let silent = ours.clone().count() > 0 && ours.clone().all(|one| shows(one) == Shows::Silence);
+        let id = if silent { probe.echo } else { probe.echo.take() };
+        id.map(|id| (id, !silent))
     }
 
     /// Takes in what happened.
@@ -184,6 +210,16 @@ impl Machine {
             Event::Refused(id) => (id, None),
         };
         let mysql = self.case.mysql;
+        if let Some(probe) = self.addresses.iter_mut().find(|probe| probe.echo == Some(id)) {
+            probe.echo = None;
+            match observation {
+                Some(observation) if shows(&observation) == Shows::Nothing => {
+                    lose(&mut self.lost, &reason(&observation).unwrap_or_default());
+                }
+                other => self.observations.extend(other),
+            }
+            return;
+        }
         let Some(probe) = self.addresses.iter_mut().find(|probe| probe.outstanding.contains(&id)) else {
             return;
         };
@@ -266,8 +302,13 @@ impl Machine {
                 let spared = mysql || silent_since.is_some();
                 let count = if spared { FOLLOWING_MYSQL } else { FOLLOWING };
                 let first = self.addresses[index].outstanding.first().copied();
-                let requests =
+                let mut requests =
                     self.requests(index, count, until.min(end).saturating_sub(now), Duration::ZERO);
+                // What answers needs no echo; what is silent may live all the same.
+                let wanted = self.case.echo && silent_since.is_some();
+                if let Some(beside) = requests.first().copied().filter(|_| wanted) {
+                    requests.push(self.echo(index, beside));
+                }
                 let waiting = !requests.is_empty() || !self.addresses[index].outstanding.is_empty();
                 self.addresses[index].state = match (silent_since, first) {
                     _ if !waiting => State::Settled,
@@ -333,6 +374,21 @@ impl Machine {
             });
         }
         requests
+    }
+
+    /// The echo that goes beside a connect: the same ends, without ports.
+    fn echo(&mut self, index: usize, connect: ProbeRequest) -> ProbeRequest {
+        let id = ProbeId(self.next_id);
+        self.next_id += 1;
+        self.addresses[index].echo = Some(id);
+        ProbeRequest {
+            id,
+            kind: ProbeKind::IcmpEcho,
+            source_port: None,
+            port: 0,
+            greeting_wait: Duration::ZERO,
+            ..connect
+        }
     }
 
     /// The address to send from: the vantage's, where it is of the target's family.

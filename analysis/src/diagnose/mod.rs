@@ -11,6 +11,7 @@ mod case;
 mod causes;
 mod changed;
 mod conclude;
+mod echo;
 mod findings;
 mod fixes;
 mod loss;

@@ -119,7 +119,11 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
             kind: request.kind,
             protocol: request.kind.protocol(),
             source: observation.local.map(|local| local.ip()).or(request.source),
-            source_port: observation.local.map(|local| local.port()).or(request.source_port),
+            source_port: observation
+                .local
+                .map(|local| local.port())
+                .or(request.source_port)
+                .filter(|port| *port > 0),
             address: request.address,
             port: request.port,
         },

@@ -36,6 +36,7 @@ pub(crate) fn case(topology: Option<Topology>, network: NetworkId, source: &[&st
         topology,
         snapshot: None,
         baseline: None,
+        echo: false,
         gaps: Vec::new(),
         probing: false,
         mysql: false,

@@ -12,7 +12,7 @@ use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::report::{Gap, GapKind};
 use peerscope_analysis::topology::NetworkId;
 use peerscope_document::Snapshot;
-use peerscope_probes::{ephemeral_port_range, source_address};
+use peerscope_probes::{EchoSockets, echo_permitted, ephemeral_port_range, source_address};
 
 use crate::case::{Known, Resolved, baseline, case, documented_addresses, known, source, vantage};
 use crate::cli::WhyArgs;
@@ -108,6 +108,14 @@ fn asked(arguments: &WhyArgs, at: Timestamp) -> Result<Asked, Failure> {
             what: format!("{} probes", target.scheme.protocol()),
             reason: "this version sends TCP probes only".to_string(),
             would_tell: format!("what really happens to {} packets", target.scheme.protocol()),
+        });
+    }
+    if probing && let Err(error) = echo_permitted(EchoSockets::PingElseRaw) {
+        known.gaps.push(Gap {
+            kind: GapKind::Permission,
+            what: "ICMP echo".to_string(),
+            reason: format!("this process may not send it here ({error})"),
+            would_tell: "whether the host lives although its port is silent".to_string(),
         });
     }
     let documents = known.documents.take();
