@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::socket::{bind_when_free, stop_listening};
 use super::{Host, Twin};
 use crate::error::LaboratoryError;
 
@@ -38,8 +39,11 @@ impl Twin<'_> {
     pub fn listen(&self, host: &Host, port: u16, kind: ListenerKind) -> Result<Listener, LaboratoryError> {
         let listener = self.namespace_of(host)?.within(|| {
             // By Linux's default the one for IPv6 takes IPv4 too; where there is no IPv6, there is the other.
-            TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
-                .or_else(|_| TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
+            let bind = || {
+                TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
+                    .or_else(|_| TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
+            };
+            bind_when_free(bind)
                 .map_err(|source| LaboratoryError::system(format!("listen on port {port}"), source))
         })?;
         let system = |source| LaboratoryError::system("start a listener", source);
@@ -47,8 +51,12 @@ impl Twin<'_> {
         let (end, stop) = io::pipe().map_err(system)?;
         let accepted = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&accepted);
-        let thread =
-            thread::Builder::new().spawn(move || serve(&listener, &end, &kind, &count)).map_err(system)?;
+        let thread = thread::Builder::new()
+            .spawn(move || {
+                serve(&listener, &end, &kind, &count);
+                stop_listening(&listener);
+            })
+            .map_err(system)?;
         Ok(Listener { accepted, stop: Some(stop), thread: Some(thread) })
     }
 }

@@ -24,6 +24,7 @@ mod resolving;
 mod route;
 mod router;
 mod ruleset;
+mod socket;
 mod wiring;
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::socket::{bind_when_free, stop_listening};
 use super::{Host, Twin};
 use crate::error::LaboratoryError;
 use message::{Query, Transport, answer};
@@ -82,7 +83,10 @@ impl Twin<'_> {
         let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
         let system = |source| LaboratoryError::system("answer DNS queries", source);
         let (datagrams, listener) = self.namespace_of(host)?.within(|| {
-            Ok((UdpSocket::bind(everywhere).map_err(system)?, TcpListener::bind(everywhere).map_err(system)?))
+            Ok((
+                bind_when_free(|| UdpSocket::bind(everywhere)).map_err(system)?,
+                bind_when_free(|| TcpListener::bind(everywhere)).map_err(system)?,
+            ))
         })?;
         datagrams.set_nonblocking(true).map_err(system)?;
         listener.set_nonblocking(true).map_err(system)?;
@@ -90,7 +94,12 @@ impl Twin<'_> {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let records = records.iter().map(|(name, address)| (name.to_ascii_lowercase(), *address)).collect();
         let mut server = Serving { datagrams, listener, records, behaviour, asked: Arc::clone(&asked) };
-        let thread = thread::Builder::new().spawn(move || server.serve(&end)).map_err(system)?;
+        let thread = thread::Builder::new()
+            .spawn(move || {
+                server.serve(&end);
+                stop_listening(&server.listener);
+            })
+            .map_err(system)?;
         Ok(DnsServer { address, asked, stop: Some(stop), thread: Some(thread) })
     }
 }
