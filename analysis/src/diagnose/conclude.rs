@@ -120,7 +120,10 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         deciding.iter().filter(|one| shows(one) == Shows::Silence).map(|one| flow_of(one)).collect();
     let observed = words::observed(&deciding);
 
-    let blockers = question.answer.as_ref().map(crate::reach::Answer::blockers).unwrap_or_default();
+    // Packets to a public address take no way that the documents tell of.
+    let public = naming::is_public(case, question);
+    let answer = question.answer.as_ref().filter(|_| !public);
+    let blockers = answer.map(crate::reach::Answer::blockers).unwrap_or_default();
     let proof = |blocker: &Blocker<'_>| match echo.is_some_and(|echo| echo.disproves(blocker.code)) {
         true => passing.union(&silent),
         false => passing.clone(),
@@ -154,7 +157,6 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         causes = from_configuration;
     }
 
-    let public = naming::is_public(case, question);
     let unexplained = if public { Flows::none() } else { silent.difference(&blocked) };
     let mixed = !passing.is_empty();
     if !unexplained.is_empty() {
