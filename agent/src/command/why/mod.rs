@@ -106,7 +106,7 @@ fn asked(arguments: &WhyArgs, at: Timestamp) -> Result<Asked, Failure> {
         known.gaps.push(Gap {
             kind: GapKind::Probe,
             what: format!("{} probes", target.scheme.protocol()),
-            reason: "this version sends TCP probes only".to_string(),
+            reason: "`why` sends TCP probes only; `peerscope probe` sends these".to_string(),
             would_tell: format!("what really happens to {} packets", target.scheme.protocol()),
         });
     }
