@@ -42,7 +42,7 @@ const EARLY_SILENCE: Duration = Duration::from_millis(300);
 const LATE_SILENCE: Duration = Duration::from_millis(1_300);
 /// How long the first connection is kept to hear whether a MySQL greets: a round trip after the connect,
 /// and the server's own time.
-const GREETING: Duration = Duration::from_millis(120);
+const GREETING: Duration = Duration::from_millis(80);
 /// How many probes follow the first one.
 const FOLLOWING: usize = 4;
 /// How many follow it towards a MySQL: three connects are the most.
