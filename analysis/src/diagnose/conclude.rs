@@ -176,7 +176,7 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     }
 
     changed::weigh(case, &mut causes);
-    let verdict = verdict(case, question, &deciding, &blocked);
+    let verdict = verdict(question, &deciding, &blocked);
     if public && verdict != Verdict::Reachable {
         causes.insert(0, naming::public(case, question, &observed));
     }
@@ -224,7 +224,7 @@ fn is_local(shows: Shows) -> bool {
 }
 
 /// The verdict of one address.
-fn verdict(_case: &Case, question: &Question, deciding: &[&Observation], blocked: &Flows) -> Verdict {
+fn verdict(question: &Question, deciding: &[&Observation], blocked: &Flows) -> Verdict {
     let count = |wanted: Shows| deciding.iter().filter(|one| shows(one) == wanted).count();
     let connected = count(Shows::Connected);
     if !deciding.is_empty() {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use peerscope_vocabulary::Observation;
 
 use super::case::{Case, Question};
-use super::observed::{Shows, shows};
+use super::observed::{Shows, shows, source_ports};
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
@@ -105,28 +105,17 @@ fn network_acls(answer: &Answer) -> Vec<(ComponentId, Option<Direction>)> {
 
 /// Whether all ports that pass lie on one side of all that do not.
 fn divided_by_an_edge(deciding: &[&Observation]) -> bool {
-    let ports = |wanted: Shows| {
-        deciding.iter().filter(move |one| shows(one) == wanted).filter_map(|one| one.request.source_port)
-    };
-    let (passing, silent) = (
-        (ports(Shows::Connected).min(), ports(Shows::Connected).max()),
-        (ports(Shows::Silence).min(), ports(Shows::Silence).max()),
-    );
-    match (passing, silent) {
-        ((Some(first), Some(last)), (Some(lowest), Some(highest))) => last < lowest || highest < first,
+    let (passing, silent) =
+        (source_ports(deciding, Shows::Connected), source_ports(deciding, Shows::Silence));
+    match (passing.first().zip(passing.last()), silent.first().zip(silent.last())) {
+        (Some((first, last)), Some((lowest, highest))) => last < lowest || highest < first,
         _ => false,
     }
 }
 
 fn ports_words(deciding: &[&Observation]) -> String {
     let ports = |wanted: Shows| {
-        let mut ports: Vec<u16> = deciding
-            .iter()
-            .filter(|one| shows(one) == wanted)
-            .filter_map(|one| one.request.source_port)
-            .collect();
-        ports.sort_unstable();
-        ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        source_ports(deciding, wanted).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
     format!("{} passed, {} did not", ports(Shows::Connected), ports(Shows::Silence))
 }

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
@@ -62,6 +63,14 @@ pub(super) fn passes(observation: &Observation) -> bool {
         }
         _ => false,
     }
+}
+
+/// The source ports of the probes that show something, ascending.
+pub(super) fn source_ports(observations: &[&Observation], wanted: Shows) -> Vec<u16> {
+    let showing = observations.iter().filter(|one| shows(one) == wanted);
+    let mut ports: Vec<u16> = showing.filter_map(|one| one.request.source_port).collect();
+    ports.sort_unstable();
+    ports
 }
 
 /// The flow that the probe was.

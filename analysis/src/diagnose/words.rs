@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use peerscope_vocabulary::Observation;
 
 use super::case::{Case, Question};
-use super::observed::{Shows, reason, seconds, shows};
+use super::observed::{Shows, reason, seconds, shows, source_ports};
 use crate::report::{CauseReport, CauseStatus, ObservationReport, RequestReport, Verdict};
 
 /// What the probes saw, in one clause.
@@ -20,12 +20,7 @@ pub(super) fn observed(deciding: &[&Observation]) -> String {
         _ => format!("{count} of {total} connects"),
     };
     let ports = |wanted: Shows| {
-        let mut ports: Vec<u16> = deciding
-            .iter()
-            .filter(|one| shows(one) == wanted)
-            .filter_map(|one| one.request.source_port)
-            .collect();
-        ports.sort_unstable();
+        let ports = source_ports(deciding, wanted);
         match (ports.first(), ports.last()) {
             (Some(first), Some(last)) if first != last => format!(", from source ports {first} to {last},"),
             (Some(first), _) => format!(", from source port {first},"),
