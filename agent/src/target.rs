@@ -139,7 +139,7 @@ impl TargetUrl {
     /// What was written, less credentials, path and query.
     pub(crate) fn shown(&self) -> String {
         let host = match &self.host {
-            Host::Address(IpAddr::V6(address)) if self.port.is_some() => format!("[{address}]"),
+            Host::Address(IpAddr::V6(address)) => format!("[{address}]"),
             other => other.to_string(),
         };
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
@@ -244,7 +244,8 @@ mod tests {
             ("tcp://10.100.2.20:5432", "tcp://10.100.2.20:5432"),
             ("10.100.2.20:5432", "tcp://10.100.2.20:5432"),
             ("10.100.2.20", "icmp://10.100.2.20"),
-            ("2001:db8::1", "icmp://2001:db8::1"),
+            ("2001:db8::1", "icmp://[2001:db8::1]"),
+            ("icmp://[2001:db8::1]", "icmp://[2001:db8::1]"),
             ("[2001:db8::1]:80", "tcp://[2001:db8::1]:80"),
             ("postgres://u:p@ss@db.example/orders?sslmode=require", "postgres://db.example:5432"),
             ("postgresql://db.example", "postgres://db.example:5432"),

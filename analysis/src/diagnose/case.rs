@@ -1,12 +1,14 @@
 //! What is asked, and what is known before the first packet.
 
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::observed::echo_request;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::{Answer, pair_networks, reach};
 use crate::report::{Gap, SnapshotReport, Target, Vantage};
@@ -37,7 +39,8 @@ pub struct Case {
     pub gaps: Vec<Gap>,
     /// Whether packets may be sent.
     pub probing: bool,
-    /// Whether this process may send ICMP echo requests: one is sent where connects are silent.
+    /// Whether this process may send ICMP echo requests: one goes beside connects that are silent, and
+    /// without it nothing is asked of a target that is to answer an echo.
     pub echo: bool,
     /// Whether the scheme or port says that MySQL is meant, to which at most three connects are made.
     pub mysql: bool,
@@ -84,6 +87,30 @@ pub(super) struct Question {
 }
 
 impl Case {
+    /// Whether a datagram is to get there: its silence says nothing by itself.
+    pub(super) fn is_udp(&self) -> bool {
+        self.protocol == 17
+    }
+
+    /// Where the probes go, in words: `tcp 10.100.2.20:5432`, `icmp 10.100.2.20`.
+    pub(super) fn destination_words(&self, address: IpAddr) -> String {
+        match (self.target.port, address) {
+            (Some(port), IpAddr::V6(address)) => format!("{} [{address}]:{port}", self.target.protocol),
+            (Some(port), address) => format!("{} {address}:{port}", self.target.protocol),
+            (None, address) => format!("{} {address}", self.target.protocol),
+        }
+    }
+
+    /// The address as TARGET: `tcp://10.100.2.20:5432`, `icmp://[2001:db8::1]`.
+    pub(super) fn target_of(&self, address: IpAddr) -> String {
+        let host = match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        let port = self.target.port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{host}{port}", self.target.protocol)
+    }
+
     /// The question for each address of the target.
     pub(super) fn questions(&self) -> Vec<Question> {
         self.target.addresses.iter().map(|address| self.question(*address)).collect()
@@ -123,7 +150,7 @@ impl Case {
         let destination = AddressRange::from(address);
         let ports = match self.target.port {
             Some(port) => PortRange::single(port),
-            None => PortRange::icmp(if address.is_ipv4() { 8 } else { 128 }, Some(0)),
+            None => echo_request(address),
         };
         let source_ports = if self.target.port.is_some() { self.source.source_ports } else { PortRange::ALL };
         let same_family = sources.iter().filter(|range| range.family() == destination.family());

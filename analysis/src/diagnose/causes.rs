@@ -3,9 +3,8 @@
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 
-use peerscope_vocabulary::Observation;
+use peerscope_vocabulary::{Observation, ProbeKind, ProbeRequest};
 
 use super::case::{Case, Question};
 use super::observed::{self, Shows, reason, shows};
@@ -123,7 +122,8 @@ fn answer_cause(
         }
         _ => match sender {
             Some(sender) if sender == address => {
-                format!("The firewall of {address} itself rejects port {port}.")
+                let what = case.target.port.map_or("an echo".to_string(), |port| format!("port {port}"));
+                format!("The firewall of {address} itself rejects {what}.")
             }
             Some(sender) => {
                 format!("{sender}, on the way to {address}, rejects the packets and says so by ICMP.")
@@ -133,11 +133,15 @@ fn answer_cause(
     };
     let mut evidence = Vec::from([Evidence { kind: Basis::Probes, text: said, supports: true }]);
     if code == CauseCode::PortClosed {
+        let what = match observation.request.kind {
+            ProbeKind::Udp => "the target's own ICMP port unreachable",
+            _ => "a reset",
+        };
         evidence.push(Evidence {
             kind: Basis::Probes,
-            text:
-                "a reset crosses route, security group and network ACL both ways: none of them is the cause"
-                    .to_string(),
+            text: format!(
+                "{what} crosses route, security group and network ACL both ways: none of them is the cause"
+            ),
             supports: true,
         });
     }
@@ -157,7 +161,7 @@ fn answer_cause(
         summary,
         affects: Affects::from(flows),
         evidence,
-        fixes: Vec::from([by_hand(topology, &component, code, address, port)]),
+        fixes: Vec::from([by_hand(topology, &component, code, &observation.request)]),
     }
 }
 
@@ -166,12 +170,13 @@ fn by_hand(
     topology: Option<&Topology>,
     component: &ComponentId,
     code: CauseCode,
-    address: IpAddr,
-    port: u16,
+    request: &ProbeRequest,
 ) -> Fix {
+    let ProbeRequest { address, port, .. } = request;
+    let listening = if request.kind == ProbeKind::Udp { "-lunp" } else { "-ltnp" };
     let (command, explanation) = match code {
         CauseCode::PortClosed => (
-            format!("ss -ltnp 'sport = :{port}'"),
+            format!("ss {listening} 'sport = :{port}'"),
             format!(
                 "On {address}: shows what listens on port {port}. Start the service, or have it listen on {address} or 0.0.0.0 rather than on 127.0.0.1 alone."
             ),

@@ -10,14 +10,14 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use peerscope_vocabulary::{Observation, ProbeKind};
+use peerscope_vocabulary::Observation;
 
 use super::case::{Case, Question};
 use super::causes::{answered, configured};
-use super::echo::Echo;
 use super::findings::{findings, gaps};
 use super::fixes::fixes;
-use super::observed::{self, Shows, passes, shows};
+use super::observed::{Shows, shows};
+use super::seen::Seen;
 use super::{changed, loss, naming, path, show, silence, words};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
@@ -97,35 +97,15 @@ pub(super) fn conclude(
 
 /// The conclusion for one address.
 fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclusion {
-    let ours: Vec<&Observation> =
-        observations.iter().filter(|one| one.request.address == question.address).collect();
-    // A probe from elsewhere is shown, and decides nothing. Where this machine had no address to send
-    // from, its own refusal counts as that of the source.
-    let from_source = |one: &&&Observation| {
-        let source = one.local.map(|local| local.ip()).or(one.request.source);
-        source.map_or_else(
-            || is_local(shows(one)),
-            |source| case.source.ranges.iter().any(|range| range.contains(source)),
-        )
-    };
-    let counting: Vec<&Observation> =
-        ours.iter().filter(from_source).filter(|one| shows(one) != Shows::Nothing).copied().collect();
-    // An echo beside connects tells of the host, and decides nothing of the port.
-    let echo = Echo::of(&counting).filter(|_| case.target.port.is_some());
-    let beside = |one: &&&Observation| one.request.kind == ProbeKind::IcmpEcho && case.target.port.is_some();
-    let deciding: Vec<&Observation> = counting.iter().filter(|one| !beside(one)).copied().collect();
-    let flow_of = |one: &Observation| FlowBox::from(observed::flow(one, case.protocol));
-    let passing: Flows = deciding.iter().filter(|one| passes(one)).map(|one| flow_of(one)).collect();
-    let silent: Flows =
-        deciding.iter().filter(|one| shows(one) == Shows::Silence).map(|one| flow_of(one)).collect();
-    let observed = words::observed(&deciding);
+    let seen = Seen::of(case, question, observations);
+    let Seen { deciding, echo, passing, silent, words: observed, .. } = &seen;
 
     // Packets to a public address take no way that the documents tell of.
     let public = naming::is_public(case, question);
     let answer = question.answer.as_ref().filter(|_| !public);
     let blockers = answer.map(crate::reach::Answer::blockers).unwrap_or_default();
     let proof = |blocker: &Blocker<'_>| match echo.is_some_and(|echo| echo.disproves(blocker.code)) {
-        true => passing.union(&silent),
+        true => passing.union(silent),
         false => passing.clone(),
     };
     let contradicted: Vec<&Blocker<'_>> =
@@ -135,10 +115,10 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     let blocked = standing.iter().fold(Flows::none(), |all, blocker| all.union(&blocker.flows));
     let blocked = blocked.intersection(&question.asked);
 
-    let mut causes = answered(case, question, &deciding);
+    let mut causes = answered(case, question, deciding);
     let mut from_configuration: Vec<CauseReport> = Vec::new();
     if let Some(topology) = &case.topology {
-        let explained = |blocker: &Blocker<'_>| configured(topology, question, blocker, &silent, &observed);
+        let explained = |blocker: &Blocker<'_>| configured(topology, question, blocker, silent, observed);
         from_configuration = standing.iter().map(explained).collect();
         for (cause, fixes) in
             from_configuration.iter_mut().zip(fixes(case, question, &standing.iter().collect::<Vec<_>>()))
@@ -161,40 +141,43 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     let mixed = !passing.is_empty();
     if !unexplained.is_empty() {
         let candidates = if mixed {
-            loss::causes(case, question, &deciding, &unexplained, &observed)
+            loss::causes(case, question, deciding, &unexplained, observed)
         } else {
             let silent = if blocked.is_empty() { &question.asked } else { &unexplained };
-            let mut candidates = silence::candidates(case, question, silent, &observed);
+            let mut candidates = silence::candidates(case, question, silent, observed);
             if let Some(echo) = echo {
                 echo.weigh(&mut candidates);
             }
             candidates
         };
         causes.extend(candidates);
-    } else if loss::is_certain(&deciding) {
-        causes.extend(loss::causes(case, question, &deciding, &unexplained, &observed));
+    } else if loss::is_certain(deciding) {
+        causes.extend(loss::causes(case, question, deciding, &unexplained, observed));
     }
 
     changed::weigh(case, &mut causes);
-    let verdict = verdict(question, &deciding, &blocked);
+    let verdict = verdict(question, deciding, &blocked);
     if public && verdict != Verdict::Reachable {
-        causes.insert(0, naming::public(case, question, &observed));
+        causes.insert(0, naming::public(case, question, observed));
     }
     if verdict == Verdict::Reachable {
         causes.clear();
     }
     let mut conclusion = Conclusion {
         verdict: Some(verdict),
-        findings: contradicted.iter().map(|blocker| disagreement(case, blocker, &observed)).collect(),
+        findings: contradicted.iter().map(|blocker| disagreement(case, blocker, observed)).collect(),
         gaps: gaps(case, question),
-        next_probe: silence::next_probe(case, question, &causes),
-        summary: words::summary(case, question, verdict, &causes, &observed),
+        next_probe: silence::next_probe(case, question, &causes, &seen),
+        summary: words::summary(case, question, verdict, &causes, &seen),
         ..Conclusion::default()
     };
-    if !unexplained.is_empty() && question.answer.is_some() && !loss::is_certain(&deciding) {
-        conclusion.findings.push(lost_although_open(case, question, &observed));
+    if verdict != Verdict::Blocked {
+        conclusion.gaps.extend(words::unanswered(case, question, &seen));
     }
-    conclusion.findings.extend(retransmission(&deciding, &case.target.input));
+    if !unexplained.is_empty() && question.answer.is_some() && !loss::is_certain(deciding) {
+        conclusion.findings.push(lost_although_open(case, question, observed));
+    }
+    conclusion.findings.extend(retransmission(deciding, &case.target.input));
     if public && verdict == Verdict::Reachable {
         conclusion.findings.push(naming::public_finding(case, question));
     }
@@ -217,10 +200,6 @@ fn uncontradicted<'a>(blocker: &Blocker<'a>, passing: &Flows) -> Option<Blocker<
         rest.remove(&FlowBox { source_ports: PortRange::ALL, ..*flow });
     }
     (!rest.is_empty()).then(|| Blocker { flows: rest, ..blocker.clone() })
-}
-
-fn is_local(shows: Shows) -> bool {
-    matches!(shows, Shows::LocalNoRoute | Shows::LocalPolicy)
 }
 
 /// The verdict of one address.

@@ -5,6 +5,7 @@
 //! concludes is worked out by pure functions from the observations and the answers of
 //! [`crate::reach`].
 
+mod approach;
 mod battery;
 mod by_hand;
 mod case;
@@ -20,6 +21,7 @@ mod naming;
 mod observed;
 mod path;
 mod prior;
+mod seen;
 mod show;
 mod silence;
 mod words;

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::case::{Case, Question};
 use super::prior::{Prior, UNCONFIGURED, UNEXPLAINED, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
+use super::seen::Seen;
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
@@ -114,7 +115,10 @@ fn by_prior(case: &Case, question: &Question, priors: &[Prior], silent: &Flows) 
     let weighed = |prior: &Prior| {
         let mut cause = show::candidate(case, prior.code, &component_of(case, question, prior.code), silent);
         cause.direction = prior.direction;
-        cause.summary = prior.summary.to_string();
+        cause.summary = match case.target.port {
+            Some(_) => prior.summary.to_string(),
+            None => prior.summary.replace(" to this port", ""),
+        };
         (prior.weight, cause)
     };
     priors.iter().map(weighed).collect()
@@ -137,7 +141,15 @@ fn component_of(case: &Case, question: &Question, code: CauseCode) -> ComponentI
 }
 
 /// What would tell the candidates apart.
-pub(super) fn next_probe(case: &Case, question: &Question, causes: &[CauseReport]) -> Option<NextProbe> {
+pub(super) fn next_probe(
+    case: &Case,
+    question: &Question,
+    causes: &[CauseReport],
+    seen: &Seen<'_>,
+) -> Option<NextProbe> {
+    if !seen.mute.is_empty() && causes.is_empty() {
+        return Some(ask_in_its_own_words(case, question));
+    }
     let candidates: Vec<&CauseReport> =
         causes.iter().filter(|cause| cause.status == CauseStatus::Candidate).collect();
     let mut tells_apart: Vec<CauseCode> = candidates.iter().map(|cause| cause.code).collect();
@@ -145,11 +157,7 @@ pub(super) fn next_probe(case: &Case, question: &Question, causes: &[CauseReport
     if tells_apart.len() < 2 {
         return None;
     }
-    let port = case.target.port.map(|port| format!(":{port}")).unwrap_or_default();
-    let host = match question.address {
-        core::net::IpAddr::V4(address) => address.to_string(),
-        core::net::IpAddr::V6(address) => format!("[{address}]"),
-    };
+    let target = case.target_of(question.address);
     Some(match case.topology.as_ref().is_some_and(has_documents) {
         false => NextProbe {
             what: "read the configuration of the target's VPC".into(),
@@ -158,10 +166,24 @@ pub(super) fn next_probe(case: &Case, question: &Question, causes: &[CauseReport
         },
         true => NextProbe {
             what: "probe the same port from a host in the target's subnet".into(),
-            how: format!("on another host of that subnet, whose way there passes neither peering nor network ACL: peerscope why tcp://{host}{port}"),
+            how: format!("on another host of that subnet, whose way there passes neither peering nor network ACL: peerscope why {target}"),
             tells_apart,
         },
     })
+}
+
+/// What would tell more where datagrams got no answer.
+fn ask_in_its_own_words(case: &Case, question: &Question) -> NextProbe {
+    let port = case.target.port.unwrap_or_default();
+    NextProbe {
+        what: "ask the service in its own protocol, or watch for the datagrams where they are to arrive"
+            .into(),
+        how: format!(
+            "on the target: tcpdump -n udp port {port}; and send a request of the service's own protocol to {} from here",
+            question.address
+        ),
+        tells_apart: Vec::new(),
+    }
 }
 
 fn has_documents(topology: &Topology) -> bool {

@@ -5,19 +5,21 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use jiff::{SignedDuration, Timestamp};
-use peerscope_vocabulary::Observation;
+use peerscope_vocabulary::{Observation, ProbeKind};
 
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
-use crate::report::{CauseReport, CauseStatus, ObservationReport, RequestReport, Verdict};
+use super::seen::Seen;
+use crate::report::{CauseReport, CauseStatus, Gap, GapKind, ObservationReport, RequestReport, Verdict};
 
 /// What the probes saw, in one clause.
 pub(super) fn observed(deciding: &[&Observation]) -> String {
     let total = deciding.len();
     let mut clauses: Vec<String> = Vec::new();
+    let (one, several) = nouns(deciding);
     let connects = |count: usize| match (count, total) {
-        (1, 1) => "the connect".to_string(),
-        _ => format!("{count} of {total} connects"),
+        (1, 1) => format!("the {one}"),
+        _ => format!("{count} of {total} {several}"),
     };
     let ports = |wanted: Shows| {
         let ports = source_ports(deciding, wanted);
@@ -32,7 +34,9 @@ pub(super) fn observed(deciding: &[&Observation]) -> String {
     if connected > 0 {
         let fastest = group(Shows::Connected).filter_map(|one| one.rtt).min();
         let rtt = fastest.map(|rtt| format!(" in {}", seconds(rtt))).unwrap_or_default();
-        clauses.push(format!("{} succeeded{rtt}", connects(connected)));
+        let did = if several == "connects" { "succeeded" } else { "came back" };
+        let did = if several == "datagrams" { "were answered" } else { did };
+        clauses.push(format!("{} {did}{rtt}", connects(connected)));
     }
     let silent = group(Shows::Silence).count();
     if silent > 0 {
@@ -55,19 +59,39 @@ pub(super) fn observed(deciding: &[&Observation]) -> String {
     clauses.join("; ")
 }
 
+/// What the probes are called, one and several of them.
+fn nouns(probes: &[&Observation]) -> (&'static str, &'static str) {
+    match probes.first().map(|one| one.request.kind) {
+        Some(ProbeKind::Udp) => ("datagram", "datagrams"),
+        Some(ProbeKind::IcmpEcho) => ("echo", "echoes"),
+        _ => ("connect", "connects"),
+    }
+}
+
+/// What is not known where only datagrams without an answer were sent.
+pub(super) fn unanswered(case: &Case, question: &Question, seen: &Seen<'_>) -> Option<Gap> {
+    let mute = seen.mute.len();
+    (mute > 0).then(|| Gap {
+        kind: GapKind::Probe,
+        what: format!("whether {} takes datagrams", case.destination_words(question.address)),
+        reason: format!(
+            "{}; most services are silent towards what they do not understand, so this says nothing",
+            observed(&seen.mute)
+        ),
+        would_tell: "whether packets pass both ways".to_string(),
+    })
+}
+
 /// One sentence that a person can act on.
 pub(super) fn summary(
     case: &Case,
     question: &Question,
     verdict: Verdict,
     causes: &[CauseReport],
-    observed: &str,
+    seen: &Seen<'_>,
 ) -> String {
-    let address = question.address;
-    let what = match case.target.port {
-        Some(port) => format!("{} {address}:{port}", case.target.protocol),
-        None => format!("{} {address}", case.target.protocol),
-    };
+    let what = case.destination_words(question.address);
+    let observed = &seen.words;
     let established: Vec<&CauseReport> =
         causes.iter().filter(|cause| cause.status == CauseStatus::Established).collect();
     let more = |count: usize| match count {
@@ -76,11 +100,17 @@ pub(super) fn summary(
         count => format!(" {count} more causes stand in the way."),
     };
     match (verdict, established.first()) {
-        (Verdict::Reachable, _) if observed.is_empty() => {
+        (Verdict::Reachable, _) if observed.is_empty() && seen.mute.is_empty() => {
             format!("The configuration lets {what} through, both ways.")
         }
+        (Verdict::Reachable, _) if observed.is_empty() => format!(
+            "The configuration lets {what} through, both ways; no answer came, which of UDP says nothing."
+        ),
         (Verdict::Reachable, _) => format!("{what} is reachable: {observed}."),
         (_, Some(first)) => format!("{}{}", first.summary, more(established.len() - 1)),
+        (Verdict::Undetermined, None) if !seen.mute.is_empty() => {
+            format!("{what}: {}, which of UDP says nothing by itself.", self::observed(&seen.mute))
+        }
         (Verdict::Undetermined, None) if question.answer.is_none() => {
             format!("Nothing is known of the path to {what}: no packet was sent and no document tells.")
         }

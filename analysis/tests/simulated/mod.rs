@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use peerscope_analysis::diagnose::{Action, Case, Event, Machine};
 use peerscope_vocabulary::{
-    Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, ProbeId, ProbeRequest,
+    Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest,
 };
 
 /// What a probe meets.
@@ -130,9 +130,14 @@ fn event(request: ProbeRequest, met: Meets, now: Duration) -> Option<(Duration, 
         |from: IpAddr| Outcome::Prohibited { icmp: IcmpMessage { icmp_type: 3, code: 13, from: Some(from) } };
     let local = |refusal| Outcome::LocalError { refusal, errno: 99 };
     let soon = Duration::from_millis(20);
+    let answer = match request.kind {
+        ProbeKind::IcmpEcho => Outcome::Echo,
+        ProbeKind::Udp => Outcome::Answered,
+        _ => Outcome::Connected,
+    };
     let (after, outcome) = match met {
-        Meets::Connected | Meets::MySql => (soon, Outcome::Connected),
-        Meets::LateConnected | Meets::LateMySql => (Duration::from_millis(800), Outcome::Connected),
+        Meets::Connected | Meets::MySql => (soon, answer),
+        Meets::LateConnected | Meets::LateMySql => (Duration::from_millis(800), answer),
         Meets::Refused => (soon, Outcome::Refused),
         Meets::Silent => (request.timeout, Outcome::Timeout),
         Meets::ProhibitedByTarget => (soon, prohibited(request.address)),
@@ -151,8 +156,8 @@ fn event(request: ProbeRequest, met: Meets, now: Duration) -> Option<(Duration, 
         finished_at: now + after,
         local: own,
         outcome,
-        rtt: (outcome == Outcome::Connected).then_some(after),
-        retransmissions: if met == Meets::Silent { 2 } else { 0 },
+        rtt: (outcome == answer).then_some(after),
+        retransmissions: if met == Meets::Silent && request.kind == ProbeKind::TcpConnect { 2 } else { 0 },
         greeting,
     };
     Some((now + after, Event::Completed(observation)))

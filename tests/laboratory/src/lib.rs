@@ -45,6 +45,7 @@ pub mod world;
 pub use enclosure::{Enclosure, Right};
 pub use error::LaboratoryError;
 pub use twin::{
-    Capture, Captured, Condition, Direction, DnsBehaviour, DnsServer, Dropped, Forbidding, Gate, GateKind,
-    Host, KernelOutcome, Listener, ListenerKind, NameFiles, NoRoute, Prohibition, Twin,
+    Capture, Captured, Condition, DatagramService, DatagramServiceKind, Direction, DnsBehaviour, DnsServer,
+    Dropped, Forbidding, Gate, GateKind, Host, KernelOutcome, Listener, ListenerKind, NameFiles, NoRoute,
+    Prohibition, Twin,
 };

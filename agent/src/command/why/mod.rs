@@ -101,21 +101,16 @@ fn asked(arguments: &WhyArgs, at: Timestamp) -> Result<Asked, Failure> {
             source_ports,
         },
     };
-    let probing = !arguments.no_probe && target.scheme.protocol() == "tcp";
-    if !probing && !arguments.no_probe {
-        known.gaps.push(Gap {
-            kind: GapKind::Probe,
-            what: format!("{} probes", target.scheme.protocol()),
-            reason: "`why` sends TCP probes only; `peerscope probe` sends these".to_string(),
-            would_tell: format!("what really happens to {} packets", target.scheme.protocol()),
-        });
-    }
+    let probing = !arguments.no_probe;
     if probing && let Err(error) = echo_permitted(EchoSockets::PingElseRaw) {
         known.gaps.push(Gap {
             kind: GapKind::Permission,
             what: "ICMP echo".to_string(),
             reason: format!("this process may not send it here ({error})"),
-            would_tell: "whether the host lives although its port is silent".to_string(),
+            would_tell: match target.port {
+                Some(_) => "whether the host lives although its port is silent".to_string(),
+                None => "whether the host answers it: nothing was sent".to_string(),
+            },
         });
     }
     let documents = known.documents.take();

@@ -1,0 +1,313 @@
+//! The probing of one address: what is sent to it, when, and what its first answers change.
+//!
+//! ```text
+//!                   answered: four more, a MySQL two
+//!          ┌────────────────────────────────────────────────────────────┐
+//!          │                                                            ▼     all ended
+//!  Fresh ─▶ First ── silent for 300 ms: two more ──▶ Watched ───────▶ Spread ─────────▶ Settled
+//!    ▲      │   │                                      answered, or silent                 ▲
+//!    └──────┘   │                                      for 1.3 s: two more                 │
+//!  port in use  └───────── this machine refuses, or the deadline comes ────────────────────┘
+//! ```
+//!
+//! A first connect goes alone: it tells whether the other side is a MySQL, which blocks a client that
+//! connects too often without logging in. Silence is told early, so that others wait beside it; but as
+//! long as a lost SYN may still bring a MySQL's greeting, there are three at most. Datagrams and echoes
+//! keep the same pace.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
+
+use super::battery::{Random, source_ports};
+use super::case::{Case, Question};
+use super::observed::{Shows, shows};
+
+/// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
+/// first ones are sent a second apart or at 1 and 3 s.
+const SILENCE: Duration = Duration::from_millis(3_100);
+/// How long the probes that follow an answered one are waited for: two retransmissions.
+const SILENCE_BESIDE_ANSWERS: Duration = Duration::from_millis(2_200);
+/// After this much silence the first probe is no longer waited for. A path within a Region answers in
+/// milliseconds, one around the world in less than this.
+const EARLY_SILENCE: Duration = Duration::from_millis(300);
+/// After this much silence the first probe's SYN was sent again and its answer had time to come: no
+/// greeting is waited for any more.
+const LATE_SILENCE: Duration = Duration::from_millis(1_300);
+/// How long the first connection is kept to hear whether a MySQL greets: a round trip after the connect,
+/// and the server's own time.
+const GREETING: Duration = Duration::from_millis(80);
+/// How many probes follow the first one.
+const FOLLOWING: usize = 4;
+/// How many follow it towards a MySQL: three connects are the most.
+const FOLLOWING_MYSQL: usize = 2;
+/// How often another source port is tried where one is in use.
+const PORT_ATTEMPTS: usize = 8;
+
+/// The probing of one address.
+#[derive(Debug)]
+pub(super) struct Approach {
+    pub(super) question: Question,
+    state: State,
+    outstanding: Vec<ProbeId>,
+    /// The ICMP echo that goes beside connects where the first one is silent.
+    echo: Option<ProbeId>,
+    tried: Vec<u16>,
+}
+
+/// Where the probing of an address stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing sent.
+    Fresh,
+    /// The first probe is out, alone.
+    First { sent_at: Duration },
+    /// The first one has told, or has been silent: the others can go.
+    FirstTold { silent_since: Option<Duration>, mysql: bool },
+    /// The first one is silent so far and may still greet; as many are out as a MySQL is spared.
+    Watched { first: ProbeId, sent_at: Duration, answered: bool },
+    /// All are out.
+    Spread,
+    /// Nothing more is to be learnt here.
+    Settled,
+}
+
+/// What every approach draws on.
+pub(super) struct Means<'a> {
+    pub(super) case: &'a Case,
+    pub(super) random: &'a mut Random,
+    pub(super) next_id: &'a mut u32,
+    /// When everything has to be known.
+    pub(super) end: Duration,
+}
+
+impl Means<'_> {
+    fn id(&mut self) -> ProbeId {
+        let id = ProbeId(*self.next_id);
+        *self.next_id += 1;
+        id
+    }
+}
+
+/// What an approach asks of its driver.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    /// To be sent now.
+    pub(super) requests: Vec<ProbeRequest>,
+    /// When to look again, if nothing is heard before.
+    pub(super) wake_at: Option<Duration>,
+}
+
+impl Approach {
+    pub(super) fn new(question: Question, probing: bool) -> Self {
+        let state = if probing { State::Fresh } else { State::Settled };
+        Self { question, state, outstanding: Vec::new(), echo: None, tried: Vec::new() }
+    }
+
+    /// Whether nothing more is to be learnt here; an echo may still be out.
+    pub(super) fn is_settled(&self) -> bool {
+        self.state == State::Settled
+    }
+
+    /// Whether the probe is one of this approach that has not ended.
+    pub(super) fn awaits(&self, id: ProbeId) -> bool {
+        self.echo == Some(id) || self.outstanding.contains(&id)
+    }
+
+    /// Gives up: a probe that is still out, and whether it was more than the echo beside.
+    pub(super) fn abandon(&mut self) -> Option<(ProbeId, bool)> {
+        self.state = State::Settled;
+        if let Some(id) = self.echo.take() {
+            return Some((id, false));
+        }
+        self.outstanding.pop().map(|id| (id, true))
+    }
+
+    /// The echo that is still out.
+    pub(super) fn pending_echo(&self) -> Option<ProbeId> {
+        self.echo
+    }
+
+    /// Waits for the echo no longer.
+    pub(super) fn forget_echo(&mut self) {
+        self.echo = None;
+    }
+
+    /// Takes in how one of its probes ended; `None` is one that the engine did not take. Returns whether
+    /// it tells of the path, or was only tried in vain.
+    pub(super) fn take(&mut self, case: &Case, id: ProbeId, observation: Option<Observation>) -> bool {
+        if self.echo == Some(id) {
+            self.echo = None;
+            return true;
+        }
+        self.outstanding.retain(|outstanding| *outstanding != id);
+        let port_in_use = observation.is_some_and(|observation| {
+            matches!(
+                observation.outcome,
+                Outcome::LocalError { refusal: LocalRefusal::AddressUnavailable, .. }
+            )
+        });
+        if let (State::First { .. }, true) = (self.state, port_in_use && self.tried.len() < PORT_ATTEMPTS) {
+            self.state = State::Fresh;
+            return false;
+        }
+        let greets = observation
+            .and_then(|observation| observation.greeting)
+            .is_some_and(|greeting| greeting.is_mysql());
+        let mysql = case.mysql || greets;
+        match (self.state, observation) {
+            (State::First { .. }, Some(observation)) => {
+                let told =
+                    matches!(shows(&observation), Shows::LocalNoRoute | Shows::LocalPolicy | Shows::Nothing);
+                self.state =
+                    if told { State::Settled } else { State::FirstTold { silent_since: None, mysql } };
+            }
+            (State::First { .. }, None) => self.state = State::Settled,
+            (State::Watched { first, sent_at, .. }, Some(observation)) if first == id => {
+                let told = shows(&observation);
+                self.state = if mysql || matches!(told, Shows::LocalNoRoute | Shows::LocalPolicy) {
+                    State::Spread
+                } else {
+                    State::Watched { first, sent_at, answered: true }
+                };
+                if self.state == State::Spread && self.outstanding.is_empty() {
+                    self.state = State::Settled;
+                }
+            }
+            (State::Spread, _) if self.outstanding.is_empty() => self.state = State::Settled,
+            _ => {}
+        }
+        true
+    }
+
+    /// Moves on: what to send, and when to look again.
+    pub(super) fn advance(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
+        let end = means.end;
+        match self.state {
+            State::Fresh => {
+                let requests = self.requests(means, 1, (now + SILENCE).min(end) - now, GREETING);
+                self.state = if requests.is_empty() { State::Settled } else { State::First { sent_at: now } };
+                Step { requests, wake_at: Some(now) }
+            }
+            State::First { sent_at } if now >= sent_at + EARLY_SILENCE => {
+                self.state = State::FirstTold { silent_since: Some(sent_at), mysql: means.case.mysql };
+                self.advance(means, now)
+            }
+            State::First { sent_at } => Step { requests: Vec::new(), wake_at: Some(sent_at + EARLY_SILENCE) },
+            State::FirstTold { silent_since, mysql } => {
+                let until = match silent_since {
+                    Some(sent_at) => sent_at + SILENCE,
+                    None => now + SILENCE_BESIDE_ANSWERS,
+                };
+                let spared = mysql || silent_since.is_some();
+                let count = if spared { FOLLOWING_MYSQL } else { FOLLOWING };
+                let first = self.outstanding.first().copied();
+                let mut requests =
+                    self.requests(means, count, until.min(end).saturating_sub(now), Duration::ZERO);
+                // What answers needs no echo; what is silent may live all the same.
+                let wanted = means.case.echo && means.case.target.port.is_some() && silent_since.is_some();
+                if let Some(beside) = requests.first().copied().filter(|_| wanted) {
+                    requests.push(self.echo_beside(means, beside));
+                }
+                let waiting = !requests.is_empty() || !self.outstanding.is_empty();
+                self.state = match (silent_since, first) {
+                    _ if !waiting => State::Settled,
+                    (Some(sent_at), Some(first)) if !mysql => {
+                        State::Watched { first, sent_at, answered: false }
+                    }
+                    _ => State::Spread,
+                };
+                Step { requests, wake_at: silent_since.map(|sent_at| sent_at + LATE_SILENCE) }
+            }
+            State::Watched { sent_at, answered, .. } if answered || now >= sent_at + LATE_SILENCE => {
+                let until = if answered { now + SILENCE_BESIDE_ANSWERS } else { sent_at + SILENCE };
+                let timeout = until.min(end).saturating_sub(now);
+                let requests = self.requests(means, FOLLOWING - FOLLOWING_MYSQL, timeout, Duration::ZERO);
+                let waiting = !requests.is_empty() || !self.outstanding.is_empty();
+                self.state = if waiting { State::Spread } else { State::Settled };
+                Step { requests, wake_at: None }
+            }
+            State::Watched { sent_at, .. } => {
+                Step { requests: Vec::new(), wake_at: Some(sent_at + LATE_SILENCE) }
+            }
+            State::Spread | State::Settled => Step::default(),
+        }
+    }
+
+    fn requests(
+        &mut self,
+        means: &mut Means<'_>,
+        count: usize,
+        timeout: Duration,
+        greeting_wait: Duration,
+    ) -> Vec<ProbeRequest> {
+        let case = means.case;
+        let Some(port) = case.target.port else {
+            let ports = core::iter::repeat_n(None, if case.echo { count } else { 0 });
+            return self.batch(means, ProbeKind::IcmpEcho, ports, 0, timeout, Duration::ZERO);
+        };
+        let kind = if case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
+        let greeting_wait = if case.is_udp() { Duration::ZERO } else { greeting_wait };
+        let ports = source_ports(
+            means.random,
+            case.source.source_ports,
+            count,
+            &self.tried,
+            self.question.answer.as_ref(),
+            self.question.asked.sample(),
+        );
+        self.tried.extend(&ports);
+        self.batch(means, kind, ports.into_iter().map(Some), port, timeout, greeting_wait)
+    }
+
+    /// One probe from each source port.
+    fn batch(
+        &mut self,
+        means: &mut Means<'_>,
+        kind: ProbeKind,
+        source_ports: impl Iterator<Item = Option<u16>>,
+        port: u16,
+        timeout: Duration,
+        greeting_wait: Duration,
+    ) -> Vec<ProbeRequest> {
+        let address = self.question.address;
+        let source = vantage_address(means.case, address);
+        let requests: Vec<ProbeRequest> = source_ports
+            .map(|source_port| ProbeRequest {
+                id: means.id(),
+                kind,
+                source,
+                source_port,
+                address,
+                port,
+                hop_limit: None,
+                payload_length: 0,
+                timeout,
+                greeting_wait,
+            })
+            .collect();
+        self.outstanding.extend(requests.iter().map(|request| request.id));
+        requests
+    }
+
+    /// The echo that goes beside another probe: the same ends, without ports.
+    fn echo_beside(&mut self, means: &mut Means<'_>, beside: ProbeRequest) -> ProbeRequest {
+        let id = means.id();
+        self.echo = Some(id);
+        ProbeRequest {
+            id,
+            kind: ProbeKind::IcmpEcho,
+            source_port: None,
+            port: 0,
+            greeting_wait: Duration::ZERO,
+            ..beside
+        }
+    }
+}
+
+/// The address to send from: the vantage's, where it is of the target's family.
+fn vantage_address(case: &Case, target: IpAddr) -> Option<IpAddr> {
+    case.vantage.address.filter(|address| address.is_ipv4() == target.is_ipv4())
+}

@@ -1,0 +1,82 @@
+//! What was seen of one address, sorted by what it may decide.
+//!
+//! Only packets from the source towards the named port decide the verdict. A probe from elsewhere is
+//! shown and decides nothing; an echo beside connects tells of the host and nothing of the port; and a
+//! datagram without an answer says nothing, since most services are silent towards what they do not
+//! understand. But where a service does answer some of the same datagrams, those without an answer were
+//! lost or dropped.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use peerscope_vocabulary::{Observation, ProbeKind};
+
+use super::case::{Case, Question};
+use super::echo::Echo;
+use super::observed::{self, Shows, passes, shows};
+use super::words;
+use crate::flow::{FlowBox, Flows};
+
+/// The observations of one address.
+pub(super) struct Seen<'a> {
+    /// Those that decide the verdict.
+    pub(super) deciding: Vec<&'a Observation>,
+    /// Datagrams without an answer, which decide nothing.
+    pub(super) mute: Vec<&'a Observation>,
+    /// The echo beside them.
+    pub(super) echo: Option<Echo<'a>>,
+    /// The flows of which packets pass both ways.
+    pub(super) passing: Flows,
+    /// The flows of which nothing came back.
+    pub(super) silent: Flows,
+    /// What the deciding ones saw, in one clause.
+    pub(super) words: String,
+}
+
+impl<'a> Seen<'a> {
+    /// What the observations say of the question.
+    pub(super) fn of(case: &Case, question: &Question, observations: &'a [Observation]) -> Self {
+        let ours = observations.iter().filter(|one| one.request.address == question.address);
+        // Where this machine had no address to send from, its own refusal counts as that of the source.
+        let from_source = |one: &&Observation| {
+            let source = one.local.map(|local| local.ip()).or(one.request.source);
+            source.map_or_else(
+                || matches!(shows(one), Shows::LocalNoRoute | Shows::LocalPolicy),
+                |source| case.source.ranges.iter().any(|range| range.contains(source)),
+            )
+        };
+        let counting: Vec<&Observation> =
+            ours.filter(from_source).filter(|one| shows(one) != Shows::Nothing).collect();
+        let named = |one: &&Observation| match case.target.port {
+            Some(port) => one.request.kind != ProbeKind::IcmpEcho && one.request.port == port,
+            None => one.request.kind == ProbeKind::IcmpEcho,
+        };
+        let echo = Echo::of(&counting).filter(|_| case.target.port.is_some());
+        let (deciding, mute) = counting.into_iter().filter(named).partition(speaks(case, observations));
+        let mut seen = Self {
+            deciding,
+            mute,
+            echo,
+            passing: Flows::none(),
+            silent: Flows::none(),
+            words: String::new(),
+        };
+        let flow_of = |one: &Observation| FlowBox::from(observed::flow(one, case.protocol));
+        let deciding = &seen.deciding;
+        seen.passing = deciding.iter().filter(|one| passes(one)).map(|one| flow_of(one)).collect();
+        let silent = deciding.iter().filter(|one| shows(one) == Shows::Silence);
+        seen.silent = silent.map(|one| flow_of(one)).collect();
+        seen.words = words::observed(deciding);
+        seen
+    }
+}
+
+/// Whether an observation says something by itself: all but the silence of a service that was never
+/// heard.
+fn speaks<'a>(case: &Case, observations: &[Observation]) -> impl FnMut(&&'a Observation) -> bool + use<'a> {
+    let answered = |one: &&Observation| one.request.kind == ProbeKind::Udp && passes(one);
+    let heard: Vec<IpAddr> = observations.iter().filter(answered).map(|one| one.request.address).collect();
+    let is_udp = case.is_udp();
+    move |one| !is_udp || shows(one) != Shows::Silence || heard.contains(&one.request.address)
+}
