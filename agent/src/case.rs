@@ -284,6 +284,7 @@ pub(crate) fn case(
         probing,
         echo: probing && echo_permitted(EchoSockets::PingElseRaw).is_ok(),
         mysql: target.is_mysql(),
+        thorough: false,
         deadline,
     }
 }

@@ -133,6 +133,11 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "OLD")]
     pub(crate) baseline: Vec<PathBuf>,
 
+    /// Sweep the client's ports, in up to 50 connects: finds to the port what a network ACL lets through,
+    /// and tells loss from it. A MySQL is spared
+    #[arg(long, conflicts_with_all = ["no_probe", "replay"])]
+    pub(crate) thorough: bool,
+
     /// Probe again until it works, then say how long it took
     #[arg(long, conflicts_with = "no_probe")]
     pub(crate) until_reachable: bool,

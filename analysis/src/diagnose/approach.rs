@@ -5,10 +5,13 @@
 //!          ┌────────────────────────────────────────────────────────────┐
 //!          │                                                            ▼     all ended
 //!  Fresh ─▶ First ── silent for 300 ms: two more ──▶ Watched ───────▶ Spread ─────────▶ Settled
-//!    ▲      │   │                                      answered, or silent                 ▲
-//!    └──────┘   │                                      for 1.3 s: two more                 │
-//!  port in use  └───────── this machine refuses, or the deadline comes ────────────────────┘
+//!    ▲      │   │                                      answered, or silent   │             ▲ ▲
+//!    └──────┘   │                                      for 1.3 s: two more   ▼             │ │
+//!  port in use  │                                                         Sweeping ────────┘ │
+//!               └───────── this machine refuses, or the deadline comes ──────────────────────┘
 //! ```
+//!
+//! Where it is to be thorough, and no MySQL, the source ports are swept ([`super::sweep`]) before it settles.
 //!
 //! A first connect goes alone: it tells whether the other side is a MySQL, which blocks a client that
 //! connects too often without logging in. Silence is told early, so that others wait beside it; but as
@@ -21,9 +24,10 @@ use core::time::Duration;
 
 use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
-use super::battery::{Random, source_ports};
+use super::battery::{Random, differing_parts, source_ports};
 use super::case::{Case, Question};
 use super::observed::{Shows, shows};
+use super::sweep::{self, Sweep, Told};
 
 /// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
 /// first ones are sent a second apart or at 1 and 3 s.
@@ -55,6 +59,13 @@ pub(super) struct Approach {
     /// The ICMP echo that goes beside connects where the first one is silent.
     echo: Option<ProbeId>,
     tried: Vec<u16>,
+    /// Whether the other side is a MySQL, by name or by its greeting.
+    mysql: bool,
+    /// How many probes were asked for, the echo beside apart.
+    sent: usize,
+    /// What each source port told, for the sweep.
+    told: Told,
+    sweep: Option<Sweep>,
 }
 
 /// Where the probing of an address stands.
@@ -70,6 +81,8 @@ enum State {
     Watched { first: ProbeId, sent_at: Duration, answered: bool },
     /// All are out.
     Spread,
+    /// A round of the sweep is out, or is to come.
+    Sweeping,
     /// Nothing more is to be learnt here.
     Settled,
 }
@@ -103,7 +116,17 @@ pub(super) struct Step {
 impl Approach {
     pub(super) fn new(question: Question, probing: bool) -> Self {
         let state = if probing { State::Fresh } else { State::Settled };
-        Self { question, state, outstanding: Vec::new(), echo: None, tried: Vec::new() }
+        Self {
+            question,
+            state,
+            outstanding: Vec::new(),
+            echo: None,
+            tried: Vec::new(),
+            mysql: false,
+            sent: 0,
+            told: Told::default(),
+            sweep: None,
+        }
     }
 
     /// Whether nothing more is to be learnt here; an echo may still be out.
@@ -156,7 +179,11 @@ impl Approach {
         let greets = observation
             .and_then(|observation| observation.greeting)
             .is_some_and(|greeting| greeting.is_mysql());
-        let mysql = case.mysql || greets;
+        self.mysql |= case.mysql || greets;
+        let mysql = self.mysql;
+        if let Some(observation) = observation {
+            self.learn(&observation);
+        }
         match (self.state, observation) {
             (State::First { .. }, Some(observation)) => {
                 let told =
@@ -173,13 +200,61 @@ impl Approach {
                     State::Watched { first, sent_at, answered: true }
                 };
                 if self.state == State::Spread && self.outstanding.is_empty() {
-                    self.state = State::Settled;
+                    self.state = self.after_spread(case);
                 }
             }
-            (State::Spread, _) if self.outstanding.is_empty() => self.state = State::Settled,
+            (State::Spread, _) if self.outstanding.is_empty() => self.state = self.after_spread(case),
             _ => {}
         }
         true
+    }
+
+    /// What follows when all of the battery have ended.
+    fn after_spread(&mut self, case: &Case) -> State {
+        let told = !self.told.passing.is_empty() || !self.told.silent.is_empty();
+        // A service that was heard by none of its datagrams is silent for reasons of its own.
+        let heard = !case.is_udp() || !self.told.passing.is_empty();
+        if !case.thorough || self.mysql || case.target.port.is_none() || !told || !heard {
+            return State::Settled;
+        }
+        let range = case.source.source_ports;
+        let parts = differing_parts(self.question.answer.as_ref(), self.question.asked.sample(), range);
+        let beside = parts.iter().flat_map(|part| [part.first(), part.last()]);
+        self.sweep = Some(Sweep::new(range, beside.collect()));
+        State::Sweeping
+    }
+
+    /// Notes what a source port told.
+    fn learn(&mut self, observation: &Observation) {
+        let Some(port) = observation.request.source_port else { return };
+        match shows(observation) {
+            Shows::Connected | Shows::Refused => {
+                self.told.passing.insert(port);
+                let took = observation.finished_at.saturating_sub(observation.sent_at);
+                self.told.slowest = self.told.slowest.max(observation.rtt.unwrap_or(took));
+            }
+            Shows::Silence => {
+                self.told.silent.insert(port);
+            }
+            _ => {
+                self.told.unusable.insert(port);
+            }
+        }
+    }
+
+    /// The next round of the sweep.
+    fn sweep(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
+        let connects = sweep::MOST.saturating_sub(self.sent);
+        let time = means.end.saturating_sub(now);
+        let round = self.sweep.as_mut().and_then(|sweep| sweep.next(&self.told, connects, time));
+        let (Some(round), Some(port)) = (round, means.case.target.port) else {
+            self.state = State::Settled;
+            return Step::default();
+        };
+        let kind = if means.case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
+        let ports = round.ports.into_iter().map(Some);
+        let requests = self.batch(means, kind, ports, port, round.timeout, Duration::ZERO);
+        Step { requests, wake_at: None }
     }
 
     /// Moves on: what to send, and when to look again.
@@ -232,7 +307,8 @@ impl Approach {
             State::Watched { sent_at, .. } => {
                 Step { requests: Vec::new(), wake_at: Some(sent_at + LATE_SILENCE) }
             }
-            State::Spread | State::Settled => Step::default(),
+            State::Sweeping if self.outstanding.is_empty() => self.sweep(means, now),
+            State::Spread | State::Sweeping | State::Settled => Step::default(),
         }
     }
 
@@ -288,6 +364,7 @@ impl Approach {
                 greeting_wait,
             })
             .collect();
+        self.sent += requests.len();
         self.outstanding.extend(requests.iter().map(|request| request.id));
         requests
     }

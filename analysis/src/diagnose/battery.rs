@@ -56,8 +56,7 @@ pub(super) fn source_ports(
             }
         }
     };
-    let parts =
-        answer.zip(sample).map(|(answer, sample)| differing_parts(answer, sample, range)).unwrap_or_default();
+    let parts = differing_parts(answer, sample, range);
     for part in parts.iter().filter(|_| parts.len() > 1) {
         let covered = tried.iter().chain(&chosen).any(|port| part.contains(*port));
         if !covered && chosen.len() < count {
@@ -80,7 +79,12 @@ pub(super) fn source_ports(
 }
 
 /// The maximal parts of the range in which the configuration does the same to the sample flow.
-fn differing_parts(answer: &Answer, sample: Flow, range: PortRange) -> Vec<PortRange> {
+pub(super) fn differing_parts(
+    answer: Option<&Answer>,
+    sample: Option<Flow>,
+    range: PortRange,
+) -> Vec<PortRange> {
+    let Some((answer, sample)) = answer.zip(sample) else { return Vec::new() };
     let mut edges: Vec<u16> = Vec::from([range.first()]);
     for blocker in answer.blockers() {
         for flows in blocker.flows.boxes() {

@@ -44,6 +44,8 @@ pub struct Case {
     pub echo: bool,
     /// Whether the scheme or port says that MySQL is meant, to which at most three connects are made.
     pub mysql: bool,
+    /// Whether the source ports are swept, for whatever depends on them.
+    pub thorough: bool,
     /// How long the whole may take.
     pub deadline: Duration,
 }

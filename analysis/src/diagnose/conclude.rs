@@ -16,7 +16,7 @@ use super::case::{Case, Question};
 use super::causes::{answered, configured};
 use super::findings::{findings, gaps};
 use super::fixes::fixes;
-use super::observed::{Shows, shows};
+use super::observed::{Shows, shows, source_ports};
 use super::seen::Seen;
 use super::{changed, loss, naming, path, show, silence, words};
 use crate::cause::CauseCode;
@@ -205,9 +205,15 @@ fn uncontradicted<'a>(blocker: &Blocker<'a>, passing: &Flows) -> Option<Blocker<
 /// The verdict of one address.
 fn verdict(question: &Question, deciding: &[&Observation], blocked: &Flows) -> Verdict {
     let count = |wanted: Shows| deciding.iter().filter(|one| shows(one) == wanted).count();
+    // A port from which a further connect succeeded is not shut.
+    let connecting = source_ports(deciding, Shows::Connected);
+    let retried = |one: &&&Observation| {
+        shows(one) == Shows::Silence && one.request.source_port.is_some_and(|port| connecting.contains(&port))
+    };
     let connected = count(Shows::Connected);
+    let told = deciding.len() - deciding.iter().filter(retried).count();
     if !deciding.is_empty() {
-        return match (connected, connected == deciding.len()) {
+        return match (connected, connected == told) {
             (0, _) => Verdict::Blocked,
             (_, false) => Verdict::Impaired,
             (_, true) if blocked.is_empty() && !loss::is_certain(deciding) => Verdict::Reachable,

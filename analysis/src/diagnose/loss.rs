@@ -8,32 +8,41 @@ use alloc::vec::Vec;
 use peerscope_vocabulary::Observation;
 
 use super::case::{Case, Question};
-use super::observed::{Shows, shows, source_ports};
+use super::observed::{Shows, passes, shows, source_ports};
 use super::show;
 use crate::cause::CauseCode;
-use crate::flow::Flows;
+use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::{Answer, Direction};
 use crate::report::{Basis, CauseReport, CauseStatus, Evidence};
 use crate::topology::{ComponentId, ComponentType};
 
 /// So many connects that came about only after a packet was sent again are no accident.
 const REPEATED: usize = 2;
-/// The weight of a port range in an ACL, where one edge divides the ports that pass from those that do
-/// not: five random ports fall so by accident once in a few times.
-const DIVIDED_BY_AN_EDGE: f64 = 0.75;
-/// The same where no edge divides them: it would take several ranges.
-const NOT_DIVIDED: f64 = 0.10;
+/// How much rarer each further edge makes a filter: an ACL with one range of ports is common, one with
+/// three is not.
+const FURTHER_EDGE: f64 = 0.1;
+/// Of a filter on the client's port, how likely it is a network ACL: of what AWS has, nothing else is
+/// stateless. What is left is for a host's own firewall.
+const NETWORK_ACL: f64 = 0.9;
 /// The confidence that packets are lost where some had to be sent again to come through.
 const LOST: f64 = 0.95;
+/// From so many source ports on, what lies between two that agree is taken to agree with them.
+const SWEPT: usize = 12;
 
-/// How many connects came about only after a packet was sent again.
+/// How many connects came about only after a packet was sent again: by the kernel, or by a further
+/// connect from the same port.
 pub(super) fn repeated(deciding: &[&Observation]) -> usize {
-    deciding.iter().filter(|one| shows(one) == Shows::Connected && one.retransmissions > 0).count()
+    let connected = |one: &&&Observation| shows(one) == Shows::Connected;
+    let by_kernel = deciding.iter().filter(connected).filter(|one| one.retransmissions > 0).count();
+    let passing = source_ports(deciding, Shows::Connected);
+    let silent = source_ports(deciding, Shows::Silence);
+    by_kernel + silent.iter().filter(|port| passing.contains(port)).count()
 }
 
 /// Whether packets are lost for certain: no filter lets the same packet through the second time.
 pub(super) fn is_certain(deciding: &[&Observation]) -> bool {
-    let silent = deciding.iter().any(|one| shows(one) == Shows::Silence);
+    let passing = source_ports(deciding, Shows::Connected);
+    let silent = source_ports(deciding, Shows::Silence).iter().any(|port| !passing.contains(port));
     repeated(deciding) >= if silent { 1 } else { REPEATED }
 }
 
@@ -63,26 +72,42 @@ pub(super) fn causes(
         });
         return Vec::from([cause]);
     }
-    let filter = if divided_by_an_edge(deciding) { DIVIDED_BY_AN_EDGE } else { NOT_DIVIDED };
+    let runs = runs(deciding);
+    let filter = filter_likelihood(&runs);
+    let is_swept = runs.iter().map(|run| run.count).sum::<usize>() >= SWEPT;
+    let swept = if is_swept { silent_flows(&runs, &question.asked) } else { flows.clone() };
     let group = Some(format!("mixed-{address}"));
     let mut found = Vec::new();
     let acls = question.answer.as_ref().map(network_acls).unwrap_or_default();
     let unknown = [(ComponentId::Unknown(ComponentType::NetworkAcl), Some(Direction::Return))];
     let acls: &[_] = if acls.is_empty() { &unknown } else { &acls };
     for (component, direction) in acls {
-        let mut cause = cause(case, CauseCode::SubnetAclRestriction, component, flows, observed);
+        let mut cause = cause(case, CauseCode::SubnetAclRestriction, component, &swept, observed);
         cause.direction = *direction;
-        cause.confidence = filter / acls.len() as f64;
+        cause.confidence = filter * NETWORK_ACL / acls.len() as f64;
         cause.summary = format!(
             "A network ACL lets replies to some of the client's ports through and others not ({}).",
-            ports_words(deciding)
+            runs_words(&runs)
         );
         found.push(cause);
     }
+    if is_swept {
+        let owner = show::owner(case, question, address);
+        let mut firewall = cause(case, CauseCode::HostFirewall, &owner, &swept, observed);
+        firewall.confidence = filter * (1.0 - NETWORK_ACL);
+        firewall.summary = format!("The firewall of {address} itself judges by the client's port.");
+        found.push(firewall);
+    }
     let mut loss = cause(case, CauseCode::PacketLoss, &path, flows, observed);
-    loss.confidence = 1.0 - filter;
+    loss.confidence = 1.0 - found.iter().map(|cause| cause.confidence).sum::<f64>();
     loss.summary = format!("Packets to or from {address} are lost on the way, or the host is overloaded.");
     found.push(loss);
+    if let (true, Some(edges)) = (is_swept, edges_words(&runs)) {
+        for cause in found.iter_mut().filter(|cause| cause.code != CauseCode::PacketLoss) {
+            let text = edges.clone();
+            cause.evidence.push(Evidence { kind: Basis::Probes, text, supports: true });
+        }
+    }
     for cause in &mut found {
         cause.alternatives.clone_from(&group);
     }
@@ -103,21 +128,97 @@ fn network_acls(answer: &Answer) -> Vec<(ComponentId, Option<Direction>)> {
     found
 }
 
-/// Whether all ports that pass lie on one side of all that do not.
-fn divided_by_an_edge(deciding: &[&Observation]) -> bool {
-    let (passing, silent) =
-        (source_ports(deciding, Shows::Connected), source_ports(deciding, Shows::Silence));
-    match (passing.first().zip(passing.last()), silent.first().zip(silent.last())) {
-        (Some((first, last)), Some((lowest, highest))) => last < lowest || highest < first,
-        _ => false,
-    }
+/// Neighbouring source ports that fared alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    ports: PortRange,
+    passes: bool,
+    /// How many ports of it were tried.
+    count: usize,
 }
 
-fn ports_words(deciding: &[&Observation]) -> String {
-    let ports = |wanted: Shows| {
-        source_ports(deciding, wanted).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+/// What was tried, as runs in ascending order. A port from which one was answered passes.
+fn runs(deciding: &[&Observation]) -> Vec<Run> {
+    let passing = deciding.iter().filter(|one| passes(one));
+    let passing: Vec<u16> = passing.filter_map(|one| one.request.source_port).collect();
+    let silent = source_ports(deciding, Shows::Silence).into_iter().filter(|port| !passing.contains(port));
+    let mut ports: Vec<(u16, bool)> = silent.map(|port| (port, false)).collect();
+    ports.extend(passing.iter().map(|port| (*port, true)));
+    ports.sort_unstable();
+    ports.dedup();
+    let mut runs: Vec<Run> = Vec::new();
+    for (port, passes) in ports {
+        match runs.last_mut().filter(|run| run.passes == passes) {
+            Some(run) => {
+                run.ports = PortRange::new(run.ports.first(), port).unwrap_or(run.ports);
+                run.count += 1;
+            }
+            None => runs.push(Run { ports: PortRange::single(port), passes, count: 1 }),
+        }
+    }
+    runs
+}
+
+/// How likely it is that a filter made these runs, and not chance. Lost at random, at an unknown rate, each
+/// order of so many passing and silent ports is as likely as any other: one of `(n + 1) * C(n, silent)`.
+/// A filter with so many edges makes one of `2 * C(n - 1, edges)`.
+fn filter_likelihood(runs: &[Run]) -> f64 {
+    let count = |wanted: bool| runs.iter().filter(|run| run.passes == wanted).map(|run| run.count).sum();
+    let (passing, silent): (usize, usize) = (count(true), count(false));
+    let Some(edges) = runs.len().checked_sub(1).filter(|edges| *edges > 0) else { return 0.0 };
+    let tried = passing + silent;
+    let by_chance = 1.0 / ((tried + 1) as f64 * choose(tried, silent));
+    let mut by_filter = 1.0 / (2.0 * choose(tried - 1, edges));
+    for _ in 1..edges {
+        by_filter *= FURTHER_EDGE;
+    }
+    by_filter / (by_filter + by_chance)
+}
+
+/// In how many ways `some` of `all` can be chosen.
+fn choose(all: usize, some: usize) -> f64 {
+    (0..some.min(all - some)).map(|step| (all - step) as f64 / (step + 1) as f64).product()
+}
+
+/// The flows from the ports between silent ones, as far as they were asked about.
+fn silent_flows(runs: &[Run], asked: &Flows) -> Flows {
+    let silent = runs.iter().filter(|run| !run.passes);
+    let of_run = |run: &Run| {
+        let cut = |flows: &FlowBox| {
+            let source_ports = flows.source_ports.intersection(run.ports)?;
+            Some(FlowBox { source_ports, ..*flows })
+        };
+        asked.boxes().iter().filter_map(cut).collect::<Vec<_>>()
     };
-    format!("{} passed, {} did not", ports(Shows::Connected), ports(Shows::Silence))
+    silent.flat_map(of_run).collect()
+}
+
+fn runs_words(runs: &[Run]) -> String {
+    let ports = |wanted: bool| {
+        let of_kind = runs.iter().filter(|run| run.passes == wanted);
+        of_kind.map(|run| run.ports.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    format!("{} passed, {} did not", ports(true), ports(false))
+}
+
+/// Where the sweep found the edges, and how near.
+fn edges_words(runs: &[Run]) -> Option<String> {
+    let tried: usize = runs.iter().map(|run| run.count).sum();
+    let edge = |(one, other): (&Run, &Run)| {
+        let (below, above) = (one.ports.last(), other.ports.first());
+        if above - below == 1 {
+            format!("between {below} and {above}")
+        } else {
+            format!("somewhere from {below} to {above}")
+        }
+    };
+    let edges: Vec<String> = runs.iter().zip(runs.iter().skip(1)).map(edge).collect();
+    (!edges.is_empty()).then(|| {
+        format!(
+            "a sweep from {tried} source ports finds what passes and what does not divided {}",
+            edges.join(", ")
+        )
+    })
 }
 
 fn cause(

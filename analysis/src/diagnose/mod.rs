@@ -24,6 +24,7 @@ mod prior;
 mod seen;
 mod show;
 mod silence;
+mod sweep;
 mod words;
 
 pub use case::{Case, Lookup, SourceSpec};

@@ -65,8 +65,10 @@ impl<'a> Seen<'a> {
         let flow_of = |one: &Observation| FlowBox::from(observed::flow(one, case.protocol));
         let deciding = &seen.deciding;
         seen.passing = deciding.iter().filter(|one| passes(one)).map(|one| flow_of(one)).collect();
+        // A port from which a further connect succeeded lost a packet once, and is not shut.
         let silent = deciding.iter().filter(|one| shows(one) == Shows::Silence);
-        seen.silent = silent.map(|one| flow_of(one)).collect();
+        let silent: Flows = silent.map(|one| flow_of(one)).collect();
+        seen.silent = silent.difference(&seen.passing);
         seen.words = words::observed(deciding);
         seen
     }

@@ -63,6 +63,11 @@ pub(crate) const SEED: u64 = 7;
 
 /// Drives a case to its end. `meets` tells what the n-th probe towards an address is to meet.
 pub(crate) fn run(case: Case, meets: impl Fn(IpAddr, usize) -> Meets) -> Run {
+    run_by(case, |request, nth| meets(request.address, nth))
+}
+
+/// The same, where it depends on the probe.
+pub(crate) fn run_by(case: Case, meets: impl Fn(&ProbeRequest, usize) -> Meets) -> Run {
     let mut run = Run {
         machine: Machine::new(case, SEED),
         calls: Vec::new(),
@@ -86,7 +91,7 @@ pub(crate) fn run(case: Case, meets: impl Fn(IpAddr, usize) -> Meets) -> Run {
                 assert!(!requests.is_empty(), "an empty batch is no progress");
                 for request in &requests {
                     let nth = sent.entry(request.address).or_default();
-                    let met = meets(request.address, *nth);
+                    let met = meets(request, *nth);
                     *nth += 1;
                     run.probes.push((*request, met));
                     if let Some((at, event)) = event(*request, met, now) {

@@ -40,6 +40,7 @@ pub(crate) fn case(topology: Option<Topology>, network: NetworkId, source: &[&st
         gaps: Vec::new(),
         probing: false,
         mysql: false,
+        thorough: false,
         deadline: Duration::from_secs(10),
     }
 }

@@ -115,6 +115,7 @@ fn asked(arguments: &WhyArgs, at: Timestamp) -> Result<Asked, Failure> {
     }
     let documents = known.documents.take();
     let case = case(&target, resolved, source, vantage, known, probing, arguments.deadline);
+    let case = Case { thorough: arguments.thorough, ..case };
     Ok(Asked { case, documents })
 }
 
