@@ -88,6 +88,13 @@ fn joined(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
             .is_some_and(|causes| causes.iter().all(|cause| cause["status"] == "candidate")),
         "without documents nothing is established",
     )?;
+    let saved: Value = serde_json::from_slice(&std::fs::read(&evidence)?)?;
+    let can = |name: &str| {
+        let found = saved["capabilities"].as_array().into_iter().flatten().find(|one| one["name"] == name);
+        found.map(|one| one["available"].clone())
+    };
+    expect(can("tcp-connect") == Some(true.into()), "the evidence says what the dyno may do")?;
+    expect(can("icmp-echo-raw-socket") == Some(false.into()), "and what it may not")?;
     let whole =
         laptop(&["why", "--format", "json", "--replay"], &[&evidence, Path::new("--snapshot"), &snapshot])?;
     let whole = json(&whole)?;

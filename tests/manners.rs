@@ -13,7 +13,7 @@ use std::time::Duration;
 use bench::Bench;
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::fault::{Fault, FaultKind};
-use peerscope_laboratory::scenario::Stage;
+use peerscope_laboratory::scenario::{Scenario, Stage};
 use peerscope_laboratory::world::{Base, Service, Style, Vary, World};
 use peerscope_laboratory::{Captured, Enclosure, ListenerKind};
 
@@ -32,6 +32,11 @@ fn main() -> ExitCode {
         add("a_mysql_is_connected_to_three_times_at_most", mysql);
         add("a_silent_target_sees_five_connects_and_the_first_one_alone", silent);
         add("a_closed_port_sees_five_connects", closed);
+        add("a_silent_target_sees_one_echo_where_that_is_permitted", echo_beside);
+        add("a_target_for_echoes_sees_five_and_nothing_else", echoes);
+        add("a_target_for_datagrams_sees_five_and_nothing_else", datagrams);
+        add("a_thorough_sweep_keeps_the_pace_and_closes_by_fin", thorough);
+        add("a_mysql_is_neither_swept_nor_explored", thorough_mysql);
         Ok((Arguments::from_args(), trials))
     })
 }
@@ -63,18 +68,29 @@ impl Seen {
 /// asked, by TCP alone, and nothing is reset.
 fn seen(bench: &Bench, stage: &Stage<'_>) -> Result<Seen, Failed> {
     let target = stage.world.target_address();
+    let seen = asked(bench, stage, &format!("tcp://{target}"), &[])?;
+    let asked: BTreeSet<_> = seen.sent().map(|packet| (packet.destination, packet.protocol)).collect();
+    expect(asked == BTreeSet::from([(target, 6)]), format!("only {target} by TCP is asked: {asked:?}"))?;
+    Ok(seen)
+}
+
+/// Runs `peerscope why` for a target of this stage: nothing is reset, and what went over the wire is what
+/// the report says.
+fn asked(bench: &Bench, stage: &Stage<'_>, target: &str, flags: &[&str]) -> Result<Seen, Failed> {
     let snapshot = bench.folder("manners");
     stage.world.write(&snapshot, Style::of_seed(stage.world.seed()))?;
     let capture = stage.twin.capture(&stage.source())?;
-    let answer = bench.why(stage, &snapshot)?;
-    expect(matches!(answer.status, Some(0 | 1)), format!("exit status {:?}", answer.status))?;
+    let mut command = bench.peerscope(stage)?;
+    command.args(["why", target, "--format", "json", "--snapshot"]).arg(&snapshot).args(flags);
+    let output = command.output()?;
+    let status = output.status.code();
+    expect(matches!(status, Some(0 | 1)), format!("exit status {status:?}"))?;
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let seen = Seen { packets: capture.packets(), source: stage.world.source_address() };
-    let asked: BTreeSet<_> = seen.sent().map(|packet| (packet.destination, packet.protocol)).collect();
-    expect(asked == BTreeSet::from([(target, 6)]), format!("only {target} by TCP is asked: {asked:?}"))?;
     expect(!seen.sent().any(Captured::resets), "nothing is reset")?;
-    let reported = answer.report["observations"].as_array().map_or(0, Vec::len);
-    let connects = seen.connects().len();
-    expect(reported == connects, format!("{connects} connects on the wire, {reported} in the report"))?;
+    let reported = report["observations"].as_array().map_or(0, Vec::len);
+    let on_the_wire = seen.connects().len() + seen.sent().filter(|packet| packet.protocol != 6).count();
+    expect(reported == on_the_wire, format!("{on_the_wire} probes on the wire, {reported} in the report"))?;
     Ok(seen)
 }
 
@@ -133,4 +149,77 @@ fn closed(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     let seen = seen(bench, &stage)?;
     let connects = seen.connects();
     expect(connects.len() == 5, format!("five connects: {connects:?}"))
+}
+
+/// A world in which echoes get to the target and may be sent.
+fn with_echo(fault: Option<FaultKind>) -> Result<World, Failed> {
+    let fault =
+        fault.map(|kind| Ok::<_, Failed>(format!("[[fault]]\nkind = {}\n", serde_json::to_string(&kind)?)));
+    let text = format!(
+        "base = \"dyno-to-vpc\"\nvary = [\"addresses\"]\necho = true\n{}[kernel]\n[expect]\nverdict = \"blocked\"\n",
+        fault.transpose()?.unwrap_or_default()
+    );
+    Ok(Scenario::parse("manners", &text)?.world(11)?)
+}
+
+fn protocols(seen: &Seen) -> Vec<(IpAddr, u8, usize)> {
+    let mut counted: std::collections::BTreeMap<(IpAddr, u8), usize> = std::collections::BTreeMap::new();
+    for packet in seen.sent().filter(|packet| packet.protocol != 6 || packet.opens()) {
+        *counted.entry((packet.destination.ip(), packet.protocol)).or_default() += 1;
+    }
+    counted.into_iter().map(|((address, protocol), count)| (address, protocol, count)).collect()
+}
+
+fn echo_beside(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, with_echo(Some(FaultKind::HostSilent))?)?;
+    let target = stage.world.target_address();
+    let seen = asked(bench, &stage, &format!("tcp://{target}"), &[])?;
+    let connects = seen.connects().len();
+    expect(connects == 5, format!("five connects: {connects}"))?;
+    let echoes: Vec<_> = protocols(&seen).into_iter().filter(|(_, protocol, _)| *protocol != 6).collect();
+    expect(echoes == [(target.ip(), 1, 1)], format!("one echo: {echoes:?}"))
+}
+
+fn echoes(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    for fault in [None, Some(FaultKind::HostSilent)] {
+        let stage = Stage::set(enclosure, with_echo(fault)?)?;
+        let target = stage.world.target_address().ip();
+        let seen = asked(bench, &stage, &format!("icmp://{target}"), &["--thorough"])?;
+        let sent = protocols(&seen);
+        expect(sent == [(target, 1, 5)], format!("five echoes: {sent:?}"))?;
+    }
+    Ok(())
+}
+
+fn datagrams(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, world(Service::Listening))?;
+    let target = stage.world.target_address();
+    let seen = asked(bench, &stage, &format!("udp://{target}"), &["--thorough"])?;
+    let sent = protocols(&seen);
+    expect(sent == [(target.ip(), 17, 5)], format!("five datagrams: {sent:?}"))?;
+    let ports: BTreeSet<u16> = seen.sent().map(|packet| packet.destination.port()).collect();
+    expect(ports == BTreeSet::from([target.port()]), format!("the named port alone: {ports:?}"))
+}
+
+fn thorough(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, world(Service::Listening))?;
+    let target = stage.world.target_address();
+    let seen = asked(bench, &stage, &format!("tcp://{target}"), &["--thorough"])?;
+    let connects = seen.connects();
+    expect((16..=50).contains(&connects.len()), format!("{} connects", connects.len()))?;
+    // The kernel's clock of the capture and the engine's differ by a little.
+    for group in connects.windows(6) {
+        let span = group[5].1.saturating_sub(group[0].1);
+        expect(span >= Duration::from_millis(480), format!("five in half a second: {group:?}"))?;
+    }
+    expect_closed(&seen, connects.len())
+}
+
+fn thorough_mysql(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, world(Service::Closed))?;
+    let target = stage.world.target_address();
+    let greeting = ListenerKind::Greeting(MYSQL_GREETING.to_vec());
+    let _listener = stage.twin.listen(&stage.world.target(), target.port(), greeting)?;
+    let seen = asked(bench, &stage, &format!("tcp://{target}"), &["--thorough", "--explore"])?;
+    expect_closed(&seen, 3)
 }

@@ -285,6 +285,7 @@ pub(crate) fn case(
         echo: probing && echo_permitted(EchoSockets::PingElseRaw).is_ok(),
         mysql: target.is_mysql(),
         thorough: false,
+        explore: false,
         deadline,
     }
 }

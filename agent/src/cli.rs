@@ -138,6 +138,11 @@ pub(crate) struct WhyArgs {
     #[arg(long, conflicts_with_all = ["no_probe", "replay"])]
     pub(crate) thorough: bool,
 
+    /// Where the target is silent, connect to a few other ports of it and to a few of its neighbours too: what
+    /// they answer tells what they share. To whoever watches it looks like a scan
+    #[arg(long, conflicts_with_all = ["no_probe", "replay"])]
+    pub(crate) explore: bool,
+
     /// Probe again until it works, then say how long it took
     #[arg(long, conflicts_with = "no_probe")]
     pub(crate) until_reachable: bool,

@@ -1,7 +1,7 @@
 //! Evidence saved where the packets were sent, and read again where the documents are.
 //!
 //! A dyno has a path and no credentials, a laptop has credentials and no path. So what a diagnosis saw is
-//! kept whole (observations, vantage, what the DNS said, the snapshot used), and diagnosing it again
+//! kept whole (observations, capabilities, vantage, what the DNS said, the snapshot used), and diagnosing it again
 //! gives the same report, on whichever machine and day. No credential, database name or query of a URL
 //! is in it: they were dropped where the URL was read.
 
@@ -20,6 +20,7 @@ use peerscope_document::Snapshot;
 use peerscope_vocabulary::Observation;
 use serde::{Deserialize, Serialize};
 
+use crate::command::capabilities::CapabilityReport;
 use crate::exit::Failure;
 use crate::input_error::{InputError, Position};
 
@@ -49,6 +50,9 @@ pub(crate) struct Evidence {
     pub(crate) vantage: Vantage,
     /// What the probes saw.
     pub(crate) observations: Vec<Observation>,
+    /// What the process could do there; for who reads the evidence, it decides nothing.
+    #[serde(default)]
+    pub(crate) capabilities: Vec<CapabilityReport>,
     /// What could not be seen.
     pub(crate) gaps: Vec<Gap>,
     /// The documents that were used.

@@ -1,7 +1,7 @@
 //! `peerscope capabilities`: what this process may do here.
 
 use peerscope_probes::{Capability, capabilities};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use unicode_width::UnicodeWidthStr;
 
 use crate::cli::{CapabilitiesArgs, Format};
@@ -12,17 +12,28 @@ use crate::text::{Style, wrapped};
 
 /// The document.
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report {
     schema: &'static str,
     version: &'static str,
-    capabilities: Vec<Entry<'a>>,
+    capabilities: Vec<CapabilityReport>,
 }
 
-#[derive(Serialize)]
-struct Entry<'a> {
-    name: &'a str,
+/// A capability as documents show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CapabilityReport {
+    name: String,
     available: bool,
-    detail: &'a str,
+    detail: String,
+}
+
+impl From<&Capability> for CapabilityReport {
+    fn from(capability: &Capability) -> Self {
+        Self {
+            name: capability.name.to_string(),
+            available: capability.available,
+            detail: capability.detail.clone(),
+        }
+    }
 }
 
 /// Tries everything and says what was seen.
@@ -32,15 +43,11 @@ pub(crate) fn run(arguments: &CapabilitiesArgs, style: &Style) -> Result<Status,
         Format::Json => print_json(&Report {
             schema: "peerscope/capabilities/1",
             version: env!("CARGO_PKG_VERSION"),
-            capabilities: found.iter().map(entry).collect(),
+            capabilities: found.iter().map(CapabilityReport::from).collect(),
         })?,
         Format::Text => print(&text(&found, style))?,
     }
     Ok(Status::Good)
-}
-
-fn entry(capability: &Capability) -> Entry<'_> {
-    Entry { name: capability.name, available: capability.available, detail: &capability.detail }
 }
 
 fn text(found: &[Capability], style: &Style) -> String {

@@ -26,6 +26,7 @@ use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKin
 
 use super::battery::{Random, differing_parts, source_ports};
 use super::case::{Case, Question};
+use super::explore;
 use super::observed::{Shows, shows};
 use super::sweep::{self, Sweep, Told};
 
@@ -55,7 +56,7 @@ const PORT_ATTEMPTS: usize = 8;
 pub(super) struct Approach {
     pub(super) question: Question,
     state: State,
-    outstanding: Vec<ProbeId>,
+    outstanding: Vec<Outstanding>,
     /// The ICMP echo that goes beside connects where the first one is silent.
     echo: Option<ProbeId>,
     tried: Vec<u16>,
@@ -66,6 +67,16 @@ pub(super) struct Approach {
     /// What each source port told, for the sweep.
     told: Told,
     sweep: Option<Sweep>,
+}
+
+/// A probe that has not ended.
+#[derive(Clone, Copy, Debug)]
+struct Outstanding {
+    id: ProbeId,
+    source_port: Option<u16>,
+    sent_at: Duration,
+    /// Whether the sweep waits for it before its next round.
+    of_round: bool,
 }
 
 /// Where the probing of an address stands.
@@ -83,6 +94,8 @@ enum State {
     Spread,
     /// A round of the sweep is out, or is to come.
     Sweeping,
+    /// Nothing more is sent; some are still out.
+    Draining,
     /// Nothing more is to be learnt here.
     Settled,
 }
@@ -136,7 +149,7 @@ impl Approach {
 
     /// Whether the probe is one of this approach that has not ended.
     pub(super) fn awaits(&self, id: ProbeId) -> bool {
-        self.echo == Some(id) || self.outstanding.contains(&id)
+        self.echo == Some(id) || self.outstanding.iter().any(|one| one.id == id)
     }
 
     /// Gives up: a probe that is still out, and whether it was more than the echo beside.
@@ -145,7 +158,7 @@ impl Approach {
         if let Some(id) = self.echo.take() {
             return Some((id, false));
         }
-        self.outstanding.pop().map(|id| (id, true))
+        self.outstanding.pop().map(|one| (one.id, true))
     }
 
     /// The echo that is still out.
@@ -165,7 +178,7 @@ impl Approach {
             self.echo = None;
             return true;
         }
-        self.outstanding.retain(|outstanding| *outstanding != id);
+        self.outstanding.retain(|one| one.id != id);
         let port_in_use = observation.is_some_and(|observation| {
             matches!(
                 observation.outcome,
@@ -248,12 +261,13 @@ impl Approach {
         let time = means.end.saturating_sub(now);
         let round = self.sweep.as_mut().and_then(|sweep| sweep.next(&self.told, connects, time));
         let (Some(round), Some(port)) = (round, means.case.target.port) else {
-            self.state = State::Settled;
-            return Step::default();
+            self.state = State::Draining;
+            return self.advance(means, now);
         };
         let kind = if means.case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
         let ports = round.ports.into_iter().map(Some);
         let requests = self.batch(means, kind, ports, port, round.timeout, Duration::ZERO);
+        self.await_all(&requests, now, true);
         Step { requests, wake_at: None }
     }
 
@@ -262,7 +276,7 @@ impl Approach {
         let end = means.end;
         match self.state {
             State::Fresh => {
-                let requests = self.requests(means, 1, (now + SILENCE).min(end) - now, GREETING);
+                let requests = self.requests(means, now, 1, (now + SILENCE).min(end) - now, GREETING);
                 self.state = if requests.is_empty() { State::Settled } else { State::First { sent_at: now } };
                 Step { requests, wake_at: Some(now) }
             }
@@ -278,13 +292,17 @@ impl Approach {
                 };
                 let spared = mysql || silent_since.is_some();
                 let count = if spared { FOLLOWING_MYSQL } else { FOLLOWING };
-                let first = self.outstanding.first().copied();
+                let first = self.outstanding.first().map(|one| one.id);
                 let mut requests =
-                    self.requests(means, count, until.min(end).saturating_sub(now), Duration::ZERO);
+                    self.requests(means, now, count, until.min(end).saturating_sub(now), Duration::ZERO);
                 // What answers needs no echo; what is silent may live all the same.
                 let wanted = means.case.echo && means.case.target.port.is_some() && silent_since.is_some();
                 if let Some(beside) = requests.first().copied().filter(|_| wanted) {
                     requests.push(self.echo_beside(means, beside));
+                }
+                if means.case.explore && silent_since.is_some() {
+                    let timeout = SILENCE.min(end.saturating_sub(now));
+                    requests.extend(self.explore(means, now, timeout));
                 }
                 let waiting = !requests.is_empty() || !self.outstanding.is_empty();
                 self.state = match (silent_since, first) {
@@ -299,7 +317,8 @@ impl Approach {
             State::Watched { sent_at, answered, .. } if answered || now >= sent_at + LATE_SILENCE => {
                 let until = if answered { now + SILENCE_BESIDE_ANSWERS } else { sent_at + SILENCE };
                 let timeout = until.min(end).saturating_sub(now);
-                let requests = self.requests(means, FOLLOWING - FOLLOWING_MYSQL, timeout, Duration::ZERO);
+                let requests =
+                    self.requests(means, now, FOLLOWING - FOLLOWING_MYSQL, timeout, Duration::ZERO);
                 let waiting = !requests.is_empty() || !self.outstanding.is_empty();
                 self.state = if waiting { State::Spread } else { State::Settled };
                 Step { requests, wake_at: None }
@@ -307,14 +326,34 @@ impl Approach {
             State::Watched { sent_at, .. } => {
                 Step { requests: Vec::new(), wake_at: Some(sent_at + LATE_SILENCE) }
             }
-            State::Sweeping if self.outstanding.is_empty() => self.sweep(means, now),
-            State::Spread | State::Sweeping | State::Settled => Step::default(),
+            State::Spread if means.case.thorough && !self.told.passing.is_empty() => {
+                // Some answered: whatever was silent for so long is taken for silent, if it stays so.
+                match self.outstanding.iter().map(|one| one.sent_at + LATE_SILENCE).max() {
+                    Some(wake_at) if now < wake_at => Step { requests: Vec::new(), wake_at: Some(wake_at) },
+                    _ => {
+                        let silent = self.outstanding.iter().filter_map(|one| one.source_port);
+                        self.told.silent.extend(silent);
+                        self.state = match self.after_spread(means.case) {
+                            State::Settled => State::Draining,
+                            other => other,
+                        };
+                        self.advance(means, now)
+                    }
+                }
+            }
+            State::Sweeping if !self.outstanding.iter().any(|one| one.of_round) => self.sweep(means, now),
+            State::Draining if self.outstanding.is_empty() => {
+                self.state = State::Settled;
+                Step::default()
+            }
+            State::Spread | State::Sweeping | State::Draining | State::Settled => Step::default(),
         }
     }
 
     fn requests(
         &mut self,
         means: &mut Means<'_>,
+        now: Duration,
         count: usize,
         timeout: Duration,
         greeting_wait: Duration,
@@ -322,7 +361,9 @@ impl Approach {
         let case = means.case;
         let Some(port) = case.target.port else {
             let ports = core::iter::repeat_n(None, if case.echo { count } else { 0 });
-            return self.batch(means, ProbeKind::IcmpEcho, ports, 0, timeout, Duration::ZERO);
+            let echoes = self.batch(means, ProbeKind::IcmpEcho, ports, 0, timeout, Duration::ZERO);
+            self.await_all(&echoes, now, false);
+            return echoes;
         };
         let kind = if case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
         let greeting_wait = if case.is_udp() { Duration::ZERO } else { greeting_wait };
@@ -335,12 +376,25 @@ impl Approach {
             self.question.asked.sample(),
         );
         self.tried.extend(&ports);
-        self.batch(means, kind, ports.into_iter().map(Some), port, timeout, greeting_wait)
+        let ports = ports.into_iter().map(Some);
+        let requests = self.batch(means, kind, ports, port, timeout, greeting_wait);
+        self.await_all(&requests, now, false);
+        requests
+    }
+
+    fn await_all(&mut self, requests: &[ProbeRequest], now: Duration, of_round: bool) {
+        self.sent += requests.len();
+        self.outstanding.extend(requests.iter().map(|request| Outstanding {
+            id: request.id,
+            source_port: request.source_port,
+            sent_at: now,
+            of_round,
+        }));
     }
 
     /// One probe from each source port.
     fn batch(
-        &mut self,
+        &self,
         means: &mut Means<'_>,
         kind: ProbeKind,
         source_ports: impl Iterator<Item = Option<u16>>,
@@ -350,7 +404,7 @@ impl Approach {
     ) -> Vec<ProbeRequest> {
         let address = self.question.address;
         let source = vantage_address(means.case, address);
-        let requests: Vec<ProbeRequest> = source_ports
+        source_ports
             .map(|source_port| ProbeRequest {
                 id: means.id(),
                 kind,
@@ -363,9 +417,29 @@ impl Approach {
                 timeout,
                 greeting_wait,
             })
+            .collect()
+    }
+
+    /// Connects to other ports of the target and to its neighbours.
+    fn explore(&mut self, means: &mut Means<'_>, now: Duration, timeout: Duration) -> Vec<ProbeRequest> {
+        let others = explore::others(means.case, &self.question);
+        let source = vantage_address(means.case, self.question.address);
+        let requests: Vec<ProbeRequest> = others
+            .into_iter()
+            .map(|(address, port)| ProbeRequest {
+                id: means.id(),
+                kind: ProbeKind::TcpConnect,
+                source,
+                source_port: None,
+                address,
+                port,
+                hop_limit: None,
+                payload_length: 0,
+                timeout,
+                greeting_wait: Duration::ZERO,
+            })
             .collect();
-        self.sent += requests.len();
-        self.outstanding.extend(requests.iter().map(|request| request.id));
+        self.await_all(&requests, now, false);
         requests
     }
 

@@ -46,6 +46,8 @@ pub struct Case {
     pub mysql: bool,
     /// Whether the source ports are swept, for whatever depends on them.
     pub thorough: bool,
+    /// Whether other ports of a silent target and its neighbours are asked too, a few of them.
+    pub explore: bool,
     /// How long the whole may take.
     pub deadline: Duration,
 }

@@ -98,13 +98,13 @@ pub(super) fn conclude(
 /// The conclusion for one address.
 fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclusion {
     let seen = Seen::of(case, question, observations);
-    let Seen { deciding, echo, passing, silent, words: observed, .. } = &seen;
+    let Seen { deciding, beside, passing, silent, words: observed, .. } = &seen;
 
     // Packets to a public address take no way that the documents tell of.
     let public = naming::is_public(case, question);
     let answer = question.answer.as_ref().filter(|_| !public);
     let blockers = answer.map(crate::reach::Answer::blockers).unwrap_or_default();
-    let proof = |blocker: &Blocker<'_>| match echo.is_some_and(|echo| echo.disproves(blocker.code)) {
+    let proof = |blocker: &Blocker<'_>| match beside.disproves(blocker.code) {
         true => passing.union(silent),
         false => passing.clone(),
     };
@@ -145,9 +145,7 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         } else {
             let silent = if blocked.is_empty() { &question.asked } else { &unexplained };
             let mut candidates = silence::candidates(case, question, silent, observed);
-            if let Some(echo) = echo {
-                echo.weigh(&mut candidates);
-            }
+            beside.weigh(&mut candidates);
             candidates
         };
         causes.extend(candidates);

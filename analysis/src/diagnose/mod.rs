@@ -7,12 +7,13 @@
 
 mod approach;
 mod battery;
+mod beside;
 mod by_hand;
 mod case;
 mod causes;
 mod changed;
 mod conclude;
-mod echo;
+mod explore;
 mod findings;
 mod fixes;
 mod loss;

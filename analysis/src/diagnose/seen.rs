@@ -12,8 +12,8 @@ use core::net::IpAddr;
 
 use peerscope_vocabulary::{Observation, ProbeKind};
 
+use super::beside::Beside;
 use super::case::{Case, Question};
-use super::echo::Echo;
 use super::observed::{self, Shows, passes, shows};
 use super::words;
 use crate::flow::{FlowBox, Flows};
@@ -24,8 +24,8 @@ pub(super) struct Seen<'a> {
     pub(super) deciding: Vec<&'a Observation>,
     /// Datagrams without an answer, which decide nothing.
     pub(super) mute: Vec<&'a Observation>,
-    /// The echo beside them.
-    pub(super) echo: Option<Echo<'a>>,
+    /// What was seen beside them.
+    pub(super) beside: Beside<'a>,
     /// The flows of which packets pass both ways.
     pub(super) passing: Flows,
     /// The flows of which nothing came back.
@@ -37,7 +37,6 @@ pub(super) struct Seen<'a> {
 impl<'a> Seen<'a> {
     /// What the observations say of the question.
     pub(super) fn of(case: &Case, question: &Question, observations: &'a [Observation]) -> Self {
-        let ours = observations.iter().filter(|one| one.request.address == question.address);
         // Where this machine had no address to send from, its own refusal counts as that of the source.
         let from_source = |one: &&Observation| {
             let source = one.local.map(|local| local.ip()).or(one.request.source);
@@ -47,17 +46,20 @@ impl<'a> Seen<'a> {
             )
         };
         let counting: Vec<&Observation> =
-            ours.filter(from_source).filter(|one| shows(one) != Shows::Nothing).collect();
-        let named = |one: &&Observation| match case.target.port {
-            Some(port) => one.request.kind != ProbeKind::IcmpEcho && one.request.port == port,
-            None => one.request.kind == ProbeKind::IcmpEcho,
+            observations.iter().filter(from_source).filter(|one| shows(one) != Shows::Nothing).collect();
+        let named = |one: &&Observation| {
+            let kind = match case.target.port {
+                Some(port) => one.request.kind != ProbeKind::IcmpEcho && one.request.port == port,
+                None => one.request.kind == ProbeKind::IcmpEcho,
+            };
+            kind && one.request.address == question.address
         };
-        let echo = Echo::of(&counting).filter(|_| case.target.port.is_some());
+        let beside = Beside::of(case, question, &counting);
         let (deciding, mute) = counting.into_iter().filter(named).partition(speaks(case, observations));
         let mut seen = Self {
             deciding,
             mute,
-            echo,
+            beside,
             passing: Flows::none(),
             silent: Flows::none(),
             words: String::new(),

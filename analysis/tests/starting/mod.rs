@@ -41,6 +41,7 @@ pub(crate) fn case(topology: Option<Topology>, network: NetworkId, source: &[&st
         probing: false,
         mysql: false,
         thorough: false,
+        explore: false,
         deadline: Duration::from_secs(10),
     }
 }

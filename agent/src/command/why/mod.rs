@@ -12,11 +12,12 @@ use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::report::{Gap, GapKind};
 use peerscope_analysis::topology::NetworkId;
 use peerscope_document::Snapshot;
-use peerscope_probes::{EchoSockets, echo_permitted, ephemeral_port_range, source_address};
+use peerscope_probes::{EchoSockets, capabilities, echo_permitted, ephemeral_port_range, source_address};
 
 use crate::case::{Known, Resolved, baseline, case, documented_addresses, known, source, vantage};
 use crate::cli::WhyArgs;
 use crate::clock;
+use crate::command::capabilities::CapabilityReport;
 use crate::drive::drive;
 use crate::dyno::Dyno;
 use crate::evidence::{Evidence, SavedSource};
@@ -75,6 +76,7 @@ impl Asked {
             source: SavedSource::from(&case.source),
             vantage: case.vantage,
             observations: machine.observations().to_vec(),
+            capabilities: capabilities().iter().map(CapabilityReport::from).collect(),
             gaps: case.gaps.clone(),
             snapshot: self.documents.clone(),
         }
@@ -115,7 +117,7 @@ fn asked(arguments: &WhyArgs, at: Timestamp) -> Result<Asked, Failure> {
     }
     let documents = known.documents.take();
     let case = case(&target, resolved, source, vantage, known, probing, arguments.deadline);
-    let case = Case { thorough: arguments.thorough, ..case };
+    let case = Case { thorough: arguments.thorough, explore: arguments.explore, ..case };
     Ok(Asked { case, documents })
 }
 

@@ -17,6 +17,7 @@ use pnet_packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
 use pnet_packet::ipv4::Ipv4Packet;
 use pnet_packet::ipv6::Ipv6Packet;
 use pnet_packet::tcp::{TcpFlags, TcpPacket};
+use pnet_packet::udp::UdpPacket;
 
 use super::{Host, Twin};
 use crate::error::LaboratoryError;
@@ -147,13 +148,22 @@ fn captured(
     protocol: IpNextHeaderProtocol,
     payload: &[u8],
 ) -> Option<Captured> {
-    let tcp = if protocol == IpNextHeaderProtocols::Tcp { Some(TcpPacket::new(payload)?) } else { None };
-    let ports = tcp.as_ref().map_or((0, 0), |tcp| (tcp.get_source(), tcp.get_destination()));
+    let (ports, flags) = match protocol {
+        IpNextHeaderProtocols::Tcp => {
+            let tcp = TcpPacket::new(payload)?;
+            ((tcp.get_source(), tcp.get_destination()), tcp.get_flags())
+        }
+        IpNextHeaderProtocols::Udp => {
+            let udp = UdpPacket::new(payload)?;
+            ((udp.get_source(), udp.get_destination()), 0)
+        }
+        _ => ((0, 0), 0),
+    };
     Some(Captured {
         at,
         source: SocketAddr::new(source, ports.0),
         destination: SocketAddr::new(destination, ports.1),
         protocol: protocol.0,
-        flags: tcp.map_or(0, |tcp| tcp.get_flags()),
+        flags,
     })
 }
