@@ -49,15 +49,12 @@ pub fn changes(before: &Topology, after: &Topology) -> Vec<Change> {
     }
     for (id, now) in after.security_groups() {
         let Some(then) = before.security_group(id) else { continue };
-        for text in
-            differences(&then.ingress, &now.ingress, "inbound rule", |rule| permission_words(rule, true))
-        {
-            add(ComponentId::SecurityGroup(id.clone()), text);
-        }
-        for text in
-            differences(&then.egress, &now.egress, "outbound rule", |rule| permission_words(rule, false))
-        {
-            add(ComponentId::SecurityGroup(id.clone()), text);
+        for (ingress, what) in [(true, "inbound rule"), (false, "outbound rule")] {
+            let permissions = then.permissions(ingress).zip(now.permissions(ingress));
+            let Some((then, now)) = permissions else { continue };
+            for text in differences(then, now, what, |rule| permission_words(rule, ingress)) {
+                add(ComponentId::SecurityGroup(id.clone()), text);
+            }
         }
     }
     for (id, now) in after.network_acls() {

@@ -6,6 +6,7 @@ mod brute_force;
 mod cases;
 #[expect(dead_code, reason = "each room of tests uses the documents that it needs")]
 mod documents;
+mod listed;
 mod questions;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use brute_force::{Blocker, Choices, Packet, blockers, worlds};
 use cases::cases;
 use documents::World;
 use documents::rules::{entry, open_entries, permission, route};
+use listed::listed;
 use questions::{Question, flow};
 
 /// What the engine says stops a flow.
@@ -153,6 +155,8 @@ proptest! {
         prop_assert_eq!(&summary(&ask(&beside.snapshot(), &question)), &before);
         let reversed = reversed(&world);
         prop_assert_eq!(&summary(&ask(&reversed.snapshot(), &question)), &before);
+        let (groups, rules) = both_kinds_of_rules(&world);
+        prop_assert_eq!(&summary(&ask(&rules.snapshot(), &question)), &summary(&ask(&groups.snapshot(), &question)));
         let mut twice = world.snapshot();
         twice.aws.push(twice.aws[0].clone());
         prop_assert_eq!(&summary(&ask(&twice, &question)), &before);
@@ -217,6 +221,20 @@ fn canonical(flows: &Flows) -> (Vec<String>, Vec<String>, Vec<String>, Vec<Strin
     let ranges =
         |ranges: Vec<peerscope_analysis::flow::PortRange>| ranges.iter().map(ToString::to_string).collect();
     (words(flows.sources()), words(flows.destinations()), ranges(flows.source_ports()), ranges(flows.ports()))
+}
+
+/// The world with a rule for nobody in every group, and the same with the rules API's document in place
+/// of the groups: a group without any rule would not be listed.
+fn both_kinds_of_rules(world: &World) -> (World, World) {
+    use peerscope_document::aws::IpProtocol;
+    let mut groups = world.clone();
+    for group in groups.aws.security_groups.iter_mut().flatten() {
+        group.ip_permissions.push(permission(IpProtocol::Number(250), None, &["192.0.2.1/32"]));
+        group.ip_permissions_egress.push(permission(IpProtocol::Number(250), None, &["192.0.2.1/32"]));
+    }
+    let mut rules = groups.clone();
+    rules.aws.security_group_rules = rules.aws.security_groups.take().map(|groups| listed(&groups));
+    (groups, rules)
 }
 
 fn add_what_concerns_nobody(world: &mut World, choices: &mut Choices) {

@@ -8,9 +8,9 @@ use peerscope_document::aws::{AwsDocuments, PrefixList, PrefixListEntry};
 use peerscope_document::id::{PrefixListId, Region};
 
 use super::files::SnapshotFile;
+use super::lists::{extend, merge};
 use super::names;
 use super::note::Note;
-use super::typed::extend;
 
 /// The collections of all paths: one for each folder and, where files in it are named after Regions,
 /// for each Region. People keep one account's Region in one folder.
@@ -144,35 +144,4 @@ fn take_entries(documents: &mut AwsDocuments) -> Vec<(PrefixListId, Vec<PrefixLi
         }
     }
     taken
-}
-
-fn merge(into: &mut AwsDocuments, from: AwsDocuments) {
-    let AwsDocuments {
-        vpcs,
-        subnets,
-        route_tables,
-        security_groups,
-        network_acls,
-        vpc_peering_connections,
-        network_interfaces,
-        reservations,
-        prefix_lists,
-    } = from;
-    append(&mut into.vpcs, vpcs);
-    append(&mut into.subnets, subnets);
-    append(&mut into.route_tables, route_tables);
-    append(&mut into.security_groups, security_groups);
-    append(&mut into.network_acls, network_acls);
-    append(&mut into.vpc_peering_connections, vpc_peering_connections);
-    append(&mut into.network_interfaces, network_interfaces);
-    append(&mut into.reservations, reservations);
-    append(&mut into.prefix_lists, prefix_lists);
-}
-
-fn append<T>(into: &mut Option<Vec<T>>, from: Option<Vec<T>>) {
-    match (into.as_mut(), from) {
-        (Some(into), Some(from)) => into.extend(from),
-        (None, from) => *into = from,
-        (Some(_), None) => {}
-    }
 }

@@ -12,6 +12,7 @@ mod collections;
 mod files;
 mod heroku;
 mod json;
+mod lists;
 mod manifest;
 mod names;
 mod note;

@@ -6,7 +6,7 @@ use std::path::Path;
 use peerscope_document::id::{PrefixListId, Region};
 
 use super::files::folder_names;
-use super::recognise::List;
+use super::lists::List;
 
 /// What lists are called in file names, as words: more words go before fewer, since
 /// `vpc-peering-connections` has `peering-connections` in it.
@@ -14,6 +14,7 @@ const LIST_NAMES: &[(&[&str], List)] = &[
     (&["vpc", "peering", "connections"], List::VpcPeeringConnections),
     (&["managed", "prefix", "lists"], List::PrefixLists),
     (&["prefix", "list", "entries"], List::Entries),
+    (&["security", "group", "rules"], List::SecurityGroupRules),
     (&["route", "tables"], List::RouteTables),
     (&["security", "groups"], List::SecurityGroups),
     (&["network", "acls"], List::NetworkAcls),
@@ -154,7 +155,7 @@ mod tests {
             ("nat-gateways.json", None),
             ("vpcs-and-subnets.json", None),
             ("vpcs-vpcs.json", Some(List::Vpcs)),
-            ("security-group-rules.json", None),
+            ("security-group-rules.json", Some(List::SecurityGroupRules)),
             ("x.json", None),
             (".json", None),
         ] {

@@ -4,21 +4,7 @@
 //! asks for the keys that carry the meaning, not only for an id: a projection such as
 //! `--query 'SecurityGroups[].{GroupId:GroupId}'` must not pass for groups without rules.
 
-/// The lists of `aws ec2 describe-*`, and Heroku's one list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
-    Vpcs,
-    Subnets,
-    RouteTables,
-    SecurityGroups,
-    NetworkAcls,
-    VpcPeeringConnections,
-    NetworkInterfaces,
-    Reservations,
-    PrefixLists,
-    Entries,
-    HerokuPeerings,
-}
+use super::lists::List;
 
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +30,7 @@ macro_rules! keys {
         #[derive(Clone, Copy, Debug)]
         pub(super) enum Key { $($key,)+ }
 
-        const _: () = assert!([$(Key::$key,)+].len() <= 64, "Keys has a bit for each");
+        const _: () = assert!([$(Key::$key,)+].len() <= 128, "Keys has a bit for each");
 
         impl Key {
             /// The key of a name, if it is one of these.
@@ -63,6 +49,7 @@ keys! {
     Subnets = "Subnets",
     RouteTables = "RouteTables",
     SecurityGroups = "SecurityGroups",
+    SecurityGroupRules = "SecurityGroupRules",
     NetworkAcls = "NetworkAcls",
     VpcPeeringConnections = "VpcPeeringConnections",
     NetworkInterfaces = "NetworkInterfaces",
@@ -88,6 +75,11 @@ keys! {
     Routes = "Routes",
     IpPermissions = "IpPermissions",
     IpPermissionsEgress = "IpPermissionsEgress",
+    IsEgress = "IsEgress",
+    IpProtocol = "IpProtocol",
+    CidrIpv4 = "CidrIpv4",
+    CidrIpv6 = "CidrIpv6",
+    ReferencedGroupInfo = "ReferencedGroupInfo",
     AccepterVpcInfo = "AccepterVpcInfo",
     RequesterVpcInfo = "RequesterVpcInfo",
     Status = "Status",
@@ -123,7 +115,7 @@ keys! {
 /// The keys of an object.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Keys {
-    known: u64,
+    known: u128,
     /// Whether there is a key in AWS's style (`LoadBalancerArn`) with a single value. Lists of
     /// resources have none; elements of other services' lists do, beside `SecurityGroups` or
     /// `Subnets` of their own.
@@ -140,7 +132,7 @@ impl Keys {
     }
 }
 
-const fn bit(key: Key) -> u64 {
+const fn bit(key: Key) -> u128 {
     1 << key as u32
 }
 
@@ -190,6 +182,12 @@ pub(super) fn form(keys: Keys) -> Option<Form> {
             &[],
         ),
         element(List::SecurityGroups, &[GroupId], &[IpPermissions, IpPermissionsEgress], &[]),
+        element(
+            List::SecurityGroupRules,
+            &[GroupId, IsEgress, IpProtocol],
+            &[CidrIpv4, CidrIpv6, PrefixListId, ReferencedGroupInfo],
+            &[],
+        ),
         element(List::RouteTables, &[RouteTableId, Routes], &[], &[]),
         element(List::NetworkAcls, &[NetworkAclId, Entries], &[], &[]),
         element(
@@ -229,7 +227,15 @@ pub(super) fn form(keys: Keys) -> Option<Form> {
     const OWN_LISTS: Rule = other(
         Form::AwsLists,
         &[],
-        &[Vpcs, RouteTables, NetworkAcls, VpcPeeringConnections, Reservations, PrefixLists],
+        &[
+            Vpcs,
+            RouteTables,
+            SecurityGroupRules,
+            NetworkAcls,
+            VpcPeeringConnections,
+            Reservations,
+            PrefixLists,
+        ],
     );
     // Load balancers, database subnet groups and others have such lists among their fields.
     const SHARED_LISTS: &[Rule] = &[

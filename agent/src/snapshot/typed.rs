@@ -12,9 +12,10 @@ use peerscope_document::heroku::{Peering, PeeringInfo, Space, SpaceTopology};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::lists::{List, ListKey, extend, push};
 use super::manifest::DatedManifest;
 use super::outline::Outline;
-use super::recognise::{Form, List};
+use super::recognise::Form;
 use super::wording;
 use crate::input_error::InputError;
 
@@ -40,26 +41,12 @@ pub(super) struct HerokuBatch {
 impl Batch {
     /// Adds a list without elements, which says that there is none of the kind.
     pub(super) fn add_empty(&mut self, list: List) {
-        let aws = &mut self.aws;
         match list {
-            List::Vpcs => extend(&mut aws.vpcs, []),
-            List::Subnets => extend(&mut aws.subnets, []),
-            List::RouteTables => extend(&mut aws.route_tables, []),
-            List::SecurityGroups => extend(&mut aws.security_groups, []),
-            List::NetworkAcls => extend(&mut aws.network_acls, []),
-            List::VpcPeeringConnections => extend(&mut aws.vpc_peering_connections, []),
-            List::NetworkInterfaces => extend(&mut aws.network_interfaces, []),
-            List::Reservations => extend(&mut aws.reservations, []),
-            List::PrefixLists => extend(&mut aws.prefix_lists, []),
             List::Entries => self.entries.push(Vec::new()),
             List::HerokuPeerings => extend(&mut self.heroku.peerings, []),
+            list => list.add_empty(&mut self.aws),
         }
     }
-}
-
-/// Adds elements to a list, which is there from now on even if there are none.
-pub(super) fn extend<T>(list: &mut Option<Vec<T>>, elements: impl IntoIterator<Item = T>) {
-    list.get_or_insert_default().extend(elements);
 }
 
 /// Reads the document that begins at `start`, of the shape `outline`, into `batch`.
@@ -136,21 +123,13 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D, form: Form, batch: &mut Ba
     match form {
         Form::AwsLists => return deserializer.deserialize_map(ListsVisitor { batch }),
         Form::Element(list) => match list {
-            List::Vpcs => push(&mut aws.vpcs, deserializer)?,
-            List::Subnets => push(&mut aws.subnets, deserializer)?,
-            List::RouteTables => push(&mut aws.route_tables, deserializer)?,
-            List::SecurityGroups => push(&mut aws.security_groups, deserializer)?,
-            List::NetworkAcls => push(&mut aws.network_acls, deserializer)?,
-            List::VpcPeeringConnections => push(&mut aws.vpc_peering_connections, deserializer)?,
-            List::NetworkInterfaces => push(&mut aws.network_interfaces, deserializer)?,
-            List::Reservations => push(&mut aws.reservations, deserializer)?,
-            List::PrefixLists => push(&mut aws.prefix_lists, deserializer)?,
             // A bare list of entries is one list's; elements of one file are taken together.
             List::Entries => match entries.last_mut() {
                 Some(last) => last.push(PrefixListEntry::deserialize(deserializer)?),
                 None => entries.push(vec![PrefixListEntry::deserialize(deserializer)?]),
             },
             List::HerokuPeerings => push(&mut heroku.peerings, deserializer)?,
+            list => list.push(aws, deserializer)?,
         },
         Form::Instance => {
             let instance = Instance::deserialize(deserializer)?;
@@ -164,15 +143,6 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D, form: Form, batch: &mut Ba
             deserializer.deserialize_ignored_any(IgnoredAny)?;
         }
     }
-    Ok(())
-}
-
-fn push<'de, D, T>(list: &mut Option<Vec<T>>, deserializer: D) -> Result<(), D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    extend(list, [T::deserialize(deserializer)?]);
     Ok(())
 }
 
@@ -192,52 +162,10 @@ impl<'de> Visitor<'de> for ListsVisitor<'_> {
         let Batch { aws, entries, .. } = self.batch;
         while let Some(key) = members.next_key::<ListKey>()? {
             match key {
-                ListKey::Vpcs => list(&mut aws.vpcs, &mut members)?,
-                ListKey::Subnets => list(&mut aws.subnets, &mut members)?,
-                ListKey::RouteTables => list(&mut aws.route_tables, &mut members)?,
-                ListKey::SecurityGroups => list(&mut aws.security_groups, &mut members)?,
-                ListKey::NetworkAcls => list(&mut aws.network_acls, &mut members)?,
-                ListKey::VpcPeeringConnections => list(&mut aws.vpc_peering_connections, &mut members)?,
-                ListKey::NetworkInterfaces => list(&mut aws.network_interfaces, &mut members)?,
-                ListKey::Reservations => list(&mut aws.reservations, &mut members)?,
-                ListKey::PrefixLists => list(&mut aws.prefix_lists, &mut members)?,
                 ListKey::Entries => entries.extend(members.next_value::<Option<Vec<_>>>()?),
-                ListKey::Other => {
-                    members.next_value::<IgnoredAny>()?;
-                }
+                key => key.read(aws, &mut members)?,
             }
         }
         Ok(())
     }
-}
-
-/// Reads a list; null says nothing, as if the key were absent.
-fn list<'de, A, T>(list: &mut Option<Vec<T>>, members: &mut A) -> Result<(), A::Error>
-where
-    A: MapAccess<'de>,
-    T: Deserialize<'de>,
-{
-    match (members.next_value::<Option<Vec<T>>>()?, list.as_mut()) {
-        (Some(elements), Some(list)) => list.extend(elements),
-        (Some(elements), None) => *list = Some(elements),
-        (None, _) => {}
-    }
-    Ok(())
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier)]
-enum ListKey {
-    Vpcs,
-    Subnets,
-    RouteTables,
-    SecurityGroups,
-    NetworkAcls,
-    VpcPeeringConnections,
-    NetworkInterfaces,
-    Reservations,
-    PrefixLists,
-    Entries,
-    #[serde(other)]
-    Other,
 }

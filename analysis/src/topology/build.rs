@@ -11,6 +11,7 @@ use peerscope_document::aws::{self, Tag};
 use peerscope_document::heroku::HerokuDocuments;
 use peerscope_document::id::{AccountId, Region, VpcId};
 
+use super::security_group::ListedRules;
 use super::{
     Instance, NetworkAcl, NetworkId, NetworkInterface, Omission, Ownership, Peering, PeeringSide, PrefixList,
     RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc, region, tags,
@@ -20,9 +21,12 @@ impl From<&Snapshot> for Topology {
     fn from(snapshot: &Snapshot) -> Self {
         let mut topology = Self { space: Space::from_documents(&snapshot.heroku), ..Self::default() };
         let mut folders = BTreeMap::new();
+        let mut rules = ListedRules::default();
         for collection in &snapshot.aws {
             topology.add(&collection.documents, collection.region.as_ref(), &mut folders);
+            rules.add(collection.documents.security_group_rules.as_deref().unwrap_or_default());
         }
+        rules.join(&mut topology.security_groups, &mut topology.omissions);
         topology.add_heroku_peerings(&snapshot.heroku);
         topology.name_peered_networks();
         topology.place(&folders);
@@ -52,7 +56,7 @@ impl Topology {
             self.route_tables.insert(table.route_table_id.clone(), route_table_from(table));
         }
         for group in documents.security_groups.iter().flatten() {
-            self.security_groups.insert(group.group_id.clone(), security_group_from(group));
+            self.security_groups.insert(group.group_id.clone(), SecurityGroup::from_document(group));
         }
         for acl in documents.network_acls.iter().flatten() {
             if acl.is_default {
@@ -241,6 +245,12 @@ impl Topology {
             let of_subnet = interface.subnet.as_ref().and_then(|id| self.subnets.get(id));
             interface.vpc = interface.vpc.take().or_else(|| of_subnet.map(|subnet| subnet.vpc.clone()));
             settle(&mut interface.ownership, interface.vpc.as_ref());
+            // A group that only its rules tell of is where the interfaces are that have it.
+            for id in &interface.security_groups {
+                if let Some(group) = self.security_groups.get_mut(id).filter(|group| group.vpc.is_none()) {
+                    settle(&mut group.ownership, interface.vpc.as_ref());
+                }
+            }
         }
         let unplaced = self.vpcs.iter().filter(|(_, vpc)| vpc.documented && vpc.ownership.region.is_none());
         self.omissions.extend(unplaced.map(|(id, _)| Omission {
@@ -324,19 +334,6 @@ fn route_table_from(document: &aws::RouteTable) -> RouteTable {
         main: in_force.clone().any(|association| association.main),
         subnets: in_force.filter_map(|association| association.subnet_id.clone()).collect(),
         ownership: ownership(document.owner_id.as_ref(), &document.tags),
-    }
-}
-
-fn security_group_from(document: &aws::SecurityGroup) -> SecurityGroup {
-    let mut ownership = ownership(document.owner_id.as_ref(), &document.tags);
-    if !document.group_name.is_empty() {
-        ownership.name = Some(document.group_name.clone());
-    }
-    SecurityGroup {
-        vpc: document.vpc_id.clone(),
-        ingress: document.ip_permissions.clone(),
-        egress: document.ip_permissions_egress.clone(),
-        ownership,
     }
 }
 

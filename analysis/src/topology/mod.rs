@@ -8,6 +8,7 @@ mod component;
 mod lookup;
 mod peering;
 mod region;
+mod security_group;
 mod space;
 mod tags;
 
@@ -18,7 +19,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use ipnet::IpNet;
-use peerscope_document::aws::{InstanceStateName, IpPermission, NetworkAclEntry, Route};
+use peerscope_document::aws::{InstanceStateName, NetworkAclEntry, Route};
 use peerscope_document::id::{
     AccountId, InstanceId, NetworkAclId, NetworkInterfaceId, PrefixListId, Region, RouteTableId,
     SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
@@ -26,6 +27,7 @@ use peerscope_document::id::{
 
 pub use component::{ComponentId, ComponentType};
 pub use peering::{Peering, PeeringSide};
+pub use security_group::SecurityGroup;
 pub use space::Space;
 
 /// A routing domain: addresses are unique inside it, and only there.
@@ -106,19 +108,6 @@ pub struct RouteTable {
     pub main: bool,
     /// The subnets associated with it explicitly.
     pub subnets: Vec<SubnetId>,
-    /// Owner and place.
-    pub ownership: Ownership,
-}
-
-/// A security group.
-#[derive(Clone, Debug)]
-pub struct SecurityGroup {
-    /// The VPC it was created in.
-    pub vpc: Option<VpcId>,
-    /// What may come in.
-    pub ingress: Vec<IpPermission>,
-    /// What may go out.
-    pub egress: Vec<IpPermission>,
     /// Owner and place.
     pub ownership: Ownership,
 }

@@ -40,6 +40,7 @@ impl World {
             network_interfaces: Some(Vec::new()),
             reservations: Some(Vec::new()),
             prefix_lists: Some(Vec::new()),
+            ..AwsDocuments::default()
         };
         Self { aws, heroku: HerokuDocuments::default() }
     }

@@ -20,6 +20,7 @@ fn shape(loaded: &Loaded) -> String {
             subnets,
             route_tables,
             security_groups,
+            security_group_rules,
             network_acls,
             vpc_peering_connections,
             network_interfaces,
@@ -31,6 +32,7 @@ fn shape(loaded: &Loaded) -> String {
             ("subnet", count(subnets.as_ref())),
             ("rtb", count(route_tables.as_ref())),
             ("sg", count(security_groups.as_ref())),
+            ("sgr", count(security_group_rules.as_ref())),
             ("acl", count(network_acls.as_ref())),
             ("pcx", count(vpc_peering_connections.as_ref())),
             ("eni", count(network_interfaces.as_ref())),
@@ -64,7 +66,7 @@ fn a_folder_of_raw_output_is_read_whole() {
     let loaded = load_texts(samples::ALL).unwrap();
     assert_eq!(
         shape(&loaded),
-        "vpc1 subnet1 rtb1 sg1 acl1 pcx1 eni1 r1 pl1 space info topology manifest peering2"
+        "vpc1 subnet1 rtb1 sg1 sgr4 acl1 pcx1 eni1 r1 pl1 space info topology manifest peering2"
     );
     assert_eq!(loaded.notes, []);
     assert_eq!(loaded.snapshot.sources.len(), 1);
@@ -115,15 +117,18 @@ fn elements_by_themselves_are_recognised_by_their_keys() {
             }
         }
     }
-    assert_eq!(bare.len(), 10);
+    assert_eq!(bare.len(), 11);
     let files: Vec<_> = bare.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert_eq!(load_texts(&files).unwrap().snapshot.aws, whole);
-    // And each as one object.
+    // And each as one object, where there is one.
     let single: Vec<_> = bare
         .iter()
         .map(|(name, text)| (name.as_str(), text.trim_start_matches('[').trim_end_matches(']')))
         .collect();
-    let single: Vec<_> = single.into_iter().filter(|(name, _)| !name.contains("pl.json")).collect();
+    let single: Vec<_> = single
+        .into_iter()
+        .filter(|(name, _)| !["pl.json", "sgr.json"].iter().any(|several| name.ends_with(several)))
+        .collect();
     assert_eq!(load_texts(&single).unwrap().snapshot.aws[0].documents.subnets, whole[0].documents.subnets);
 }
 
@@ -200,6 +205,11 @@ fn other_json_beside_documents_is_noted() {
         (
             r#"[{"GroupId": "sg-1", "GroupName": "x"}]"#,
             r#"a list with an object with the keys "GroupId", "GroupName""#,
+        ),
+        // Of a rule without its peer nothing would be let through.
+        (
+            r#"[{"GroupId": "sg-1", "IsEgress": false, "IpProtocol": "tcp"}]"#,
+            r#"a list with an object with the keys "GroupId", "IsEgress", "IpProtocol"…"#,
         ),
         (r#"{"Cidr": "10.0.0.0/8", "State": "provisioned"}"#, r#"an object with the keys "Cidr", "State""#),
         (r#"{"schema": "peerscope/diagnosis/1", "at": "x"}"#, r#"an object with the keys "schema", "at""#),

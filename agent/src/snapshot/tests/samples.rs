@@ -10,6 +10,7 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("pl.json", PREFIX_LISTS),
     ("rtb.json", ROUTE_TABLES),
     ("sg.json", SECURITY_GROUPS),
+    ("sgr.json", SECURITY_GROUP_RULES),
     ("space-info.json", PEERING_INFO),
     ("space-peerings.json", PEERINGS),
     ("space-topology.json", TOPOLOGY),
@@ -90,6 +91,19 @@ pub(super) const SECURITY_GROUPS: &str = r#"{"SecurityGroups": [{
   "IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
      "Ipv6Ranges": [{"CidrIpv6": "::/0"}], "PrefixListIds": [{"PrefixListId": "pl-0123456789abcdef0"}]}],
   "VpcId": "vpc-0a11ce"}]}"#;
+
+pub(super) const SECURITY_GROUP_RULES: &str = r#"{"SecurityGroupRules": [
+  {"SecurityGroupRuleId": "sgr-01", "GroupId": "sg-0db", "GroupOwnerId": "111122223333", "IsEgress": false,
+   "IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "CidrIpv4": "10.0.128.0/20", "Description": "dynos", "Tags": [],
+   "SecurityGroupRuleArn": "arn:aws:ec2:us-east-1:111122223333:security-group-rule/sgr-01"},
+  {"SecurityGroupRuleId": "sgr-02", "GroupId": "sg-0db", "GroupOwnerId": "111122223333", "IsEgress": false,
+   "IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432,
+   "ReferencedGroupInfo": {"GroupId": "sg-0app", "UserId": "999900001111", "VpcId": "vpc-0e4",
+     "VpcPeeringConnectionId": "pcx-0f00d", "PeeringStatus": "active"}},
+  {"SecurityGroupRuleId": "sgr-03", "GroupId": "sg-0db", "IsEgress": true, "IpProtocol": "-1", "FromPort": -1, "ToPort": -1,
+   "CidrIpv6": "::/0"},
+  {"SecurityGroupRuleId": "sgr-04", "GroupId": "sg-0db", "IsEgress": true, "IpProtocol": "-1", "FromPort": -1, "ToPort": -1,
+   "PrefixListId": "pl-0123456789abcdef0"}]}"#;
 
 pub(super) const NETWORK_ACLS: &str = r#"{"NetworkAcls": [{
   "Associations": [{"NetworkAclAssociationId": "aclassoc-1", "NetworkAclId": "acl-01", "SubnetId": "subnet-0db"}],

@@ -7,6 +7,7 @@ mod prefix_list;
 mod protocol;
 mod route_table;
 mod security_group;
+mod security_group_rule;
 mod vpc;
 
 use alloc::string::String;
@@ -31,6 +32,7 @@ pub use route_table::{AssociationState, Route, RouteOrigin, RouteState, RouteTab
 pub use security_group::{
     GroupIdentifier, IpPermission, IpRange, Ipv6Range, PrefixListIdentifier, SecurityGroup, UserIdGroupPair,
 };
+pub use security_group_rule::{ReferencedSecurityGroup, SecurityGroupRule};
 pub use vpc::{CidrBlockAssociation, CidrBlockState, Ipv6CidrBlockAssociation, Subnet, Vpc};
 
 /// Key and value that the owner put on a resource. Outside data: shown only after escaping.
@@ -63,6 +65,9 @@ pub struct AwsDocuments {
     /// `describe-security-groups`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_groups: Option<Vec<SecurityGroup>>,
+    /// `describe-security-group-rules`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_group_rules: Option<Vec<SecurityGroupRule>>,
     /// `describe-network-acls`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_acls: Option<Vec<NetworkAcl>>,

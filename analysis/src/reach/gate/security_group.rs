@@ -48,8 +48,7 @@ impl SecurityGroupGate {
     }
 
     fn permissions<'a>(&self, topology: &'a Topology, group: &SecurityGroupId) -> Option<&'a [IpPermission]> {
-        let group = topology.security_group(group)?;
-        Some(if self.ingress { &group.ingress } else { &group.egress })
+        topology.security_group(group)?.permissions(self.ingress)
     }
 
     fn peer(&self) -> End {

@@ -39,6 +39,7 @@ pub(crate) fn generate(site: &Site, draw: &mut Draw) -> Generated {
         network_interfaces: Some(hosts.interfaces),
         reservations: Some(hosts.reservations),
         prefix_lists: Some(prefix_lists),
+        ..AwsDocuments::default()
     };
     let double = unconcerned(site, draw);
     let mut aws = vec![AwsCollection { region: Some(site.region.clone()), documents }];
@@ -147,6 +148,8 @@ fn shuffle(documents: &mut AwsDocuments, order: &mut Lot) {
         network_interfaces,
         reservations,
         prefix_lists,
+        // No world has them.
+        ..
     } = documents;
     vpcs.iter_mut().for_each(|list| order.shuffle(list));
     subnets.iter_mut().for_each(|list| order.shuffle(list));

@@ -78,6 +78,7 @@ pub(crate) fn empty() -> AwsDocuments {
         network_interfaces: Some(Vec::new()),
         reservations: Some(Vec::new()),
         prefix_lists: Some(Vec::new()),
+        ..AwsDocuments::default()
     }
 }
 
