@@ -82,6 +82,14 @@ lists! {
     NetworkInterfaces = network_interfaces,
     Reservations = reservations,
     PrefixLists = prefix_lists,
+    InternetGateways = internet_gateways,
+    EgressOnlyInternetGateways = egress_only_internet_gateways,
+    NatGateways = nat_gateways,
+    TransitGateways = transit_gateways,
+    TransitGatewayAttachments = transit_gateway_attachments,
+    TransitGatewayVpcAttachments = transit_gateway_vpc_attachments,
+    VpcEndpoints = vpc_endpoints,
+    VpnGateways = vpn_gateways,
 }
 
 /// Adds elements to a list, which is there from now on even if there are none.

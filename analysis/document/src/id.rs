@@ -89,6 +89,9 @@ id! {
     InstanceId,
     /// `pl-…`
     PrefixListId,
+    /// What a route may lead to beside the above: `igw-…`, `eigw-…`, `nat-…`, `tgw-…`, `vgw-…`, `vpce-…`,
+    /// `lgw-…`, `cagw-…`, or a core network's ARN.
+    GatewayId,
     /// Twelve digits; leading zeros count, so it is text.
     AccountId,
     /// `us-east-1` and so on.

@@ -139,6 +139,22 @@ causes! {
         meaning: "The target lies in a network behind the peered VPC; a peering does not carry packets through a VPC.",
         evidence: "The peered VPC's CIDRs, none of which holds the target.",
         fix: "Peer with the target's own network, or put a proxy or network load balancer into the peered VPC.";
+    EniSourceDestCheckRestriction = "ENI_SOURCE_DEST_CHECK_RESTRICTION", aws: Some("ENI_SOURCE_DEST_CHECK_RESTRICTION"), component: NetworkInterface,
+        meaning: "A route hands the packets to a network interface that drops what is not for its own addresses.",
+        evidence: "The route of the effective table, and the interface's source/destination check, which is on unless it was turned off.",
+        fix: "Turn the check off where the interface is an appliance's (modify-network-interface-attribute --no-source-dest-check); else correct the route.";
+    TgwRtbRoutesAreUnknown = "TGW_RTB_ROUTES_ARE_UNKNOWN", aws: Some("TGW_RTB_ROUTES_ARE_UNKNOWN"), component: TransitGateway,
+        meaning: "A route hands the packets to a transit gateway, and where its own route tables send them is not known.",
+        evidence: "The route of the effective table. Attachments and tables of transit gateways are not modelled.",
+        fix: "Look at the transit gateway's route table for the VPC's attachment (search-transit-gateway-routes).";
+    PathThroughGwlbNotChecked = "PATH_THROUGH_GWLB_NOT_CHECKED", aws: Some("PATH_THROUGH_GWLB_NOT_CHECKED"), component: VpcEndpoint,
+        meaning: "A route hands the packets to the endpoint of a gateway load balancer, and what the appliances behind it do with them is not known.",
+        evidence: "The route of the effective table.",
+        fix: "Look at the rules and logs of the appliances behind the gateway load balancer.";
+    UnsupportedComponent = "UNSUPPORTED_COMPONENT", aws: Some("UNSUPPORTED_COMPONENT"), component: VpnGateway,
+        meaning: "A route hands the packets to something of which nothing is known beyond its id: a VPN gateway, an appliance, a core network.",
+        evidence: "The route of the effective table.",
+        fix: "Look at what lies behind the component that the route names.";
     PortClosed = "PORT_CLOSED", aws: None, component: NetworkInterface,
         meaning: "The host answers, and refuses: nothing listens on this port.",
         evidence: "A TCP reset in reply to the SYN. It proves that route, security group and network ACL let packets through, both ways.",

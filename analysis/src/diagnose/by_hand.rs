@@ -51,6 +51,18 @@ pub(super) fn by_hand(case: &Case, question: &Question, blocker: &Blocker<'_>) -
                 "Shows whether anything owns {address} by now. If not, correct the address: the host was replaced, or the name is stale."
             ),
         ),
+        CauseCode::EniSourceDestCheckRestriction => {
+            let id = blocker.component.id().unwrap_or_default();
+            (
+                Tool::Aws,
+                format!(
+                    "aws ec2 modify-network-interface-attribute --network-interface-id {id} --no-source-dest-check"
+                ),
+                format!(
+                    "Only where {id} is an appliance that is meant to forward: what it then does is its own matter. Else correct the route that leads to it."
+                ),
+            )
+        }
         CauseCode::HostSilent => start_instance(topology, blocker),
         _ => (Tool::Manual, String::new(), blocker.code.cause().fix.to_string()),
     };

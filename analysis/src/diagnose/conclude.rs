@@ -18,7 +18,7 @@ use super::findings::{findings, gaps};
 use super::fixes::fixes;
 use super::observed::{Shows, shows, source_ports};
 use super::seen::Seen;
-use super::{changed, loss, naming, path, show, silence, words};
+use super::{changed, loss, naming, path, show, silence, undecided, words};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::Blocker;
@@ -155,6 +155,9 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
 
     changed::weigh(case, &mut causes);
     let verdict = verdict(question, deciding, &blocked);
+    if verdict == Verdict::Undetermined && deciding.is_empty() {
+        causes.extend(undecided::candidates(case, question));
+    }
     if public && verdict != Verdict::Reachable {
         causes.insert(0, naming::public(case, question, observed));
     }

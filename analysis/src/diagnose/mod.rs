@@ -26,6 +26,7 @@ mod seen;
 mod show;
 mod silence;
 mod sweep;
+mod undecided;
 mod words;
 
 pub use case::{Case, Lookup, SourceSpec};

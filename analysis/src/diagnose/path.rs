@@ -15,7 +15,7 @@ pub(super) fn paths(topology: &Topology, answer: &Answer, flow: &Flow) -> Paths 
     let mut crossing = Vec::new();
     for (index, evaluated) in segment.gates.iter().enumerate() {
         let Some(part) = evaluated.part_of(flow) else { continue };
-        if !evaluated.gate.is_hop() && part.decision == Decision::Admitted {
+        if !evaluated.gate.is_hop(part) && part.decision == Decision::Admitted {
             continue;
         }
         let explanation = evaluated.explain(topology, part);

@@ -72,7 +72,10 @@ fn configured(
     found.extend(priors.flat_map(|prior| by_prior(case, question, core::slice::from_ref(prior), silent)));
     let doubt = doubt_by_age(case.snapshot.as_ref().and_then(|snapshot| snapshot.age_seconds));
     for evaluated in answer.segments.iter().flat_map(|segment| &segment.gates) {
-        let open = evaluated.parts.iter().any(|part| part.decision == Decision::Admitted);
+        let open = evaluated
+            .parts
+            .iter()
+            .any(|part| part.decision == Decision::Admitted && evaluated.gate.is_hop(part));
         let Some(code) = evaluated.gate.if_shut().filter(|_| open) else { continue };
         let component = evaluated.gate.component();
         let mut cause = show::candidate(case, code, &component, silent);
@@ -107,6 +110,10 @@ fn possible(code: CauseCode) -> &'static [CauseCode] {
         CauseCode::EniSgRulesMismatch => &[CauseCode::EniSgRulesMismatch],
         CauseCode::UnknownPeeredSgs => &[CauseCode::UnknownPeeredSgs],
         CauseCode::TransitivePeering => &[CauseCode::TransitivePeering],
+        CauseCode::TgwRtbRoutesAreUnknown => &[CauseCode::TgwRtbRoutesAreUnknown],
+        CauseCode::PathThroughGwlbNotChecked => &[CauseCode::PathThroughGwlbNotChecked],
+        CauseCode::EniSourceDestCheckRestriction => &[CauseCode::EniSourceDestCheckRestriction],
+        CauseCode::UnsupportedComponent => &[CauseCode::UnsupportedComponent],
         _ => &[CauseCode::SubnetAclRestriction],
     }
 }

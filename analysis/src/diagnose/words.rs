@@ -114,7 +114,10 @@ pub(super) fn summary(
         (Verdict::Undetermined, None) if question.answer.is_none() => {
             format!("Nothing is known of the path to {what}: no packet was sent and no document tells.")
         }
-        (Verdict::Undetermined, None) => format!("The snapshot does not tell whether {what} is let through."),
+        (Verdict::Undetermined, None) => {
+            let open = causes.first().map(|cause| format!(" {}", cause.summary)).unwrap_or_default();
+            format!("The snapshot does not tell whether {what} is let through.{open}")
+        }
         (_, None) if causes.is_empty() => format!("{what}: {observed}."),
         (_, None) => {
             let others = match causes.len() {

@@ -4,9 +4,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Site;
+use super::Ways;
 use super::gate::{
-    AddressOwner, AddressPlan, Assumed, DataService, Direction, Gate, HostState, NetworkAclGate, PeeringGate,
-    RouteGate, SecurityGroupGate, SpaceGeneration, Tracked, Undocumented, VpcCidr,
+    AddressOwner, AddressPlan, Assumed, CarrierGate, DataService, Direction, Gate, HostState, NetworkAclGate,
+    PeeringGate, RouteGate, SecurityGroupGate, SpaceGeneration, Tracked, Undocumented, VpcCidr,
 };
 use super::site::End;
 use crate::topology::{NetworkId, Topology};
@@ -35,6 +36,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         return Intended { gates, crossing_back: None };
     }
 
+    let ways = Ways::new(topology, source, target, peering.clone());
     let side = |site: &Site| match &site.network {
         NetworkId::Space | NetworkId::SpaceData => Side::Assumed,
         NetworkId::Vpc(vpc) if topology.vpc(vpc).is_some_and(|vpc| vpc.documented) => Side::Known,
@@ -49,8 +51,15 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
     };
     let guarded = |site: &Site| !same_subnet && !in_no_subnet(site);
     let route = |site: &Site, towards: &Site, end: End, direction: Direction| -> Option<Box<dyn Gate>> {
-        let peering = peering.clone().filter(|_| crossing && !in_no_subnet(site))?;
-        Some(Box::new(RouteGate::new(topology, site, towards, peering, end, direction)))
+        let judged = crossing && !in_no_subnet(site) && (peering.is_some() || ways.any(topology));
+        let gate = || RouteGate::new(topology, site, towards, peering.clone(), end, direction, ways.clone());
+        judged.then(|| Box::new(gate()) as Box<dyn Gate>)
+    };
+    let carriers = |direction: Direction| {
+        let carriers = ways.carriers(topology, direction).into_iter();
+        carriers
+            .map(|one| Box::new(CarrierGate::new(one, ways.clone(), direction)) as Box<dyn Gate>)
+            .collect::<Vec<_>>()
     };
 
     match side(source) {
@@ -64,15 +73,16 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
                 gates.push(Box::new(NetworkAclGate::new(topology, source, true, Direction::Forward)));
             }
             gates.extend(route(source, target, End::Destination, Direction::Forward));
+            gates.extend(carriers(Direction::Forward));
         }
     }
     if crossing {
         if [&source.network, &target.network].contains(&&NetworkId::Space) {
             gates.push(Box::new(SpaceGeneration));
         }
-        gates.push(Box::new(AddressPlan::new(&source.network, &target.network)));
-        gates.push(Box::new(PeeringGate::new(topology, source, target, peering.clone())));
-        gates.push(Box::new(VpcCidr::of_target(source, target)));
+        gates.push(Box::new(AddressPlan::new(&source.network, &target.network, ways.clone())));
+        gates.push(Box::new(PeeringGate::new(topology, source, target, peering.clone(), ways.clone())));
+        gates.push(Box::new(VpcCidr::of_target(source, target, ways.clone())));
     }
     match side(target) {
         Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Forward))),
@@ -96,12 +106,13 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
             gates.push(Box::new(NetworkAclGate::new(topology, target, true, Direction::Return)));
         }
         gates.extend(route(target, source, End::Source, Direction::Return));
+        gates.extend(carriers(Direction::Return));
     } else if side(target) == Side::Assumed {
         gates.push(Box::new(Assumed::new(Direction::Return)));
     }
     let crossing_back = crossing.then_some(gates.len());
     if crossing && side(source) == Side::Known {
-        gates.push(Box::new(VpcCidr::of_source(source, target)));
+        gates.push(Box::new(VpcCidr::of_source(source, target, ways.clone())));
     }
     match side(source) {
         Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Return))),

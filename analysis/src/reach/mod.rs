@@ -9,12 +9,15 @@
 mod answer;
 pub mod gate;
 mod intend;
+mod routing;
 mod site;
+mod ways;
 
 pub use answer::{Answer, Blocker, Evaluated, Opening, Segment};
 pub use gate::{Decision, Direction, Gate, Part, Witness};
 pub use intend::{Intended, intend};
 pub use site::{End, Site, pair_networks};
+pub use ways::{Carried, Carrier, Ways};
 
 use alloc::vec::Vec;
 

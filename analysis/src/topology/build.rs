@@ -11,6 +11,7 @@ use peerscope_document::aws::{self, Tag};
 use peerscope_document::heroku::HerokuDocuments;
 use peerscope_document::id::{AccountId, Region, VpcId};
 
+use super::gateway::gateways_of_routes;
 use super::security_group::ListedRules;
 use super::{
     Instance, NetworkAcl, NetworkId, NetworkInterface, Omission, Ownership, Peering, PeeringSide, PrefixList,
@@ -76,6 +77,7 @@ impl Topology {
         for list in documents.prefix_lists.iter().flatten() {
             self.add_prefix_list(list);
         }
+        self.add_gateways(documents);
         self.lists_peerings |= documents.vpc_peering_connections.is_some();
         for peering in documents.vpc_peering_connections.iter().flatten() {
             self.add_peering(peering);
@@ -231,6 +233,14 @@ impl Topology {
         for acl in self.network_acls.values_mut() {
             settle(&mut acl.ownership, Some(&acl.vpc));
         }
+        for (id, gateway) in gateways_of_routes(&self.route_tables) {
+            let known = self.gateways.entry(id).or_default();
+            known.vpc = known.vpc.take().or(gateway.vpc);
+            known.ownership.region = known.ownership.region.take().or(gateway.ownership.region);
+        }
+        for gateway in self.gateways.values_mut() {
+            settle(&mut gateway.ownership, gateway.vpc.as_ref());
+        }
         for interface in self.interfaces.values() {
             // A subnet that no document describes is known by what is in it.
             if let (Some(subnet), Some(vpc)) = (&interface.subnet, &interface.vpc) {
@@ -372,6 +382,7 @@ fn interface_from(document: &aws::NetworkInterface, owner: Option<&AccountId>) -
         security_groups: document.groups.iter().map(|group| group.group_id.clone()).collect(),
         instance: document.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone()),
         interface_type: document.interface_type.clone(),
+        source_dest_check: document.source_dest_check,
         ownership,
     }
 }

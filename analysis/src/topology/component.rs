@@ -4,10 +4,12 @@ use alloc::string::{String, ToString};
 use core::net::IpAddr;
 
 use peerscope_document::id::{
-    InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    GatewayId, InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
     VpcPeeringConnectionId,
 };
 use serde::Serialize;
+
+use super::GatewayKind;
 
 /// The kind of a component, in AWS's words where it is AWS's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -22,6 +24,14 @@ pub enum ComponentType {
     Subnet,
     NetworkInterface,
     Instance,
+    TransitGateway,
+    NatGateway,
+    InternetGateway,
+    VpnGateway,
+    LocalGateway,
+    CarrierGateway,
+    CoreNetwork,
+    VpcEndpoint,
     Host,
     Space,
     DnsName,
@@ -41,6 +51,14 @@ impl ComponentType {
             Self::Subnet => "subnet",
             Self::NetworkInterface => "network interface",
             Self::Instance => "instance",
+            Self::TransitGateway => "transit gateway",
+            Self::NatGateway => "NAT gateway",
+            Self::InternetGateway => "internet gateway",
+            Self::VpnGateway => "VPN gateway",
+            Self::LocalGateway => "local gateway",
+            Self::CarrierGateway => "carrier gateway",
+            Self::CoreNetwork => "core network",
+            Self::VpcEndpoint => "VPC endpoint",
             Self::Host => "host",
             Self::Space => "space",
             Self::DnsName => "name",
@@ -68,6 +86,8 @@ pub enum ComponentId {
     NetworkInterface(NetworkInterfaceId),
     /// An instance.
     Instance(InstanceId),
+    /// A gateway or an endpoint.
+    Gateway(GatewayKind, GatewayId),
     /// A machine known by its address alone.
     Host(IpAddr),
     /// The Heroku Private Space.
@@ -91,6 +111,7 @@ impl ComponentId {
             Self::Subnet(_) => ComponentType::Subnet,
             Self::NetworkInterface(_) => ComponentType::NetworkInterface,
             Self::Instance(_) => ComponentType::Instance,
+            Self::Gateway(kind, _) => kind.component_type(),
             Self::Host(_) => ComponentType::Host,
             Self::Space => ComponentType::Space,
             Self::DnsName(_) => ComponentType::DnsName,
@@ -110,6 +131,7 @@ impl ComponentId {
             Self::Subnet(id) => Some(id.to_string()),
             Self::NetworkInterface(id) => Some(id.to_string()),
             Self::Instance(id) => Some(id.to_string()),
+            Self::Gateway(_, id) => Some(id.to_string()),
             Self::Host(address) => Some(address.to_string()),
             Self::DnsName(name) => Some(name.clone()),
             Self::Space | Self::Unknown(_) => None,

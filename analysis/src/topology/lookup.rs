@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 use ipnet::IpNet;
 use peerscope_document::aws::RouteState;
 use peerscope_document::id::{
-    InstanceId, NetworkAclId, NetworkInterfaceId, PrefixListId, RouteTableId, SecurityGroupId, SubnetId,
-    VpcId, VpcPeeringConnectionId,
+    GatewayId, InstanceId, NetworkAclId, NetworkInterfaceId, PrefixListId, RouteTableId, SecurityGroupId,
+    SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
 use super::{
-    ComponentId, Instance, NetworkAcl, NetworkId, NetworkInterface, Omission, Ownership, Peering, PrefixList,
-    RouteDestination, RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc,
+    ComponentId, Gateway, Instance, NetworkAcl, NetworkId, NetworkInterface, Omission, Ownership, Peering,
+    PrefixList, RouteDestination, RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc,
 };
 
 macro_rules! lookups {
@@ -53,6 +53,8 @@ impl Topology {
         instance, instances: InstanceId => Instance;
         /// The prefix list of an id.
         prefix_list, prefix_lists: PrefixListId => PrefixList;
+        /// The gateway of an id, as far as a document tells of it beside the routes that lead to it.
+        gateway, gateways: GatewayId => Gateway;
     }
 
     /// The Heroku Private Space, where a document describes one.
@@ -192,6 +194,7 @@ impl Topology {
             ComponentId::Subnet(id) => self.subnets.get(id).map(|one| &one.ownership),
             ComponentId::NetworkInterface(id) => self.interfaces.get(id).map(|one| &one.ownership),
             ComponentId::Instance(id) => self.instances.get(id).map(|one| &one.ownership),
+            ComponentId::Gateway(_, id) => self.gateways.get(id).map(|one| &one.ownership),
             ComponentId::VpcPeeringConnection(id) => return self.ownership_of_peering(id),
             ComponentId::Space => return self.ownership_of_space(),
             ComponentId::Host(_) | ComponentId::DnsName(_) | ComponentId::Unknown(_) => None,

@@ -5,6 +5,7 @@
 
 mod build;
 mod component;
+mod gateway;
 mod lookup;
 mod peering;
 mod region;
@@ -21,11 +22,12 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 use peerscope_document::aws::{InstanceStateName, NetworkAclEntry, Route};
 use peerscope_document::id::{
-    AccountId, InstanceId, NetworkAclId, NetworkInterfaceId, PrefixListId, Region, RouteTableId,
+    AccountId, GatewayId, InstanceId, NetworkAclId, NetworkInterfaceId, PrefixListId, Region, RouteTableId,
     SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
 pub use component::{ComponentId, ComponentType};
+pub use gateway::{Attachment, Gateway, GatewayKind, RouteTarget};
 pub use peering::{Peering, PeeringSide};
 pub use security_group::SecurityGroup;
 pub use space::Space;
@@ -140,6 +142,8 @@ pub struct NetworkInterface {
     pub instance: Option<InstanceId>,
     /// `nat_gateway`, `network_load_balancer` and others; absent for an ordinary one.
     pub interface_type: Option<String>,
+    /// Whether it drops what is neither from nor to its own addresses; `None` where that is not said.
+    pub source_dest_check: Option<bool>,
     /// Owner and place.
     pub ownership: Ownership,
 }
@@ -187,6 +191,7 @@ pub struct Topology {
     interfaces: BTreeMap<NetworkInterfaceId, NetworkInterface>,
     instances: BTreeMap<InstanceId, Instance>,
     prefix_lists: BTreeMap<PrefixListId, PrefixList>,
+    gateways: BTreeMap<GatewayId, Gateway>,
     space: Option<Space>,
     omissions: Vec<Omission>,
     /// Whether any document lists peerings, if only to say that there is none.

@@ -31,10 +31,12 @@ pub(crate) struct Blocker {
     pub(crate) direction: &'static str,
     /// The code of the contract.
     pub(crate) code: &'static str,
+    /// Whether it may stop the packet, and nothing tells.
+    pub(crate) unknown: bool,
 }
 
 fn blocker(kind: &'static str, id: &str, direction: &'static str, code: &'static str) -> Blocker {
-    Blocker { kind, id: id.to_string(), direction, code }
+    Blocker { kind, id: id.to_string(), direction, code, unknown: false }
 }
 
 /// Everything that stops the packet or its reply; nothing where the call gets through.
@@ -73,15 +75,45 @@ pub(crate) fn blockers(snapshot: &Snapshot, from: &Place, to: &Place, packet: Pa
         }
     }
 
-    if crossing {
+    // Between two VPCs the tables decide: what they hand to something else than a peering travels there.
+    let ordinary = matches!((from, to), (Place::Vpc(_), Place::Vpc(_))) && crossing;
+    let leads = |place: &Place, subnet: Option<&str>, address, direction| match (place, subnet) {
+        (Place::Vpc(vpc), Some(subnet)) if ordinary => {
+            routing::something_else(&estate, vpc, subnet, address, direction)
+        }
+        _ => None,
+    };
+    let there = leads(from, source_subnet, packet.to, "forward");
+    let back = leads(to, target_subnet, packet.from, "return");
+    let joined = peering.as_ref().is_some_and(|peering| {
+        let over = |place: &Place, subnet: Option<&str>, address| match (place, subnet) {
+            (Place::Vpc(vpc), Some(subnet)) => routing::is_over(&estate, vpc, subnet, address, peering),
+            _ => false,
+        };
+        over(from, source_subnet, packet.to) || over(to, target_subnet, packet.from)
+    });
+    let by_another_way = (there.is_some() || back.is_some()) && !joined;
+    found.extend(there.clone());
+    found.extend(back.clone());
+    if by_another_way {
+        for (place, subnet, address, elsewhere, direction) in [
+            (from, source_subnet, packet.to, &there, "forward"),
+            (to, target_subnet, packet.from, &back, "return"),
+        ] {
+            if let (Place::Vpc(vpc), Some(subnet), None) = (place, subnet, elsewhere) {
+                found.extend(routing::table(&estate, vpc, subnet, address, peering.as_ref(), direction));
+            }
+        }
+    } else if crossing {
         match &peering {
             None => found.extend([blocker("vpc-peering-connection", "", "both", "PEERING_MISSING")]),
             Some(peering) => {
                 found.extend(peering.fault());
-                if let (Place::Vpc(vpc), Some(subnet)) = (from, source_subnet) {
+                let peering = Some(peering);
+                if let (Place::Vpc(vpc), Some(subnet), None) = (from, source_subnet, &there) {
                     found.extend(routing::table(&estate, vpc, subnet, packet.to, peering, "forward"));
                 }
-                if let (Place::Vpc(vpc), Some(subnet)) = (to, target_subnet) {
+                if let (Place::Vpc(vpc), Some(subnet), None) = (to, target_subnet, &back) {
                     found.extend(routing::table(&estate, vpc, subnet, packet.from, peering, "return"));
                 }
             }

@@ -14,16 +14,8 @@ struct Matching<'a> {
     length: u8,
 }
 
-/// The effective table of a subnet against a packet for `address`, which should cross the peering.
-pub(super) fn table(
-    estate: &Estate<'_>,
-    vpc: &str,
-    subnet: &str,
-    address: IpAddr,
-    peering: &Joining,
-    direction: &'static str,
-) -> Option<Blocker> {
-    let table = effective(estate, vpc, subnet)?;
+/// The routes of a table that could take a packet to an address, the one that does first.
+fn matching<'a>(estate: &Estate<'_>, table: &'a RouteTable, address: IpAddr) -> Vec<Matching<'a>> {
     let mut matching: Vec<Matching<'_>> = Vec::new();
     for route in &table.routes {
         if route.state == Some(RouteState::Filtered) {
@@ -39,22 +31,84 @@ pub(super) fn table(
         }
     }
     matching.sort_by_key(|one| (std::cmp::Reverse(one.length), rank(one.route)));
-    let over =
-        |route: &Route| route.vpc_peering_connection_id.as_ref().is_some_and(|id| id.as_str() == peering.id);
+    matching
+}
+
+/// What the table hands a packet to where that is neither a peering nor a way out to the internet: it may
+/// carry the packet to another VPC, and nothing here tells whether it does.
+pub(super) fn something_else(
+    estate: &Estate<'_>,
+    vpc: &str,
+    subnet: &str,
+    address: IpAddr,
+    direction: &'static str,
+) -> Option<Blocker> {
+    let matching = matching(estate, effective(estate, vpc, subnet)?, address);
+    let route = matching.first()?.route;
+    if route.state == Some(RouteState::Blackhole) {
+        return None;
+    }
+    let perhaps =
+        |kind, id: &str, code| Some(Blocker { unknown: true, ..blocker(kind, id, direction, code) });
+    if let Some(id) = &route.transit_gateway_id {
+        return perhaps("transit-gateway", id, "TGW_RTB_ROUTES_ARE_UNKNOWN");
+    }
+    if let Some(id) = route.gateway_id.as_ref().filter(|id| id.starts_with("vgw-")) {
+        return perhaps("vpn-gateway", id, "UNSUPPORTED_COMPONENT");
+    }
+    let id = route.network_interface_id.as_ref()?;
+    let mut interfaces = estate.aws().flat_map(|aws| aws.network_interfaces.iter().flatten());
+    let interface = interfaces.find(|one| one.network_interface_id == *id)?;
+    // An interface takes what is for its own addresses alone, until its check is turned off.
+    match interface.source_dest_check {
+        Some(false) => perhaps("network-interface", id.as_str(), "UNSUPPORTED_COMPONENT"),
+        _ => Some(blocker("network-interface", id.as_str(), direction, "ENI_SOURCE_DEST_CHECK_RESTRICTION")),
+    }
+}
+
+/// Whether the table hands a packet to the peering.
+pub(super) fn is_over(
+    estate: &Estate<'_>,
+    vpc: &str,
+    subnet: &str,
+    address: IpAddr,
+    peering: &Joining,
+) -> bool {
+    effective(estate, vpc, subnet).is_some_and(|table| {
+        matching(estate, table, address).first().is_some_and(|one| leads_over(one.route, peering))
+    })
+}
+
+fn leads_over(route: &Route, peering: &Joining) -> bool {
+    route.vpc_peering_connection_id.as_ref().is_some_and(|id| id.as_str() == peering.id)
+}
+
+/// The effective table of a subnet against a packet for `address`, which should cross the peering where
+/// there is one.
+pub(super) fn table(
+    estate: &Estate<'_>,
+    vpc: &str,
+    subnet: &str,
+    address: IpAddr,
+    peering: Option<&Joining>,
+    direction: &'static str,
+) -> Option<Blocker> {
+    let table = effective(estate, vpc, subnet)?;
+    let matching = matching(estate, table, address);
+    let is_active = peering.is_some_and(Joining::is_active);
+    let over = |route: &Route| peering.is_some_and(|peering| leads_over(route, peering));
     let lost = |code| Some(blocker("route-table", table.route_table_id.as_str(), direction, code));
     let Some(winner) = matching.first() else { return lost("NO_ROUTE_TO_DESTINATION") };
     if over(winner.route) {
         let dead = winner.route.state == Some(RouteState::Blackhole);
         // Of a peering that is not active a blackhole is a consequence.
-        return if dead && peering.is_active() { lost("BAD_STATE_ROUTE") } else { None };
+        return if dead && is_active { lost("BAD_STATE_ROUTE") } else { None };
     }
     match matching.iter().find(|one| over(one.route)) {
         Some(loser) if loser.length < winner.length => lost("MORE_SPECIFIC_ROUTE"),
         Some(_) => lost("HIGHER_PRIORITY_ROUTE"),
         // "A route to a dead or wrong peering while the intended one is active."
-        None if winner.route.vpc_peering_connection_id.is_some() && peering.is_active() => {
-            lost("BAD_STATE_ROUTE")
-        }
+        None if winner.route.vpc_peering_connection_id.is_some() && is_active => lost("BAD_STATE_ROUTE"),
         None => lost("NO_ROUTE_TO_DESTINATION"),
     }
 }

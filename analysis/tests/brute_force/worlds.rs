@@ -120,6 +120,10 @@ pub(crate) fn world(choices: &mut Choices) -> World {
             if choices.harm(20) { &[] } else { choices.pick(&[&groups[..1], groups, &groups[1..]]) };
         world.interface(id, vpc, subnet, addresses, attached);
     }
+    world.interface("eni-appliance", "vpc-a", "subnet-a2", &["10.1.1.99"], &GROUPS[..1]);
+    for one in world.aws.network_interfaces.iter_mut().flatten() {
+        one.source_dest_check = Some(one.network_interface_id.as_str() != "eni-appliance");
+    }
     if choices.percent(40) {
         unconcerned(&mut world, choices);
     }
@@ -222,10 +226,16 @@ fn routes(choices: &mut Choices, own: &[&str], peerings: &[&(String, bool)]) -> 
             routes.extend(blocks.iter().map(|block| dead(route(block, peering), *active)));
         }
     }
+    let to_space = peerings.iter().find(|(id, _)| id.starts_with("pcx-s"));
+    if let Some((peering, active)) = to_space.filter(|_| choices.harm(10)) {
+        // A static route goes before one of a prefix list with the same block.
+        routes.insert(own.len(), route("10.0.0.0/16", "igw-1"));
+        routes.push(dead(route("pl-2", peering), *active));
+    }
     for _ in 0..some(choices, 5) {
         let destinations = choices.pick(&[BLOCKS, BLOCKS, BLOCKS, BLOCKS_V6, &["pl-1", "pl-2"]]);
         let destination = choices.pick(destinations);
-        let mut made = match choices.below(6) {
+        let mut made = match choices.below(8) {
             0 | 1 if !peerings.is_empty() => {
                 let (peering, active) = choices.pick(peerings);
                 dead(route(destination, peering), *active && !choices.percent(15))
@@ -233,6 +243,8 @@ fn routes(choices: &mut Choices, own: &[&str], peerings: &[&(String, bool)]) -> 
             2 => route(destination, "nat-1"),
             3 if !destination.starts_with("pl-") => propagated(route(destination, "vgw-1")),
             4 => route(destination, "pcx-elsewhere"),
+            5 => route(destination, "tgw-1"),
+            6 => route(destination, choices.pick(&["eni-appliance", "eni-a2", "eni-b2"])),
             _ => route(destination, "igw-1"),
         };
         if made.origin == propagated(Route::default()).origin && choices.percent(25) {

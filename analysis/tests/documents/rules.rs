@@ -28,6 +28,11 @@ pub(crate) fn route(destination: &str, target: &str) -> Route {
         Some("pcx") => route.vpc_peering_connection_id = Some(target.into()),
         Some("nat") => route.nat_gateway_id = Some(target.into()),
         Some("tgw") => route.transit_gateway_id = Some(target.into()),
+        Some("i") => route.instance_id = Some(target.into()),
+        Some("lgw") => route.local_gateway_id = Some(target.into()),
+        Some("cagw") => route.carrier_gateway_id = Some(target.into()),
+        Some("eigw") => route.egress_only_internet_gateway_id = Some(target.into()),
+        _ if target.starts_with("arn:") => route.core_network_arn = Some(target.into()),
         Some("eni") => route.network_interface_id = Some(target.into()),
         _ => route.gateway_id = Some(target.into()),
     }

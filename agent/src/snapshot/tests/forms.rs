@@ -26,6 +26,14 @@ fn shape(loaded: &Loaded) -> String {
             network_interfaces,
             reservations,
             prefix_lists,
+            internet_gateways,
+            egress_only_internet_gateways,
+            nat_gateways,
+            transit_gateways,
+            transit_gateway_attachments,
+            transit_gateway_vpc_attachments,
+            vpc_endpoints,
+            vpn_gateways,
         } = &collection.documents;
         for (name, count) in [
             ("vpc", count(vpcs.as_ref())),
@@ -38,6 +46,14 @@ fn shape(loaded: &Loaded) -> String {
             ("eni", count(network_interfaces.as_ref())),
             ("r", count(reservations.as_ref())),
             ("pl", count(prefix_lists.as_ref())),
+            ("igw", count(internet_gateways.as_ref())),
+            ("eigw", count(egress_only_internet_gateways.as_ref())),
+            ("nat", count(nat_gateways.as_ref())),
+            ("tgw", count(transit_gateways.as_ref())),
+            ("attachment", count(transit_gateway_attachments.as_ref())),
+            ("vpc-attachment", count(transit_gateway_vpc_attachments.as_ref())),
+            ("vpce", count(vpc_endpoints.as_ref())),
+            ("vgw", count(vpn_gateways.as_ref())),
         ] {
             if count != "-" {
                 text += &format!("{name}{count} ");
@@ -66,7 +82,7 @@ fn a_folder_of_raw_output_is_read_whole() {
     let loaded = load_texts(samples::ALL).unwrap();
     assert_eq!(
         shape(&loaded),
-        "vpc1 subnet1 rtb1 sg1 sgr4 acl1 pcx1 eni1 r1 pl1 space info topology manifest peering2"
+        "vpc1 subnet1 rtb1 sg1 sgr4 acl1 pcx1 eni1 r1 pl1 igw1 eigw1 nat1 tgw1 attachment1 vpc-attachment1 vpce1 vgw1 space info topology manifest peering2"
     );
     assert_eq!(loaded.notes, []);
     assert_eq!(loaded.snapshot.sources.len(), 1);
@@ -117,7 +133,7 @@ fn elements_by_themselves_are_recognised_by_their_keys() {
             }
         }
     }
-    assert_eq!(bare.len(), 11);
+    assert_eq!(bare.len(), 19);
     let files: Vec<_> = bare.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert_eq!(load_texts(&files).unwrap().snapshot.aws, whole);
     // And each as one object, where there is one.
@@ -140,11 +156,7 @@ fn forms_are_told_apart() {
         ("describe-vpcs.json", "[]", "vpc0"),
         ("route-tables.json", "[]", "rtb0"),
         ("x.json", r#"{"Vpcs": [], "Subnets": []}"#, "vpc0 subnet0"),
-        (
-            "x.json",
-            r#"{"Vpcs": null, "InternetGateways": [{}], "ResponseMetadata": {}, "Subnets": []}"#,
-            "subnet0",
-        ),
+        ("x.json", r#"{"Vpcs": null, "KeyPairs": [{}], "ResponseMetadata": {}, "Subnets": []}"#, "subnet0"),
         ("x.json", r#"{"Comment": "mine", "Vpcs": []}"#, "vpc0"),
         ("x.json", r#"{"Vpcs": [{"VpcId": "v"}]}[{"Vpcs": [{"VpcId": "w"}]}]"#, "vpc2"),
         ("x.json", r#"[{"InstanceId": "i-1", "ImageId": "a", "NetworkInterfaces": []}]"#, "r1"),
@@ -162,6 +174,9 @@ fn forms_are_told_apart() {
         ("x.json", r#"{"vpc_cidr": "10.0.0.0/16"}"#, "info"),
         ("x.json", r#"{"pcx_id": "pcx-1"}"#, "peering1"),
         ("x.json", samples::TOPOLOGY, "topology"),
+        ("nat-gateways.json", "[]", "nat0"),
+        ("x.json", r#"{"TransitGatewayRouteTables": [{"TransitGatewayRouteTableId": "tgw-rtb-1"}]}"#, ""),
+        ("x.json", r#"{"SecurityGroupVpcAssociations": [{"GroupId": "sg-1", "VpcId": "vpc-1"}]}"#, ""),
         ("x.json", samples::MANIFEST, "manifest"),
         ("x.json", samples::NAT, ""),
         ("x.json", samples::VPN_CONNECTIONS, ""),

@@ -61,7 +61,8 @@ fn mutated_snapshots_are_analysed_to_the_end() {
     files.sort();
     let documents: Vec<(PathBuf, String)> =
         files.into_iter().map(|file| (file.clone(), fs::read_to_string(file).unwrap())).collect();
-    let texts: Vec<&str> = documents.iter().map(|(_, text)| text.as_str()).collect();
+    let mut texts: Vec<&str> = documents.iter().map(|(_, text)| text.as_str()).collect();
+    texts.extend([samples::GATEWAYS, samples::SECURITY_GROUP_RULES, samples::NAT, samples::VPN_CONNECTIONS]);
     let folder = tempfile::tempdir().unwrap();
     let place = |index: usize| folder.path().join(format!("{index}.json"));
     for (index, text) in texts.iter().enumerate() {

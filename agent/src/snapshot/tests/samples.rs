@@ -2,6 +2,7 @@
 
 /// File names and contents, in the order in which a folder is read.
 pub(super) const ALL: &[(&str, &str)] = &[
+    ("gateways.json", GATEWAYS),
     ("instances.json", INSTANCES),
     ("interfaces.json", INTERFACES),
     ("manifest.json", MANIFEST),
@@ -134,6 +135,30 @@ pub(super) const INSTANCES: &str = r#"{"Reservations": [{"Groups": [], "OwnerId"
   "Instances": [{"ImageId": "ami-1", "InstanceId": "i-0a", "PrivateIpAddress": "10.100.2.9",
     "State": {"Code": 16, "Name": "running"}, "SubnetId": "subnet-0db", "VpcId": "vpc-0a11ce",
     "NetworkInterfaces": [{"NetworkInterfaceId": "eni-0a", "PrivateIpAddress": "10.100.2.9"}]}]}]}"#;
+
+pub(super) const GATEWAYS: &str = r#"{
+  "InternetGateways": [{"Attachments": [{"State": "available", "VpcId": "vpc-0a11ce"}], "InternetGatewayId": "igw-01",
+    "OwnerId": "111122223333", "Tags": [{"Key": "Name", "Value": "out"}]}],
+  "EgressOnlyInternetGateways": [{"Attachments": [{"State": "attached", "VpcId": "vpc-0a11ce"}],
+    "EgressOnlyInternetGatewayId": "eigw-01", "Tags": []}],
+  "NatGateways": [{"CreateTime": "2026-01-06T03:23:13+00:00", "NatGatewayAddresses": [{"AllocationId": "eipalloc-1",
+    "NetworkInterfaceId": "eni-0nat", "PrivateIp": "10.100.2.7", "PublicIp": "203.0.113.7"}], "NatGatewayId": "nat-01",
+    "State": "available", "SubnetId": "subnet-0db", "VpcId": "vpc-0a11ce", "ConnectivityType": "public", "Tags": null}],
+  "TransitGateways": [{"TransitGatewayId": "tgw-01", "TransitGatewayArn": "arn:aws:ec2:us-east-1:999900001111:transit-gateway/tgw-01",
+    "State": "available", "OwnerId": "999900001111", "Description": "core", "Options": {"AmazonSideAsn": 64512}, "Tags": []}],
+  "TransitGatewayAttachments": [{"TransitGatewayAttachmentId": "tgw-attach-01", "TransitGatewayId": "tgw-01",
+    "TransitGatewayOwnerId": "999900001111", "ResourceOwnerId": "111122223333", "ResourceType": "vpc",
+    "ResourceId": "vpc-0a11ce", "State": "available",
+    "Association": {"TransitGatewayRouteTableId": "tgw-rtb-01", "State": "associated"}, "Tags": []}],
+  "TransitGatewayVpcAttachments": [{"TransitGatewayAttachmentId": "tgw-attach-01", "TransitGatewayId": "tgw-01",
+    "VpcId": "vpc-0a11ce", "VpcOwnerId": "111122223333", "State": "available", "SubnetIds": ["subnet-0db"],
+    "Options": {"DnsSupport": "enable"}}],
+  "VpcEndpoints": [{"VpcEndpointId": "vpce-01", "VpcEndpointType": "GatewayLoadBalancer", "VpcId": "vpc-0a11ce",
+    "ServiceName": "com.amazonaws.vpce.us-east-1.vpce-svc-01", "State": "available", "RouteTableIds": [],
+    "SubnetIds": ["subnet-0db"], "Groups": [], "NetworkInterfaceIds": ["eni-0gw"], "OwnerId": "111122223333", "Tags": []}],
+  "VpnGateways": [{"State": "available", "Type": "ipsec.1", "VpcAttachments": [{"State": "attached", "VpcId": "vpc-0a11ce"}],
+    "VpnGatewayId": "vgw-01", "AmazonSideAsn": 64512, "Tags": []}]
+}"#;
 
 pub(super) const PREFIX_LISTS: &str = r#"[
   {"PrefixLists": [{"PrefixListId": "pl-0123456789abcdef0", "PrefixListName": "offices", "MaxEntries": 9,

@@ -1,5 +1,6 @@
 //! The output of `aws ec2 describe-*` (botocore's EC2 model, API version 2016-11-15).
 
+mod gateway;
 mod interface;
 mod network_acl;
 mod peering;
@@ -8,13 +9,16 @@ mod protocol;
 mod route_table;
 mod security_group;
 mod security_group_rule;
+mod transit_gateway;
 mod vpc;
+mod vpc_endpoint;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use gateway::{EgressOnlyInternetGateway, GatewayAttachment, InternetGateway, NatGateway, VpnGateway};
 pub use interface::{
     Attachment, Instance, InstanceState, InstanceStateName, Ipv6Address, NetworkInterface, PrivateIpAddress,
     Reservation,
@@ -33,7 +37,11 @@ pub use security_group::{
     GroupIdentifier, IpPermission, IpRange, Ipv6Range, PrefixListIdentifier, SecurityGroup, UserIdGroupPair,
 };
 pub use security_group_rule::{ReferencedSecurityGroup, SecurityGroupRule};
+pub use transit_gateway::{
+    TransitGateway, TransitGatewayAssociation, TransitGatewayAttachment, TransitGatewayVpcAttachment,
+};
 pub use vpc::{CidrBlockAssociation, CidrBlockState, Ipv6CidrBlockAssociation, Subnet, Vpc};
+pub use vpc_endpoint::{VpcEndpoint, VpcEndpointType};
 
 /// Key and value that the owner put on a resource. Outside data: shown only after escaping.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,4 +91,28 @@ pub struct AwsDocuments {
     /// `describe-managed-prefix-lists` or `describe-prefix-lists`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_lists: Option<Vec<PrefixList>>,
+    /// `describe-internet-gateways`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub internet_gateways: Option<Vec<InternetGateway>>,
+    /// `describe-egress-only-internet-gateways`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress_only_internet_gateways: Option<Vec<EgressOnlyInternetGateway>>,
+    /// `describe-nat-gateways`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nat_gateways: Option<Vec<NatGateway>>,
+    /// `describe-transit-gateways`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transit_gateways: Option<Vec<TransitGateway>>,
+    /// `describe-transit-gateway-attachments`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_attachments: Option<Vec<TransitGatewayAttachment>>,
+    /// `describe-transit-gateway-vpc-attachments`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_vpc_attachments: Option<Vec<TransitGatewayVpcAttachment>>,
+    /// `describe-vpc-endpoints`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoints: Option<Vec<VpcEndpoint>>,
+    /// `describe-vpn-gateways`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn_gateways: Option<Vec<VpnGateway>>,
 }

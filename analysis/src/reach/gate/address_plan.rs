@@ -10,9 +10,10 @@ use ipnet::{IpNet, Ipv4Net};
 use peerscope_document::aws::PeeringStatusCode;
 use peerscope_document::id::VpcId;
 
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Part};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
+use crate::reach::Ways;
 use crate::topology::{ComponentId, ComponentType, NetworkId, Peering, Topology};
 
 /// RFC 1918: the blocks that a peered VPC's primary CIDR must lie in.
@@ -26,16 +27,18 @@ pub struct AddressPlan {
     /// The customer's side, or the target's.
     vpc: Option<VpcId>,
     other: NetworkId,
+    /// Other ways between the two than a peering.
+    ways: Ways,
 }
 
 impl AddressPlan {
     /// The plans of two networks, of which one is the space or both are VPCs.
     #[must_use]
-    pub fn new(source: &NetworkId, target: &NetworkId) -> Self {
+    pub fn new(source: &NetworkId, target: &NetworkId, ways: Ways) -> Self {
         match (source, target) {
-            (_, NetworkId::Vpc(vpc)) => Self { vpc: Some(vpc.clone()), other: source.clone() },
-            (NetworkId::Vpc(vpc), _) => Self { vpc: Some(vpc.clone()), other: target.clone() },
-            _ => Self { vpc: None, other: target.clone() },
+            (_, NetworkId::Vpc(vpc)) => Self { vpc: Some(vpc.clone()), other: source.clone(), ways },
+            (NetworkId::Vpc(vpc), _) => Self { vpc: Some(vpc.clone()), other: target.clone(), ways },
+            _ => Self { vpc: None, other: target.clone(), ways },
         }
     }
 
@@ -98,14 +101,14 @@ impl Gate for AddressPlan {
         None
     }
 
-    fn is_hop(&self) -> bool {
+    fn is_hop(&self, _: &Part) -> bool {
         false
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
         let objection = self.objection(topology);
         let decision = objection.map_or(Decision::Admitted, |(code, ..)| Decision::Blocked(code));
-        vec![Part { flows: flows.clone(), decision, witness: Witness::Nothing }]
+        super::beside(self.ways.elsewhere(topology, flows), flows, decision)
     }
 
     fn explain(&self, topology: &Topology, _: &Part) -> Explanation {

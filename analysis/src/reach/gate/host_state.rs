@@ -50,7 +50,7 @@ impl Gate for HostState {
         Some(Direction::Forward)
     }
 
-    fn is_hop(&self) -> bool {
+    fn is_hop(&self, _: &Part) -> bool {
         false
     }
 

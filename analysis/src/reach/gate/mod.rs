@@ -7,6 +7,7 @@
 mod address_owner;
 mod address_plan;
 mod assumed;
+mod carrier;
 mod host_state;
 mod network_acl;
 mod peering;
@@ -26,6 +27,7 @@ use serde::Serialize;
 pub use address_owner::AddressOwner;
 pub use address_plan::AddressPlan;
 pub use assumed::{Assumed, Tracked};
+pub use carrier::CarrierGate;
 pub use host_state::HostState;
 pub use network_acl::NetworkAclGate;
 pub(crate) use network_acl::entry_words;
@@ -73,6 +75,8 @@ pub enum Decision {
 pub enum Witness {
     /// Nothing matched, or there is nothing to match.
     Nothing,
+    /// The packets take another way: the gate is nothing to them.
+    Elsewhere,
     /// The rule, entry or route with this index.
     Rule(usize),
     /// The permission with this index of the group with this index.
@@ -88,6 +92,14 @@ pub struct Part {
     pub decision: Decision,
     /// What decided.
     pub witness: Witness,
+}
+
+/// The parts of a gate that decides one way about all flows but those that take another way.
+fn beside(elsewhere: Flows, flows: &Flows, decision: Decision) -> Vec<Part> {
+    let rest = flows.difference(&elsewhere);
+    let elsewhere = Part { flows: elsewhere, decision: Decision::Admitted, witness: Witness::Elsewhere };
+    let rest = Part { flows: rest, decision, witness: Witness::Nothing };
+    Vec::from([elsewhere, rest]).into_iter().filter(|part| !part.flows.is_empty()).collect()
 }
 
 /// A decision in words.
@@ -114,9 +126,9 @@ pub trait Gate: fmt::Debug {
     fn direction(&self) -> Option<Direction>;
 
     /// Whether packets meet something here even where it lets them through: a hop of the path. Else it
-    /// is a condition, worth showing only where it is not met.
-    fn is_hop(&self) -> bool {
-        true
+    /// is a condition, worth showing only where it is not met, or beside the way that the packets take.
+    fn is_hop(&self, part: &Part) -> bool {
+        part.witness != Witness::Elsewhere
     }
 
     /// What it would be if this gate stopped packets although the documents say otherwise: they may be

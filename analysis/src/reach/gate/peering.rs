@@ -12,7 +12,7 @@ use super::AddressPlan;
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
-use crate::reach::Site;
+use crate::reach::{Site, Ways};
 use crate::repair::{Edit, peering_plans};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Peering, Topology};
 
@@ -24,6 +24,8 @@ pub struct PeeringGate {
     target: NetworkId,
     /// Without a peering: a VPC that is peered with both networks, behind which the target is.
     via: Option<VpcId>,
+    /// Other ways between the two.
+    ways: Ways,
 }
 
 impl PeeringGate {
@@ -34,14 +36,15 @@ impl PeeringGate {
         source: &Site,
         target: &Site,
         peering: Option<VpcPeeringConnectionId>,
+        ways: Ways,
     ) -> Self {
         let (source, target) = (source.network.clone(), target.network.clone());
         let via = if peering.is_some() { None } else { between(topology, &source, &target) };
-        Self { peering, source, target, via }
+        Self { peering, source, target, via, ways }
     }
 
     fn plan(&self) -> AddressPlan {
-        AddressPlan::new(&self.source, &self.target)
+        AddressPlan::new(&self.source, &self.target, Ways::default())
     }
 
     fn peering<'a>(&self, topology: &'a Topology) -> Option<&'a Peering> {
@@ -84,7 +87,23 @@ impl Gate for PeeringGate {
                 Some(_) => Decision::Blocked(CauseCode::PeeringNotActive),
             },
         };
-        vec![Part { flows: flows.clone(), decision, witness: Witness::Nothing }]
+        let elsewhere = self.ways.elsewhere(topology, flows);
+        let mut rest = flows.difference(&elsewhere);
+        let mut parts = Vec::new();
+        let mut add = |flows: Flows, decision: Decision, witness: Witness| {
+            if !flows.is_empty() {
+                parts.push(Part { flows, decision, witness });
+            }
+        };
+        add(elsewhere, Decision::Admitted, Witness::Elsewhere);
+        if self.peering.is_none() {
+            // Where the tables are not known, another way may be there.
+            let undecided = self.ways.undecided(topology, &rest);
+            rest = rest.difference(&undecided);
+            add(undecided, Decision::Unknown(CauseCode::PeeringMissing), Witness::Nothing);
+        }
+        add(rest, decision, Witness::Nothing);
+        parts
     }
 
     fn explain(&self, topology: &Topology, part: &Part) -> Explanation {
@@ -104,10 +123,19 @@ impl Gate for PeeringGate {
                     ..Explanation::default()
                 };
             }
-            let omission = matches!(part.decision, Decision::Unknown(_)).then(|| Omission {
-                what: "the VPC peering connections".to_string(),
-                reason: "no document lists them".to_string(),
-                would_tell: format!("whether {between} are peered"),
+            let unknown = matches!(part.decision, Decision::Unknown(_));
+            let omission = unknown.then(|| match topology.lists_peerings() {
+                false => Omission {
+                    what: "the VPC peering connections".to_string(),
+                    reason: "no document lists them".to_string(),
+                    would_tell: format!("whether {between} are peered"),
+                },
+                true => Omission {
+                    what: format!("the route tables of {between}"),
+                    reason: "the snapshot does not hold them, and no peering joins the two".to_string(),
+                    would_tell: "whether packets travel another way, such as over a transit gateway"
+                        .to_string(),
+                },
             });
             return Explanation {
                 rule: "no peering".to_string(),

@@ -5,17 +5,17 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use ipnet::IpNet;
-use peerscope_document::aws::{Route, RouteOrigin, RouteState};
+use peerscope_document::aws::{Route, RouteState};
 use peerscope_document::id::{RouteTableId, SubnetId, VpcPeeringConnectionId};
 
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
-use crate::flow::{AddressRange, Flows, cidr_words};
-use crate::reach::Site;
+use crate::flow::{Flows, cidr_words};
+use crate::reach::routing::{Candidate, candidates, has_unlisted_destination, towards_block};
 use crate::reach::site::End;
+use crate::reach::{Site, Ways};
 use crate::repair::{Edit, route_plans};
-use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, RouteTable, Topology};
+use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, RouteTable, RouteTarget, Topology};
 
 /// The effective route table of a subnet, for packets towards another network.
 #[derive(Debug)]
@@ -23,17 +23,13 @@ pub struct RouteGate {
     table: Option<RouteTableId>,
     subnet: Option<SubnetId>,
     towards: NetworkId,
-    peering: VpcPeeringConnectionId,
+    /// The peering meant to carry them; `None` where no peering joins the two networks.
+    peering: Option<VpcPeeringConnectionId>,
     /// Which end of the flow the routed packets go to.
     end: End,
     direction: Direction,
-}
-
-/// One route and one of its destinations: a prefix list stands for several.
-struct Candidate<'a> {
-    destination: IpNet,
-    route: &'a Route,
-    index: usize,
+    /// Other ways between the two than the peering.
+    ways: Ways,
 }
 
 impl RouteGate {
@@ -43,9 +39,10 @@ impl RouteGate {
         topology: &Topology,
         site: &Site,
         towards: &Site,
-        peering: VpcPeeringConnectionId,
+        peering: Option<VpcPeeringConnectionId>,
         end: End,
         direction: Direction,
+        ways: Ways,
     ) -> Self {
         let table = site.subnet.as_ref().and_then(|subnet| topology.effective_route_table(subnet));
         Self {
@@ -55,6 +52,7 @@ impl RouteGate {
             peering,
             end,
             direction,
+            ways,
         }
     }
 
@@ -63,13 +61,70 @@ impl RouteGate {
     }
 
     fn is_over_peering(&self, route: &Route) -> bool {
-        route.vpc_peering_connection_id.as_ref() == Some(&self.peering)
+        self.peering.is_some() && route.vpc_peering_connection_id == self.peering
+    }
+
+    /// What each route of the table does.
+    fn routed(&self, topology: &Topology, table: &RouteTable, flows: &Flows) -> Vec<Part> {
+        let none = CauseCode::NoRouteToDestination;
+        let carried = self.ways.carried(topology, self.direction, flows);
+        let candidates = candidates(topology, table);
+        let mut rest = flows.clone();
+        let mut parts = Vec::new();
+        for carried in carried {
+            // It does its part; what becomes of the packets is the carrier's to say.
+            rest = rest.difference(&carried.flows);
+            let witness = Witness::Rule(carried.route);
+            parts.push(Part { flows: carried.flows, decision: Decision::Admitted, witness });
+        }
+        for (at, winner) in candidates.iter().enumerate() {
+            let mut taken = towards_block(&rest, self.end, winner.destination);
+            if taken.is_empty() {
+                continue;
+            }
+            rest = rest.difference(&taken);
+            // What the winner takes is cut by the routes over the peering that it beats.
+            for rival in candidates[at + 1..].iter().filter(|one| self.is_over_peering(one.route)) {
+                let contested = towards_block(&taken, self.end, rival.destination);
+                if !contested.is_empty() {
+                    taken = taken.difference(&contested);
+                    let decision = self.decide(topology, winner, Some(rival));
+                    parts.push(Part { flows: contested, decision, witness: Witness::Rule(winner.index) });
+                }
+            }
+            if !taken.is_empty() {
+                let decision = self.decide(topology, winner, None);
+                parts.push(Part { flows: taken, decision, witness: Witness::Rule(winner.index) });
+            }
+        }
+        if !rest.is_empty() {
+            parts.push(Part { flows: rest, decision: Decision::Blocked(none), witness: Witness::Nothing });
+        }
+        let unlisted = table.routes.iter().position(|route| {
+            let leads_there = self.is_over_peering(route) || self.ways.takes(topology, route);
+            leads_there && has_unlisted_destination(topology, route)
+        });
+        if let Some(index) = unlisted {
+            // A route for a prefix list of unknown entries may be the missing one.
+            for part in &mut parts {
+                if part.decision == Decision::Blocked(none) {
+                    part.decision = Decision::Unknown(none);
+                    part.witness = Witness::Rule(index);
+                }
+            }
+        }
+        parts
+    }
+
+    /// Whether the words of a part are to speak of the peering.
+    fn is_meant_over_peering(&self, topology: &Topology, part: &Part) -> bool {
+        self.peering.is_some() && self.ways.elsewhere(topology, &part.flows).is_empty()
     }
 
     /// What the route does to packets that it wins, `rival` being a route over the peering that loses.
     fn decide(&self, topology: &Topology, winner: &Candidate<'_>, rival: Option<&Candidate<'_>>) -> Decision {
-        let intended_is_active =
-            topology.peering(&self.peering).is_some_and(crate::topology::Peering::is_active);
+        let intended = self.peering.as_ref().and_then(|id| topology.peering(id));
+        let intended_is_active = intended.is_some_and(crate::topology::Peering::is_active);
         let dead = winner.route.state == Some(RouteState::Blackhole);
         if self.is_over_peering(winner.route) {
             return match (dead, intended_is_active) {
@@ -91,67 +146,18 @@ impl RouteGate {
             None => CauseCode::NoRouteToDestination,
         })
     }
+}
 
-    /// The flows whose packets go to an address of the block.
-    fn towards_block(&self, flows: &Flows, block: IpNet) -> Flows {
-        let range = AddressRange::from(block);
-        flows.boxes().iter().filter_map(|flows| self.end.restrict(flows, range)).collect()
+/// Without a peering that joins the two, a table lacks a route only for packets that another way carries
+/// in the other direction; that the rest has none is a consequence.
+fn without_peering(part: Part, elsewhere: &Flows) -> Vec<Part> {
+    if part.decision == Decision::Admitted {
+        return vec![part];
     }
-}
-
-/// The routes that can win, best first: longest prefix, then local, static, prefix list, propagated.
-fn candidates<'a>(topology: &Topology, table: &'a RouteTable) -> Vec<Candidate<'a>> {
-    let mut candidates = Vec::new();
-    for (index, route) in table.routes.iter().enumerate() {
-        if route.state == Some(RouteState::Filtered) {
-            continue;
-        }
-        let direct = route.destination_cidr_block.into_iter().chain(route.destination_ipv6_cidr_block);
-        let listed = route.destination_prefix_list_id.as_ref().and_then(|id| topology.prefix_list(id));
-        let listed = listed.and_then(|list| list.blocks.clone()).unwrap_or_default();
-        let destinations = direct.map(|cidr| cidr.network()).chain(listed);
-        candidates.extend(destinations.map(|destination| Candidate { destination, route, index }));
-    }
-    let locals: Vec<IpNet> =
-        candidates.iter().filter(|one| is_local(one.route)).map(|one| one.destination).collect();
-    // A propagated route inside the VPC's own blocks loses to the local route although it is longer.
-    candidates.retain(|one| {
-        !is_propagated(one.route) || !locals.iter().any(|local| local.contains(&one.destination))
-    });
-    candidates.sort_by_key(|one| {
-        (core::cmp::Reverse(one.destination.prefix_len()), priority(one.route), one.index)
-    });
-    candidates
-}
-
-/// At equal length static routes beat those of prefix lists, which beat propagated ones.
-fn priority(route: &Route) -> u8 {
-    if is_propagated(route) { 2 } else { u8::from(route.destination_prefix_list_id.is_some()) }
-}
-
-fn is_propagated(route: &Route) -> bool {
-    matches!(route.origin, Some(RouteOrigin::EnableVgwRoutePropagation | RouteOrigin::Advertisement))
-}
-
-fn is_local(route: &Route) -> bool {
-    route.gateway_id.as_deref() == Some("local")
-}
-
-/// The target of a route as its owner knows it.
-pub(crate) fn target_words(route: &Route) -> String {
-    let ids = [
-        route.vpc_peering_connection_id.as_ref().map(ToString::to_string),
-        route.network_interface_id.as_ref().map(ToString::to_string),
-        route.instance_id.as_ref().map(ToString::to_string),
-        route.gateway_id.clone(),
-        route.nat_gateway_id.clone(),
-        route.transit_gateway_id.clone(),
-        route.local_gateway_id.clone(),
-        route.carrier_gateway_id.clone(),
-        route.egress_only_internet_gateway_id.clone(),
-        route.core_network_arn.clone(),
-    ];
-    ids.into_iter().flatten().next().unwrap_or_else(|| "an unknown target".to_string())
+    let inside = Part { flows: part.flows.intersection(elsewhere), ..part.clone() };
+    let outside = part.flows.difference(elsewhere);
+    let outside = Part { flows: outside, decision: Decision::Consequence, witness: part.witness };
+    [inside, outside].into_iter().filter(|part| !part.flows.is_empty()).collect()
 }
 
 fn destination_words(route: &Route) -> String {
@@ -166,7 +172,7 @@ pub(crate) fn route_words(route: &Route) -> String {
         Some(RouteState::Active) | None => String::new(),
         Some(state) => format!(" ({state})"),
     };
-    format!("{} → {}{state}", destination_words(route), target_words(route))
+    format!("{} → {}{state}", destination_words(route), RouteTarget::of(route))
 }
 
 impl Gate for RouteGate {
@@ -186,53 +192,16 @@ impl Gate for RouteGate {
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
-        let none = CauseCode::NoRouteToDestination;
-        let Some(table) = self.table(topology) else {
-            return vec![Part {
-                flows: flows.clone(),
-                decision: Decision::Unknown(none),
-                witness: Witness::Nothing,
-            }];
+        let mut parts = match self.table(topology) {
+            Some(table) => self.routed(topology, table, flows),
+            None => {
+                let decision = Decision::Unknown(CauseCode::NoRouteToDestination);
+                vec![Part { flows: flows.clone(), decision, witness: Witness::Nothing }]
+            }
         };
-        let candidates = candidates(topology, table);
-        let mut rest = flows.clone();
-        let mut parts = Vec::new();
-        for (at, winner) in candidates.iter().enumerate() {
-            let mut taken = self.towards_block(&rest, winner.destination);
-            if taken.is_empty() {
-                continue;
-            }
-            rest = rest.difference(&taken);
-            // What the winner takes is cut by the routes over the peering that it beats.
-            for rival in candidates[at + 1..].iter().filter(|one| self.is_over_peering(one.route)) {
-                let contested = self.towards_block(&taken, rival.destination);
-                if !contested.is_empty() {
-                    taken = taken.difference(&contested);
-                    let decision = self.decide(topology, winner, Some(rival));
-                    parts.push(Part { flows: contested, decision, witness: Witness::Rule(winner.index) });
-                }
-            }
-            if !taken.is_empty() {
-                let decision = self.decide(topology, winner, None);
-                parts.push(Part { flows: taken, decision, witness: Witness::Rule(winner.index) });
-            }
-        }
-        if !rest.is_empty() {
-            parts.push(Part { flows: rest, decision: Decision::Blocked(none), witness: Witness::Nothing });
-        }
-        let unlisted = table.routes.iter().position(|route| {
-            let list = route.destination_prefix_list_id.as_ref();
-            self.is_over_peering(route)
-                && list.is_some_and(|id| topology.prefix_list(id).is_none_or(|list| list.blocks.is_none()))
-        });
-        if let Some(index) = unlisted {
-            // A route over the peering for a prefix list of unknown entries may be the missing one.
-            for part in &mut parts {
-                if part.decision == Decision::Blocked(none) {
-                    part.decision = Decision::Unknown(none);
-                    part.witness = Witness::Rule(index);
-                }
-            }
+        if self.peering.is_none() {
+            let elsewhere = self.ways.elsewhere(topology, flows);
+            parts = parts.into_iter().flat_map(|part| without_peering(part, &elsewhere)).collect();
         }
         parts
     }
@@ -248,7 +217,7 @@ impl Gate for RouteGate {
                     what: format!("the route table of {subnet}"),
                     reason: "the snapshot holds neither one associated with it nor its VPC's main one"
                         .to_string(),
-                    would_tell: format!("whether there is a route to {} over {}", self.towards, self.peering),
+                    would_tell: format!("whether there is a route to {}", self.towards),
                 }),
                 ..Explanation::default()
             };
@@ -257,8 +226,13 @@ impl Gate for RouteGate {
             Witness::Rule(index) => table.routes.get(index),
             _ => None,
         };
+        let meant = self.is_meant_over_peering(topology, part);
+        let over = match self.peering.as_ref().filter(|_| meant) {
+            Some(peering) => format!(" over {peering}"),
+            None => String::new(),
+        };
         let rule = match (route, part.decision) {
-            (Some(route), Decision::Blocked(CauseCode::NoRouteToDestination)) => {
+            (Some(route), Decision::Blocked(CauseCode::NoRouteToDestination)) if meant => {
                 format!("no route over the peering; {}", route_words(route))
             }
             (Some(route), _) => route_words(route),
@@ -279,7 +253,7 @@ impl Gate for RouteGate {
                     omission: Some(Omission {
                         what: format!("the entries of prefix list {list}"),
                         reason: "the snapshot does not hold them".to_string(),
-                        would_tell: format!("whether {id} routes these packets over {}", self.peering),
+                        would_tell: format!("whether {id} routes these packets{over}"),
                     }),
                     ..Explanation::default()
                 };
@@ -295,39 +269,41 @@ impl Gate for RouteGate {
         let of_subnet = format!("route table {id} of {subnet}");
         let summary = match (code, route) {
             (CauseCode::MoreSpecificRoute, Some(route)) => format!(
-                "{packets}: in {of_subnet} the route {} is more specific than the one over {} and takes {destinations}.",
-                route_words(route),
-                self.peering
+                "{packets}: in {of_subnet} the route {} is more specific than the one{over} and takes {destinations}.",
+                route_words(route)
             ),
             (CauseCode::HigherPriorityRoute, Some(route)) => format!(
-                "{packets}: in {of_subnet} the route {} goes before the one over {} and takes {destinations}.",
-                route_words(route),
-                self.peering
+                "{packets}: in {of_subnet} the route {} goes before the one{over} and takes {destinations}.",
+                route_words(route)
             ),
             (CauseCode::BadStateRoute, Some(route)) => {
                 let elsewhere = if self.is_over_peering(route) {
                     "is a blackhole".to_string()
                 } else {
-                    format!("leads to another peering, not to {}", self.peering)
+                    let right = self.peering.as_ref().map(ToString::to_string).unwrap_or_default();
+                    format!("leads to another peering, not to {right}")
                 };
                 format!("{packets}: in {of_subnet} the route {} {elsewhere}.", route_words(route))
             }
-            _ => format!("{packets}: {of_subnet} has no route to {destinations} over {}.", self.peering),
+            _ => format!("{packets}: {of_subnet} has no route to {destinations}{over}."),
         };
         let mut evidence = vec![format!("{id} routes: {}", table_words(table))];
         let other = topology.route_tables().find(|(other, table)| {
             *other != id && table.routes.iter().any(|route| self.is_over_peering(route))
         });
         if let (CauseCode::NoRouteToDestination, Some((other, _))) = (code, other) {
-            evidence.push(format!("{other} has a route over {}, but {subnet} does not use it", self.peering));
+            evidence.push(format!("{other} has a route{over}, but {subnet} does not use it"));
         }
-        let related = [ComponentId::VpcPeeringConnection(self.peering.clone())].into_iter();
+        let related = self.peering.iter().filter(|_| meant).cloned().map(ComponentId::VpcPeeringConnection);
         let related = related.chain(self.subnet.iter().cloned().map(ComponentId::Subnet)).collect();
         Explanation { rule, summary, evidence, related, omission: None }
     }
 
     fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
         let Some((id, table)) = self.table.as_ref().zip(self.table(topology)) else { return Vec::new() };
+        // What travels by another way has to come back by it, or by a peering that is nobody's plan.
+        let flows = &flows.difference(&self.ways.elsewhere(topology, flows));
+        let Some(peering) = &self.peering else { return Vec::new() };
         let blocked = self.admit(topology, flows).into_iter();
         let blocked = blocked.filter(|part| matches!(part.decision, Decision::Blocked(_)));
         let winners: Vec<(Flows, Option<usize>)> = blocked
@@ -339,7 +315,7 @@ impl Gate for RouteGate {
                 (part.flows, winner)
             })
             .collect();
-        route_plans(topology, id, table, &self.peering, &self.towards, self.end, &winners)
+        route_plans(topology, id, table, peering, &self.towards, self.end, &winners)
     }
 }
 

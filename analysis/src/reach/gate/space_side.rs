@@ -23,7 +23,7 @@ impl Gate for SpaceGeneration {
         None
     }
 
-    fn is_hop(&self) -> bool {
+    fn is_hop(&self, _: &Part) -> bool {
         false
     }
 

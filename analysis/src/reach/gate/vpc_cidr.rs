@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::{AddressRange, Flows, cidr_words};
-use crate::reach::Site;
 use crate::reach::site::End;
+use crate::reach::{Site, Ways};
 use crate::topology::{ComponentId, NetworkId, Omission, Topology};
 
 /// A network as the other side of a peering sees it: the packets that go to it, or the replies.
@@ -23,28 +23,32 @@ pub struct VpcCidr {
     /// Which end of the flow lies in the network.
     end: End,
     direction: Direction,
+    /// Other ways between the two than a peering.
+    ways: Ways,
 }
 
 impl VpcCidr {
     /// The target's network, for packets that cross towards it.
     #[must_use]
-    pub fn of_target(source: &Site, target: &Site) -> Self {
+    pub fn of_target(source: &Site, target: &Site, ways: Ways) -> Self {
         Self {
             network: target.network.clone(),
             from_space: source.network == NetworkId::Space,
             end: End::Destination,
             direction: Direction::Forward,
+            ways,
         }
     }
 
     /// The source's network, for replies that cross back to it.
     #[must_use]
-    pub fn of_source(source: &Site, target: &Site) -> Self {
+    pub fn of_source(source: &Site, target: &Site, ways: Ways) -> Self {
         Self {
             network: source.network.clone(),
             from_space: target.network == NetworkId::Space,
             end: End::Source,
             direction: Direction::Return,
+            ways,
         }
     }
 
@@ -69,8 +73,12 @@ impl Gate for VpcCidr {
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
-        let mut rest = flows.clone();
+        let elsewhere = self.ways.elsewhere(topology, flows);
+        let mut rest = flows.difference(&elsewhere);
         let mut parts = Vec::new();
+        if !elsewhere.is_empty() {
+            parts.push(Part { flows: elsewhere, decision: Decision::Admitted, witness: Witness::Elsewhere });
+        }
         let mut take = |blocks: &[IpNet], decision: Decision, rest: &mut Flows| {
             for block in blocks {
                 let range = AddressRange::from(*block);

@@ -1,0 +1,110 @@
+//! What is said where the documents leave open whether packets get through: the component that may stop
+//! them is named, as no more than possible.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[expect(dead_code, reason = "each room of tests uses the documents that it needs")]
+mod documents;
+mod starting;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use peerscope_analysis::diagnose::Machine;
+use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Verdict};
+use peerscope_analysis::topology::{NetworkId, Topology};
+use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
+
+use documents::World;
+use documents::rules::{over_peering, route};
+use starting::case;
+
+/// Two VPCs without a peering, with routes to each other over a transit gateway.
+fn over_transit_gateway() -> World {
+    let mut world = World::two_vpcs();
+    for (table, other) in [("rtb-app", "10.2.0.0/16"), ("rtb-db", "10.1.0.0/16")] {
+        world.routes(table).retain(|route| !over_peering(route, "pcx-1"));
+        world.routes(table).push(route(other, "tgw-1"));
+    }
+    world.aws.vpc_peering_connections = Some(Vec::new());
+    world
+}
+
+fn connect(outcome: Outcome) -> Observation {
+    let (source, address) = (IpAddr::from([10, 1, 0, 10]), IpAddr::from([10, 2, 0, 20]));
+    Observation {
+        request: ProbeRequest {
+            id: ProbeId(0),
+            kind: ProbeKind::TcpConnect,
+            source: Some(source),
+            source_port: Some(40_000),
+            address,
+            port: 5432,
+            hop_limit: None,
+            payload_length: 0,
+            timeout: Duration::from_millis(3100),
+            greeting_wait: Duration::ZERO,
+        },
+        sent_at: Duration::ZERO,
+        finished_at: Duration::from_millis(3100),
+        local: Some(SocketAddr::new(source, 40_000)),
+        outcome,
+        rtt: None,
+        retransmissions: 0,
+        greeting: None,
+    }
+}
+
+fn diagnosed(world: &World, seen: Vec<Observation>) -> Diagnosis {
+    let topology = Topology::from(&world.snapshot());
+    let case = case(Some(topology), NetworkId::Vpc("vpc-app".into()), &["10.1.0.10/32"], "10.2.0.20");
+    Machine::replay(case, seen).report(Duration::from_secs(3), Timestamp::UNIX_EPOCH)
+}
+
+/// The codes of the causes, each with its component.
+fn named(diagnosis: &Diagnosis) -> Vec<String> {
+    let one =
+        |cause: &CauseReport| format!("{} {}", cause.code, cause.component.id.clone().unwrap_or_default());
+    diagnosis.causes.iter().map(one).collect()
+}
+
+#[test]
+fn a_gateway_that_is_not_modelled_is_named_without_a_packet() {
+    let diagnosis = diagnosed(&over_transit_gateway(), Vec::new());
+    assert_eq!(diagnosis.verdict, Verdict::Undetermined);
+    let code = "TGW_RTB_ROUTES_ARE_UNKNOWN tgw-1";
+    assert_eq!(named(&diagnosis), [code, code], "there and back");
+    assert!(diagnosis.causes.iter().all(|cause| cause.status == CauseStatus::Candidate));
+    assert!(diagnosis.causes.iter().map(|cause| cause.confidence).sum::<f64>() <= 1.0);
+    assert!(diagnosis.summary.contains("tgw-1"), "{}", diagnosis.summary);
+    let gaps: Vec<&str> = diagnosis.gaps.iter().map(|gap| gap.what.as_str()).collect();
+    assert_eq!(
+        gaps,
+        [
+            "what transit gateway tgw-1 does with packets for 10.2.0.20",
+            "what transit gateway tgw-1 does with replies for 10.1.0.10",
+        ]
+    );
+}
+
+#[test]
+fn packets_decide_where_the_documents_do_not() {
+    let connected = diagnosed(&over_transit_gateway(), vec![connect(Outcome::Connected)]);
+    assert_eq!((connected.verdict, named(&connected)), (Verdict::Reachable, Vec::new()));
+    let silent = diagnosed(&over_transit_gateway(), vec![connect(Outcome::Timeout)]);
+    assert_eq!(silent.verdict, Verdict::Blocked);
+    let named = named(&silent);
+    assert_eq!(named.first().map(String::as_str), Some("TGW_RTB_ROUTES_ARE_UNKNOWN tgw-1"), "{named:?}");
+    assert!(named.iter().all(|one| !one.starts_with("PEERING")), "{named:?}");
+}
+
+/// One setting that certainly stops the packets is the cause; what is open beside it is a gap.
+#[test]
+fn what_is_established_comes_before_what_is_open() {
+    let mut world = over_transit_gateway();
+    world.rules("sg-db").ip_permissions.clear();
+    let diagnosis = diagnosed(&world, Vec::new());
+    assert_eq!(diagnosis.verdict, Verdict::Blocked);
+    assert_eq!(named(&diagnosis), ["SG_HAS_NO_RULES eni-db"]);
+    assert!(diagnosis.gaps.iter().any(|gap| gap.what.contains("tgw-1")));
+}
