@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeRequest};
+use peerscope_vocabulary::{DnsReply, Observation, Outcome, ProbeId, ProbeRequest};
 
 use crate::error::ProbeError;
 use crate::watch::Interest;
@@ -20,6 +20,8 @@ pub(crate) enum Step {
     Stay,
     /// Watch it for bytes instead of the handshake's end.
     Listen,
+    /// It has another socket now, a connection that has begun: watch that, and count it as begun.
+    Reopen,
     /// Hand out the observation; the flight stays to hear what comes too late or twice.
     Report(Observation),
     /// Hand out the observation, where there is one, and let it close in order.
@@ -85,6 +87,11 @@ pub(crate) trait Flight: Debug {
 
     /// Ends the exchange in order. `Stay` where that needs the other side.
     fn close(&mut self, now: Duration) -> Step;
+
+    /// What a DNS server said, once the observation is handed out.
+    fn take_reply(&mut self) -> Option<DnsReply> {
+        None
+    }
 }
 
 /// The observation of a request that never left this host.

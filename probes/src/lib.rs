@@ -54,6 +54,7 @@
 
 mod capability;
 mod connect;
+mod dns;
 mod engine;
 mod error;
 mod exchange;

@@ -99,6 +99,14 @@ impl Queue {
             }
             self.turns.pop();
             let Some(lane) = self.lanes.get_mut(&address) else { continue };
+            // More may have begun since the turn was given.
+            let open_at = lane.open_at();
+            if open_at > now {
+                if !lane.waiting.is_empty() {
+                    self.enter(open_at, address);
+                }
+                continue;
+            }
             let Some(request) = lane.waiting.pop_front() else { continue };
             lane.begin(now);
             self.length -= 1;
@@ -109,6 +117,11 @@ impl Queue {
             return Some(request);
         }
         None
+    }
+
+    /// Counts something more as begun, which could not wait: a question that goes on by TCP.
+    pub(crate) fn count(&mut self, now: Duration, address: IpAddr) {
+        self.lanes.entry(address.to_canonical()).or_default().begin(now);
     }
 
     /// When the next request may begin.

@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
-use peerscope_vocabulary::{Observation, ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{
+    DnsObservation, DnsQuestion, DnsReply, Observation, ProbeId, ProbeKind, ProbeRequest,
+};
 
 use crate::connect::Connect;
+use crate::dns::Conversation;
 use crate::engine::Engine;
 use crate::error::{ProbeError, SystemCall};
 use crate::exchange::{Cookies, EchoSockets, Exchange};
@@ -88,6 +91,9 @@ pub struct ProbeEngine {
     options: EngineOptions,
     cookies: Cookies,
     strays: Vec<Stray>,
+    /// What is asked of DNS servers, until what they said was taken.
+    questions: HashMap<ProbeId, DnsQuestion>,
+    replies: HashMap<ProbeId, DnsReply>,
     failures: VecDeque<(ProbeId, ProbeError)>,
     _stamping: Option<Stamping>,
     /// Kept for its memory alone.
@@ -117,10 +123,32 @@ impl ProbeEngine {
             options,
             cookies: Cookies::default(),
             strays: Vec::new(),
+            questions: HashMap::new(),
+            replies: HashMap::new(),
             failures: VecDeque::new(),
             _stamping: Stamping::begin(),
             news: Vec::new(),
         })
+    }
+
+    /// Takes a question to the DNS server at the request's address and port over, whatever the kind of the
+    /// request. False where the queue is full. Ids of questions under way must differ. Its timeout ends
+    /// it: the question goes out by UDP, once more after half of that, and by TCP where the answer is cut;
+    /// then [`answer`](Self::answer) tells what was said.
+    pub fn ask(&mut self, now: Duration, request: ProbeRequest, question: DnsQuestion) -> bool {
+        let request = ProbeRequest { kind: ProbeKind::Dns, ..request };
+        let accepted = self.queue.push(now, request);
+        if accepted {
+            self.questions.insert(request.id, question);
+        }
+        accepted
+    }
+
+    /// What a DNS server said, for an observation that this engine handed out: once for each.
+    pub fn answer(&mut self, observation: &Observation) -> Option<DnsObservation> {
+        let question = self.questions.remove(&observation.id())?;
+        let reply = self.replies.remove(&observation.id()).unwrap_or_default();
+        Some(DnsObservation { question, observation: *observation, reply })
     }
 
     /// The answers that came too late or twice since the last call, where
@@ -162,6 +190,13 @@ impl ProbeEngine {
                 let (sockets, cookie) = (self.options.echo_sockets, self.cookies.of(number));
                 Box::new(Exchange::echo(request, now, late_limit, sockets, (number, cookie))?)
             }
+            ProbeKind::Dns => {
+                let unasked = ProbeError::new(SystemCall::Request, Errno::EINVAL);
+                let question = self.questions.get(&request.id).ok_or(unasked)?;
+                let [high, low, ..] = self.cookies.of(number);
+                let id = u16::from_be_bytes([high, low]);
+                Box::new(Conversation::prepare(request, question, id, now)?)
+            }
             _ => return Err(ProbeError::new(SystemCall::Request, Errno::EPROTONOSUPPORT)),
         };
         // Before the first packet, so that a failure here leaves the network untouched.
@@ -198,11 +233,24 @@ impl ProbeEngine {
             }
             Step::Report(observation) => observations.push(observation),
             Step::Over(observation) => {
+                if observation.is_some()
+                    && let Some(reply) = flight.take_reply()
+                {
+                    self.replies.insert(flight.request().id, reply);
+                }
                 observations.extend(observation);
                 self.land(key, deadline_before);
                 return;
             }
             Step::Listen => interest = Some(Interest::Bytes),
+            Step::Reopen => {
+                self.queue.count(now, flight.request().address);
+                if let Err(error) = self.watch.add(flight.descriptor(), key, flight.interest()) {
+                    observations.extend(flight.fail(now, error));
+                    self.land(key, deadline_before);
+                    return;
+                }
+            }
             Step::Stay | Step::Close(_) => {}
         }
         let deadline = flight.deadline();
@@ -288,6 +336,7 @@ impl Engine for ProbeEngine {
 
     fn cancel(&mut self, now: Duration, id: ProbeId) -> bool {
         let queued = self.queue.remove(id);
+        self.questions.remove(&id);
         let under_way: Vec<Key> = self
             .flights
             .iter()

@@ -3,7 +3,7 @@
 //! It is opened without waiting, so that several are in flight from one thread; it keeps the error
 //! queue until the handshake is over; and it offers no way to end an open connection but in order.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -112,6 +112,15 @@ impl Connection {
                     return Heard::Broken(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
                 }
             }
+        }
+    }
+
+    /// Writes all of so few bytes that an empty buffer takes them at once.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Errno> {
+        match (&self.socket).write(bytes) {
+            Ok(count) if count == bytes.len() => Ok(()),
+            Ok(_) => Err(Errno::ENOBUFS),
+            Err(error) => Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod closing;
+mod dns;
 mod driver;
 mod exchanges;
 mod late;

@@ -7,8 +7,12 @@
 
 extern crate alloc;
 
+mod dns;
 mod observation;
 mod request;
 
+pub use dns::{
+    ADDRESSES_KEPT, AddressRecord, DnsAddress, DnsObservation, DnsQuestion, DnsReply, DnsSaid, DnsTransport,
+};
 pub use observation::{Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, UnreachableScope};
 pub use request::{ProbeId, ProbeKind, ProbeRequest};

@@ -71,8 +71,11 @@ pub enum Outcome {
     Reset,
     /// The target answered an echo request.
     Echo,
-    /// A datagram came back from the address and port that was asked.
+    /// A datagram came back from the address and port that was asked. Of a DNS question: addresses did.
     Answered,
+    /// A DNS server answered, but not with addresses: what it said instead is in its
+    /// [`DnsReply`](crate::DnsReply).
+    DnsError,
     /// Nothing came back within the timeout. Of a datagram this says nothing by itself: most services
     /// are silent towards what they do not understand.
     Timeout,
@@ -114,6 +117,7 @@ impl Outcome {
             Self::Reset => "reset",
             Self::Echo => "echo",
             Self::Answered => "answered",
+            Self::DnsError => "dns_error",
             Self::Timeout => "timeout",
             Self::Prohibited { .. } => "prohibited",
             Self::Unreachable { .. } | Self::TimeExceeded { .. } => "unreachable",

@@ -22,6 +22,9 @@ pub enum ProbeKind {
     IcmpEcho,
     /// One UDP datagram (RFC 768).
     Udp,
+    /// One question to a DNS server, by UDP, and by TCP where the answer is said to be cut (RFC 1035). What
+    /// is asked is a [`DnsQuestion`](crate::DnsQuestion) beside the request.
+    Dns,
 }
 
 impl ProbeKind {
@@ -31,7 +34,7 @@ impl ProbeKind {
         match self {
             Self::TcpConnect => "tcp",
             Self::IcmpEcho => "icmp",
-            Self::Udp => "udp",
+            Self::Udp | Self::Dns => "udp",
         }
     }
 }
