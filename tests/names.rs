@@ -6,20 +6,23 @@
 mod bench;
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bench::Bench;
+use bench::{Answer, Bench};
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::scenario::Stage;
 use peerscope_laboratory::world::{Base, Style, Vary, World};
-use peerscope_laboratory::{DnsBehaviour, Enclosure, NameFiles};
+use peerscope_laboratory::{DnsBehaviour, DnsServer, Enclosure, NameFiles};
 use serde_json::Value;
 
 /// The name that is asked for.
 const NAME: &str = "orders-db.internal";
 /// An address that no private network has (RFC 5737).
 const PUBLIC: [u8; 4] = [203, 0, 113, 7];
+/// A private one of IPv6 (RFC 4193), which no host of these worlds has a route to.
+const UNIQUE_LOCAL: [u16; 8] = [0xfd00, 0, 0, 0, 0, 0, 0, 0x20];
 /// The contract's default deadline, and what a busy machine may add.
 const DEADLINE: Duration = Duration::from_secs(14);
 
@@ -30,9 +33,13 @@ struct Case {
     /// Beside the target's own address.
     has_public: bool,
     has_own: bool,
+    /// An IPv6 address beside, which this host has no route to.
+    has_ipv6: bool,
     verdict: &'static str,
     /// The first cause.
     cause: Option<&'static str>,
+    /// What the server did, in the sentence that says so of it.
+    did: &'static str,
 }
 
 const UNRESOLVED: Case = Case {
@@ -40,20 +47,24 @@ const UNRESOLVED: Case = Case {
     behaviour: DnsBehaviour::Honest,
     has_public: false,
     has_own: true,
+    has_ipv6: false,
     verdict: "blocked",
     cause: Some("NAME_NOT_RESOLVED"),
+    did: "",
 };
 
 const RESOLVED: Case = Case { verdict: "reachable", cause: None, ..UNRESOLVED };
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 20] = [
     Case { name: "an_honest_server_leads_to_the_target", ..RESOLVED },
     Case { name: "an_answer_by_tcp_alone_is_fetched", behaviour: DnsBehaviour::OnlyByTcp, ..RESOLVED },
+    Case { name: "of_both_families_the_one_with_a_route_counts", has_ipv6: true, ..RESOLVED },
     Case {
         name: "a_public_address_is_named",
         has_public: true,
         has_own: false,
         cause: Some("RESOLVES_TO_PUBLIC_ADDRESS"),
+        did: "gives orders-db.internal the address 203.0.113.7 (public), after ",
         ..UNRESOLVED
     },
     Case {
@@ -61,17 +72,101 @@ const CASES: [Case; 13] = [
         has_public: true,
         verdict: "impaired",
         cause: Some("RESOLVES_TO_PUBLIC_ADDRESS"),
+        did: "(private) and 203.0.113.7 (public), after ",
         ..UNRESOLVED
     },
-    Case { name: "no_such_name", behaviour: DnsBehaviour::NoSuchName, ..UNRESOLVED },
-    Case { name: "a_server_that_fails", behaviour: DnsBehaviour::Fails, ..UNRESOLVED },
-    Case { name: "a_server_that_refuses", behaviour: DnsBehaviour::Refuses, ..UNRESOLVED },
-    Case { name: "a_server_that_is_mute", behaviour: DnsBehaviour::Mute, ..UNRESOLVED },
-    Case { name: "an_answer_that_is_cut_short", behaviour: DnsBehaviour::CutShort, ..UNRESOLVED },
-    Case { name: "an_alias_of_itself", behaviour: DnsBehaviour::LoopingAlias, ..UNRESOLVED },
-    Case { name: "a_name_compressed_into_itself", behaviour: DnsBehaviour::LoopingPointer, ..UNRESOLVED },
-    Case { name: "an_answer_to_another_question", behaviour: DnsBehaviour::OtherId, ..UNRESOLVED },
-    Case { name: "garbage", behaviour: DnsBehaviour::Garbage, ..UNRESOLVED },
+    Case {
+        name: "no_such_name",
+        behaviour: DnsBehaviour::NoSuchName,
+        did: "says that orders-db.internal does not exist (NXDOMAIN), after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "a_name_without_an_address",
+        behaviour: DnsBehaviour::NoAddress,
+        did: "says that orders-db.internal exists and has no address, after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "a_server_that_fails",
+        behaviour: DnsBehaviour::Fails,
+        did: "says that it failed (SERVFAIL), after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "a_server_that_refuses",
+        behaviour: DnsBehaviour::Refuses,
+        did: "refuses to answer (REFUSED), after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "a_server_that_is_mute",
+        behaviour: DnsBehaviour::Mute,
+        did: "does not answer, although it was asked twice, after 2.0 s",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "an_answer_that_is_cut_short",
+        behaviour: DnsBehaviour::CutShort,
+        did: "sends an answer that breaks off after 46 bytes, after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "an_alias_of_itself",
+        behaviour: DnsBehaviour::LoopingAlias,
+        did: "says that orders-db.internal is an alias of alias.of.the.first, that of orders-db.internal: the aliases go round in a loop, after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "a_name_compressed_into_itself",
+        behaviour: DnsBehaviour::LoopingPointer,
+        did: "sends garbage: 52 bytes that are no DNS answer, after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "an_answer_under_another_id",
+        behaviour: DnsBehaviour::OtherId,
+        did: "sends nothing but answers to questions that nobody asked (2 datagrams)",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "an_answer_to_another_question",
+        behaviour: DnsBehaviour::OtherQuestion,
+        did: "sends nothing but answers to questions that nobody asked (2 datagrams)",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "an_answer_from_somebody_else",
+        behaviour: DnsBehaviour::FromElsewhere,
+        did: "does not answer, although it was asked twice, after 2.0 s",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "garbage",
+        behaviour: DnsBehaviour::Garbage,
+        did: "sends garbage: 99 bytes that are no DNS answer, after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "a_cut_answer_and_silence_by_tcp",
+        behaviour: DnsBehaviour::MuteByTcp,
+        did: "says that its answer is too long for UDP and is to be had by TCP, but is silent there, after 2.0 s",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "a_cut_answer_and_a_hang_up_by_tcp",
+        behaviour: DnsBehaviour::ClosesTcp,
+        did: "ends the TCP connection after 0 bytes, before its answer is complete, after ",
+        ..UNRESOLVED
+    },
+    Case {
+        name: "thousands_of_addresses",
+        behaviour: DnsBehaviour::Huge,
+        verdict: "impaired",
+        cause: Some("RESOLVES_TO_PUBLIC_ADDRESS"),
+        did: "gives orders-db.internal 3501 addresses, ",
+        ..UNRESOLVED
+    },
 ];
 
 fn main() -> ExitCode {
@@ -80,8 +175,11 @@ fn main() -> ExitCode {
             .iter()
             .map(|case| Trial::test(case.name, move || resolved(enclosure, bench, case)))
             .collect();
-        let huge = || huge(enclosure, bench);
-        trials.push(Trial::test("thousands_of_addresses_are_not_all_asked", huge));
+        for (name, configured) in CONFIGURED {
+            trials.push(Trial::test(name, move || unconfigured(enclosure, bench, configured)));
+        }
+        trials.push(Trial::test("what_hosts_says_needs_no_server", || in_hosts(enclosure, bench)));
+        trials.push(Trial::test("a_second_server_helps_a_mute_one", || second(enclosure, bench)));
         Ok((Arguments::from_args(), trials))
     })
 }
@@ -90,51 +188,184 @@ fn resolved(enclosure: &Enclosure, bench: &Bench, case: &Case) -> Result<(), Fai
     let stage = Stage::set(enclosure, World::generate(Base::DynoToVpc, &Vary::ALL, 12))?;
     let own = case.has_own.then(|| stage.world.target_address().ip());
     let public = case.has_public.then(|| IpAddr::from(PUBLIC));
-    let addresses: Vec<IpAddr> = own.into_iter().chain(public).collect();
-    let report = ask(bench, &stage, &addresses, case.behaviour)?;
+    let ipv6 = case.has_ipv6.then(|| IpAddr::from(UNIQUE_LOCAL));
+    let addresses: Vec<IpAddr> = own.into_iter().chain(public).chain(ipv6).collect();
+    let server = server(&stage, &addresses, case.behaviour)?;
+    let evidence = bench.shared_folder("evidence")?.join("evidence.json");
+    let answer = why(bench, &stage, &NameFiles::asking(&[&server]), &["--save", shown(&evidence)?])?;
+    let report = &answer.report;
     let first = &report["causes"][0];
-    let shown = || format!("{}: {first}", report["summary"]);
-    expect(report["verdict"] == case.verdict, shown())?;
-    expect(first["code"].as_str() == case.cause, shown())?;
-    if case.cause.is_some() {
-        expect(report["summary"].as_str().is_some_and(|text| text.contains(NAME)), shown())?;
-        expect(first["component"]["type"] == "dns-name", shown())?;
+    let told = || format!("{}: {first}", report["summary"]);
+    expect(!server.asked().is_empty(), "the server was not asked")?;
+    expect(report["verdict"] == case.verdict, told())?;
+    expect(answer.status == Some(i32::from(case.verdict != "reachable")), told())?;
+    expect(first["code"].as_str() == case.cause, told())?;
+    let seen = report["target"]["addresses"].as_array().map_or(0, Vec::len);
+    let expected = match case {
+        case if case.cause == UNRESOLVED.cause => 0,
+        case if case.behaviour == DnsBehaviour::Huge => 16,
+        _ => addresses.len() - usize::from(case.has_ipv6),
+    };
+    expect(seen == expected, format!("{seen} addresses"))?;
+    if case.behaviour == DnsBehaviour::Huge {
+        let left = format!("3485 more addresses of {NAME}");
+        expect(texts(&report["gaps"], "what").any(|what| what == left), report["gaps"].to_string())?;
     }
-    let seen = &report["target"]["addresses"];
-    let expected = if case.cause == UNRESOLVED.cause { 0 } else { addresses.len() };
-    expect(seen.as_array().is_some_and(|seen| seen.len() == expected), format!("addresses {seen}"))
+    expect(report["observations"].as_array().is_some_and(|all| all.len() < 200), "too many were asked")?;
+    if case.cause.is_none() {
+        return expect(dns_observations(report).is_empty(), "what is well is not asked about twice");
+    }
+    expect(report["summary"].as_str().is_some_and(|text| text.contains(NAME)), told())?;
+    expect(first["component"]["type"] == "dns-name", told())?;
+    let server = format!("name server {} ", server.address());
+    let is_said = |text: &str| text.contains(&server) && text.contains(case.did);
+    let evidence_texts = || texts(&first["evidence"], "text");
+    expect(evidence_texts().any(is_said), format!("expected {:?} in {}", case.did, first["evidence"]))?;
+    if case.cause == UNRESOLVED.cause {
+        expect(report["summary"].as_str().is_some_and(is_said), told())?;
+    }
+    let asked = dns_observations(report);
+    let kinds: Vec<&str> = asked.iter().filter_map(|one| one["request"]["record_type"].as_str()).collect();
+    expect(kinds == ["A", "AAAA"], format!("{asked:?}"))?;
+    replayed(bench, report, &evidence)
 }
 
-/// Whether it is believed or not: nothing hangs, and not thousands of hosts are asked.
-fn huge(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+/// The report of saved evidence is the same, byte for byte.
+fn replayed(bench: &Bench, report: &Value, evidence: &Path) -> Result<(), Failed> {
+    let output = std::process::Command::new(bench.binary())
+        .args(["why", "--format", "json", "--replay"])
+        .arg(evidence)
+        .output()?;
+    let again: Value = serde_json::from_slice(&output.stdout)?;
+    expect(
+        serde_json::to_string(report)? == serde_json::to_string(&again)?,
+        format!("replayed: {}\n     was: {}", again["summary"], report["summary"]),
+    )
+}
+
+/// Resolver configurations that lead nowhere: what the file says, and what must be said.
+const CONFIGURED: [(&str, Configured); 4] = [
+    (
+        "no_resolver_configuration",
+        Configured {
+            file: None,
+            says: &[
+                "/etc/resolv.conf does not exist, so programs here ask 127.0.0.1",
+                "name server 127.0.0.1 refuses by ICMP port unreachable from 127.0.0.1: nothing listens on its UDP port, after ",
+            ],
+        },
+    ),
+    (
+        "a_resolver_configuration_without_a_server",
+        Configured {
+            file: Some("# nothing\noptions timeout:1\n"),
+            says: &[
+                "/etc/resolv.conf names no name server, so programs here ask 127.0.0.1",
+                "name server 127.0.0.1 refuses by ICMP port unreachable",
+            ],
+        },
+    ),
+    (
+        "a_name_server_whose_host_is_nowhere",
+        Configured {
+            // Of a network for examples (RFC 5737): a dyno's way there ends in silence.
+            file: Some("nameserver 198.51.100.53\n"),
+            says: &["name server 198.51.100.53 does not answer, although it was asked twice, after 2.0 s"],
+        },
+    ),
+    (
+        "a_name_server_without_a_route",
+        Configured {
+            file: Some("nameserver 2001:db8::53\n"),
+            says: &[
+                "name server 2001:db8::53 cannot be asked: this machine has no route (errno 101), after ",
+            ],
+        },
+    ),
+];
+
+#[derive(Clone, Copy)]
+struct Configured {
+    file: Option<&'static str>,
+    says: &'static [&'static str],
+}
+
+fn unconfigured(enclosure: &Enclosure, bench: &Bench, configured: Configured) -> Result<(), Failed> {
     let stage = Stage::set(enclosure, World::generate(Base::DynoToVpc, &Vary::ALL, 12))?;
-    let report = ask(bench, &stage, &[stage.world.target_address().ip()], DnsBehaviour::Huge)?;
-    let asked = report["observations"].as_array().map_or(0, Vec::len);
-    expect(asked < 200, format!("{asked} probes"))
+    let mut files = NameFiles::asking(&[]);
+    files.resolv_conf = configured.file.map(str::to_string);
+    let answer = why(bench, &stage, &files, &[])?;
+    let (report, summary) = (&answer.report, answer.report["summary"].as_str().unwrap_or_default());
+    expect(answer.status == Some(1) && report["verdict"] == "blocked", summary)?;
+    expect(report["causes"][0]["code"] == "NAME_NOT_RESOLVED", summary)?;
+    expect(configured.says.iter().all(|said| summary.contains(said)), summary)
 }
 
-/// Runs `peerscope why` for the name, with a server on its own host that says this.
-fn ask(
-    bench: &Bench,
-    stage: &Stage<'_>,
-    addresses: &[IpAddr],
-    behaviour: DnsBehaviour,
-) -> Result<Value, Failed> {
+/// `/etc/hosts` is honoured, whatever the servers would say, and none of them is asked.
+fn in_hosts(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, World::generate(Base::DynoToVpc, &Vary::ALL, 12))?;
+    let server = server(&stage, &[], DnsBehaviour::NoSuchName)?;
+    let target = stage.world.target_address().ip();
+    for (address, verdict) in [(target, "reachable"), (IpAddr::from(PUBLIC), "blocked")] {
+        let mut files = NameFiles::asking(&[&server]);
+        files.hosts += &format!("{address} {NAME}\n");
+        let answer = why(bench, &stage, &files, &[])?;
+        expect(answer.report["verdict"] == verdict, answer.report["summary"].to_string())?;
+        expect(answer.report["target"]["addresses"][0] == address.to_string(), "another address")?;
+    }
+    expect(server.asked().is_empty(), format!("{:?}", server.asked()))
+}
+
+/// What the C library does after its timeout: the next server's answer counts. That the first is mute is
+/// said all the same, since every lookup waits for it.
+fn second(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, World::generate(Base::DynoToVpc, &Vary::ALL, 12))?;
+    let target = stage.world.target_address().ip();
+    let honest = server(&stage, &[target], DnsBehaviour::Honest)?;
+    let mut files = NameFiles::asking(&[&honest]);
+    // Of a network for examples (RFC 5737): a dyno's way there ends in silence.
+    files.resolv_conf = Some(format!("nameserver 198.51.100.53\nnameserver {}\n", honest.address()));
+    let answer = why(bench, &stage, &files, &[])?;
+    let report = &answer.report;
+    expect(report["verdict"] == "reachable" && answer.status == Some(0), report["summary"].to_string())?;
+    let said = "Name server 198.51.100.53 does not answer, although it was asked twice";
+    let is_said = texts(&report["findings"], "message").any(|text| text.contains(said));
+    expect(is_said, format!("{}", report["findings"]))
+}
+
+/// A server on the source's own host that says this of the name.
+fn server(stage: &Stage<'_>, addresses: &[IpAddr], behaviour: DnsBehaviour) -> Result<DnsServer, Failed> {
+    let records: Vec<(&str, IpAddr)> = addresses.iter().map(|address| (NAME, *address)).collect();
+    Ok(stage.twin.dns(&stage.source(), &records, behaviour)?)
+}
+
+/// Runs `peerscope why` for the name, within the deadline.
+fn why(bench: &Bench, stage: &Stage<'_>, files: &NameFiles, more: &[&str]) -> Result<Answer, Failed> {
     let snapshot = bench.folder("names");
     stage.world.write(&snapshot, Style::of_seed(stage.world.seed()))?;
-    let records: Vec<(&str, IpAddr)> = addresses.iter().map(|address| (NAME, *address)).collect();
-    let server = stage.twin.dns(&stage.source(), &records, behaviour)?;
-    let files = NameFiles::asking(&[&server]);
-    let mut command = stage.twin.command_resolving(&stage.source(), bench.binary(), &files)?;
+    let mut command = stage.twin.command_resolving(&stage.source(), bench.binary(), files)?;
     let target = format!("tcp://{NAME}:{}", stage.world.target_address().port());
-    command.args(["why", &target, "--format", "json", "--snapshot"]).arg(&snapshot);
+    command.args(["why", &target, "--format", "json"]).args(more).arg("--snapshot").arg(&snapshot);
     let start = Instant::now();
     let output = command.output()?;
     let elapsed = start.elapsed();
     expect(elapsed < DEADLINE, format!("it took {elapsed:.1?}"))?;
-    expect(!server.asked().is_empty(), "the server was not asked")?;
-    Ok(serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("no report ({error}): {}", String::from_utf8_lossy(&output.stderr)))?)
+    let report = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("no report ({error}): {}", String::from_utf8_lossy(&output.stderr)))?;
+    Ok(Answer { report, status: output.status.code() })
+}
+
+fn dns_observations(report: &Value) -> Vec<&Value> {
+    let all = report["observations"].as_array().into_iter().flatten();
+    all.filter(|one| one["request"]["kind"] == "dns").collect()
+}
+
+fn texts<'a>(list: &'a Value, field: &'a str) -> impl Iterator<Item = &'a str> {
+    list.as_array().into_iter().flatten().filter_map(move |one| one[field].as_str())
+}
+
+fn shown(path: &Path) -> Result<&str, Failed> {
+    path.to_str().ok_or_else(|| "a path that is not UTF-8".into())
 }
 
 fn expect(is: bool, what: impl Into<String>) -> Result<(), Failed> {

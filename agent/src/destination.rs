@@ -1,17 +1,14 @@
 //! From a TARGET to the packets that ask it: for commands that probe and read no configuration.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use peerscope_probes::source_address;
+use peerscope_analysis::diagnose::lookup_sentence;
 use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest};
 
 use crate::exit::Failure;
-use crate::resolve;
+use crate::resolve::{Limits, look_up};
 use crate::target::{Host, TargetUrl};
-
-/// The longest that the DNS is waited for.
-const DNS_LIMIT: Duration = Duration::from_secs(5);
 
 /// What one packet is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +49,8 @@ impl Destination {
     }
 }
 
-/// The addresses of a target: its own, or those of its name. IPv6 counts only where this host has a
-/// route. A name without an address is told apart from wrong usage: the inner error says why.
+/// The addresses of a target: its own, or those of its name, the first of them where there are very many. A
+/// name without an address is told apart from wrong usage: the inner error says why.
 ///
 /// # Errors
 /// Where the target is an AWS id, which only a snapshot could resolve, or the resolver cannot be set up.
@@ -63,15 +60,16 @@ pub(crate) fn addresses(target: &TargetUrl, command: &str) -> Result<Result<Vec<
         Host::AwsId(id) => Err(Failure::usage(format!(
             "TARGET: {id} needs a snapshot, which {command} does not read; expected an address or a name"
         ))),
-        Host::Name(name) => Ok(resolve::addresses(name, DNS_LIMIT)?.map(usable)),
+        Host::Name(name) => {
+            let found = look_up(name, Limits::default(), Instant::now())?;
+            if found.more > 0 {
+                let (asked, all) = (found.addresses.len(), found.addresses.len() + found.more);
+                eprintln!("peerscope: {name} has {all} addresses, of which the first {asked} are asked");
+            }
+            Ok(match found.lookup.failure {
+                Some(_) => Err(lookup_sentence(&found.lookup)),
+                None => Ok(found.addresses),
+            })
+        }
     }
-}
-
-fn usable(found: Vec<IpAddr>) -> Vec<IpAddr> {
-    let usable: Vec<IpAddr> = found
-        .iter()
-        .copied()
-        .filter(|address| address.is_ipv4() || source_address(*address).is_ok())
-        .collect();
-    if usable.is_empty() { found } else { usable }
 }

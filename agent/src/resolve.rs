@@ -1,38 +1,174 @@
 //! Names to addresses, through the system's own configuration.
+//!
+//! The resolver gives what an application gets. Where it fails, is slow, or gives what is odd, the servers
+//! that it asks are asked once more over sockets of our own, so that it can be said which of them did what.
+
+mod configuration;
+mod servers;
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use peerscope_analysis::diagnose::{AddressScope, Lookup, Resolution, resolution};
+use peerscope_probes::source_address;
 
+use self::configuration::Configuration;
 use crate::exit::Failure;
 
-/// The addresses of a name, as this machine's resolver configuration gives them (`/etc/hosts` and
-/// `/etc/resolv.conf`), without repetition. Names that do not resolve give none; the reason comes with
-/// it.
+/// The most addresses of a name that are asked: a name that has more is a service's with many, or a lie.
+pub(crate) const ADDRESSES: usize = 16;
+
+/// A resolver that takes longer does not work as it should.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// How long looking up may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the system's resolver.
+    pub(crate) resolver: Duration,
+    /// For asking its servers once more.
+    pub(crate) servers: Duration,
+}
+
+impl Limits {
+    /// The longest that the resolver is waited for: what its own default is for one server (resolv.conf(5)).
+    const RESOLVER: Duration = Duration::from_secs(5);
+    /// The longest that its servers are waited for.
+    const SERVERS: Duration = Duration::from_secs(2);
+
+    /// Three quarters of a deadline at the most, so that time is left for what was found.
+    pub(crate) fn within(deadline: Duration) -> Self {
+        Self { resolver: Self::RESOLVER.min(deadline / 2), servers: Self::SERVERS.min(deadline / 4) }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { resolver: Self::RESOLVER, servers: Self::SERVERS }
+    }
+}
+
+/// What a name stands for here.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// The addresses to ask, at most [`ADDRESSES`]; IPv6 only where this host has a route, if there is anything
+    /// else. None where the lookup failed.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// How many more there are.
+    pub(crate) more: usize,
+    /// What was said.
+    pub(crate) lookup: Lookup,
+}
+
+/// Looks a name up as this machine's resolver is configured (`/etc/hosts` and `/etc/resolv.conf`). Times count
+/// from `started`.
 ///
 /// # Errors
-/// Where the system's resolver configuration cannot be read.
-pub(crate) fn addresses(name: &str, limit: Duration) -> Result<Result<Vec<IpAddr>, String>, Failure> {
+/// Where the system's resolver configuration cannot be made sense of.
+pub(crate) fn look_up(name: &str, limits: Limits, started: Instant) -> Result<Found, Failure> {
+    let in_hosts = distinct(Configuration::in_hosts(name));
+    if !in_hosts.is_empty() {
+        return Ok(Found::of(in_hosts.len(), in_hosts, Lookup::default()));
+    }
+    let configuration = Configuration::of_system()?;
+    let begun = Instant::now();
+    let resolved = resolved(name, &configuration, limits.resolver)?;
+    let mut lookup = Lookup { configuration: configuration.remark.clone(), ..Lookup::default() };
+    let (mut addresses, is_odd) = match resolved {
+        Ok(found) => {
+            let is_public = |address: &IpAddr| AddressScope::of(*address) == AddressScope::Public;
+            // With several servers a resolver hides the one that does not answer; programs wait for it.
+            let is_odd = begun.elapsed() > SLOW
+                || found.len() > ADDRESSES
+                || found.iter().any(is_public)
+                || configuration.servers().len() > 1;
+            (found, is_odd)
+        }
+        Err(failure) => {
+            lookup.failure = Some(failure);
+            (Vec::new(), true)
+        }
+    };
+    if is_odd {
+        lookup.servers = servers::confirm(name, &configuration, limits.servers, started)?;
+    }
+    // What a library cannot read, another can: an answer that is sound counts.
+    let mut count = addresses.len();
+    if lookup.failure.is_some()
+        && let Some(sound) = sound_addresses(&lookup)
+    {
+        lookup.failure = None;
+        (addresses, count) = sound;
+    }
+    Ok(Found::of(count, addresses, lookup))
+}
+
+impl Found {
+    /// Of so many addresses the first ones are given.
+    fn of(count: usize, addresses: Vec<IpAddr>, lookup: Lookup) -> Self {
+        let given = addresses.len();
+        let usable = usable(addresses);
+        let more = (usable.len() + count.saturating_sub(given)).saturating_sub(ADDRESSES);
+        Self { addresses: usable.into_iter().take(ADDRESSES).collect(), more, lookup }
+    }
+}
+
+fn distinct(found: impl IntoIterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let mut distinct: Vec<IpAddr> = Vec::new();
+    for address in found {
+        if !distinct.contains(&address) {
+            distinct.push(address);
+        }
+    }
+    distinct
+}
+
+/// The addresses that the servers give to a resolver which takes their answers as they are, and how many
+/// there are.
+fn sound_addresses(lookup: &Lookup) -> Option<(Vec<IpAddr>, usize)> {
+    let mut names: Vec<&str> = Vec::new();
+    for one in &lookup.servers {
+        if !names.contains(&one.question.name.as_str()) {
+            names.push(&one.question.name);
+        }
+    }
+    names.into_iter().find_map(|name| {
+        let of_name: Vec<_> =
+            lookup.servers.iter().filter(|one| one.question.name == name).cloned().collect();
+        match resolution(&of_name) {
+            Resolution::Addresses { addresses, count } => Some((addresses, count)),
+            Resolution::None | Resolution::Unknown => None,
+        }
+    })
+}
+
+/// IPv6 counts only where this host has a route.
+fn usable(found: Vec<IpAddr>) -> Vec<IpAddr> {
+    let has_route = |address: &&IpAddr| address.is_ipv4() || source_address(**address).is_ok();
+    let usable: Vec<IpAddr> = found.iter().filter(has_route).copied().collect();
+    if usable.is_empty() { found } else { usable }
+}
+
+/// The addresses by the system's resolver, without repetition; why there are none.
+fn resolved(
+    name: &str,
+    configuration: &Configuration,
+    limit: Duration,
+) -> Result<Result<Vec<IpAddr>, String>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Internal(format!("asynchronous runtime: {error}")))?;
     runtime.block_on(async {
-        let builder = TokioResolver::builder_tokio()
-            .map_err(|error| Failure::usage(format!("the system's resolver configuration: {error}")))?;
+        let mut builder =
+            TokioResolver::builder_with_config(configuration.config.clone(), TokioRuntimeProvider::default());
+        *builder.options_mut() = configuration.options.clone();
         let resolver = builder.build().map_err(|error| Failure::Internal(format!("resolver: {error}")))?;
         Ok(match tokio::time::timeout(limit, resolver.lookup_ip(name)).await {
-            Ok(Ok(found)) => {
-                let mut addresses: Vec<IpAddr> = Vec::new();
-                for address in found.iter() {
-                    if !addresses.contains(&address) {
-                        addresses.push(address);
-                    }
-                }
-                Ok(addresses)
-            }
+            Ok(Ok(found)) => Ok(distinct(found.iter())),
             Ok(Err(error)) => Err(reason(&error)),
             Err(_) => Err(format!("no answer in {:.1} s", limit.as_secs_f64())),
         })
@@ -43,10 +179,12 @@ pub(crate) fn addresses(name: &str, limit: Duration) -> Result<Result<Vec<IpAddr
 fn reason(error: &NetError) -> String {
     match error {
         error if error.is_nx_domain() => "the name does not exist (NXDOMAIN)".to_string(),
-        error if error.is_no_records_found() => "the name has no address record".to_string(),
+        // It says so of an answer that it could not read, too.
+        error if error.is_no_records_found() => "no address came of it".to_string(),
         NetError::Dns(DnsError::ResponseCode(code)) => format!("the name server answered with {code}"),
         NetError::Timeout => "the name server did not answer".to_string(),
         NetError::Io(error) => format!("the name server cannot be asked: {error}"),
+        NetError::Proto(_) => "the name server's answer cannot be read".to_string(),
         other => format!("the name server's answer was of no use ({other})"),
     }
 }

@@ -7,6 +7,7 @@ use peerscope_analysis::report::{
     CauseReport, CauseStatus, Diagnosis, Fix, OpenedReport, Tool, VantageKind, Verdict,
 };
 use peerscope_analysis::topology::ComponentType;
+use peerscope_vocabulary::ProbeKind;
 
 use super::Style;
 use super::layout::{command, wrapped};
@@ -208,7 +209,9 @@ fn opens(opened: &[OpenedReport]) -> String {
 /// What the probes saw, a line each way of ending.
 fn observations(diagnosis: &Diagnosis, style: &Style) -> String {
     let mut groups: Vec<(String, usize, Vec<u16>)> = Vec::new();
-    for observation in &diagnosis.observations {
+    let (names, packets): (Vec<_>, Vec<_>) =
+        diagnosis.observations.iter().partition(|observation| observation.request.kind == ProbeKind::Dns);
+    for observation in packets {
         let mut words = observation.result.to_string();
         if let Some(reason) = &observation.reason {
             let _ = write!(words, ": {reason}");
@@ -229,7 +232,8 @@ fn observations(diagnosis: &Diagnosis, style: &Style) -> String {
             if ports.is_empty() { String::new() } else { format!(" (from port {})", ports.join(", ")) };
         format!("{count} × {words}{from}")
     });
-    list("Probes", lines, style)
+    let names = names.into_iter().filter_map(|observation| observation.reason.clone());
+    list("Names", names, style) + &list("Probes", lines, style)
 }
 
 fn list(label: &str, lines: impl Iterator<Item = String>, style: &Style) -> String {

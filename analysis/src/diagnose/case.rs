@@ -6,8 +6,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::lookup::Lookup;
 use super::observed::echo_request;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::{Answer, pair_networks, reach};
@@ -50,16 +49,6 @@ pub struct Case {
     pub explore: bool,
     /// How long the whole may take.
     pub deadline: Duration,
-}
-
-/// What the DNS said of the target's name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Lookup {
-    /// The target's addresses are its answer.
-    Answered,
-    /// It gave none, for this reason.
-    Failed(String),
 }
 
 /// From where the target is to be reached.

@@ -16,6 +16,7 @@ use super::case::{Case, Question};
 use super::causes::{answered, configured};
 use super::findings::{findings, gaps};
 use super::fixes::fixes;
+use super::lookup::dns_report;
 use super::observed::{Shows, shows, source_ports};
 use super::seen::Seen;
 use super::{changed, loss, naming, path, show, silence, undecided, words};
@@ -83,11 +84,14 @@ pub(super) fn conclude(
         summary: whole.summary,
         causes: whole.causes,
         paths: whole.paths,
-        observations: observations
+        observations: case
+            .lookup
             .iter()
-            .map(|observation| words::observation_report(observation, at))
+            .flat_map(|lookup| &lookup.servers)
+            .map(|server| dns_report(server, at))
+            .chain(observations.iter().map(|observation| words::observation_report(observation, at)))
             .collect(),
-        findings: whole.findings,
+        findings: whole.findings.into_iter().chain(naming::odd_servers(case)).collect(),
         gaps,
         next_probe: whole.next_probe,
         snapshot: case.snapshot.clone(),

@@ -3,9 +3,12 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::net::IpAddr;
 
-use super::case::{Case, Lookup, Question};
+use peerscope_vocabulary::{DnsObservation, DnsSaid};
+
+use super::case::{Case, Question};
+use super::lookup::{Lookup, groups, is_odd, is_sound, lookup_sentence, server_sentence};
+use super::scope::AddressScope;
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
@@ -14,10 +17,12 @@ use crate::topology::{ComponentId, NetworkId, Topology};
 
 /// The cause, where a name has no address.
 pub(super) fn unresolved(case: &Case) -> Option<CauseReport> {
-    let Some(Lookup::Failed(reason)) = &case.lookup else { return None };
+    let lookup = case.lookup.as_ref()?;
+    let reason = lookup.failure.as_ref()?;
     let host = &case.target.host;
-    let mut cause =
-        cause(case, CauseCode::NameNotResolved, format!("The name {host} has no address here: {reason}."));
+    let summary = format!("The name {host} has no address here: {}.", lookup_sentence(lookup));
+    let mut cause = cause(case, CauseCode::NameNotResolved, summary);
+    cause.evidence.extend(said(lookup));
     cause.evidence.push(Evidence {
         kind: Basis::Probes,
         text: format!("this machine's resolver: {reason}"),
@@ -28,12 +33,45 @@ pub(super) fn unresolved(case: &Case) -> Option<CauseReport> {
     Some(cause)
 }
 
+/// What each server said, as evidence; a server that gives addresses speaks against it that there are none.
+fn said(lookup: &Lookup) -> Vec<Evidence> {
+    let has_addresses = lookup.failure.is_none();
+    let evidence = |group: Vec<&DnsObservation>| {
+        let gives = group.iter().any(|one| matches!(one.reply.said, Some(DnsSaid::Addresses { .. })));
+        Evidence { kind: Basis::Probes, text: server_sentence(&group), supports: has_addresses || !gives }
+    };
+    groups(&lookup.servers).into_iter().map(evidence).collect()
+}
+
+/// Servers that do not do what they should although the name has addresses: every lookup waits for them,
+/// or gets what nobody expects.
+pub(super) fn odd_servers(case: &Case) -> Vec<Finding> {
+    let Some(lookup) = case.lookup.as_ref().filter(|lookup| lookup.failure.is_none()) else {
+        return Vec::new();
+    };
+    let odd = |group: &Vec<&DnsObservation>| group.iter().any(|one| is_odd(one) || !is_sound(one));
+    let finding = |group: Vec<&DnsObservation>| Finding {
+        rule: "DNS_SERVER".to_string(),
+        severity: Severity::Warning,
+        message: format!("{}.", capitalised(&server_sentence(&group))),
+        components: Vec::from([show::component(case.topology.as_ref(), &name(case))]),
+    };
+    groups(&lookup.servers).into_iter().filter(odd).map(finding).collect()
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(characters).collect()
+}
+
 /// Whether the question is about an address that a name gave and that is public: packets to it do not
 /// take the peering.
 pub(super) fn is_public(case: &Case, question: &Question) -> bool {
     let known =
         case.topology.as_ref().is_some_and(|topology| !topology.networks_of(question.address).is_empty());
-    case.lookup == Some(Lookup::Answered) && !known && !is_private(question.address)
+    let is_found = case.lookup.as_ref().is_some_and(|lookup| lookup.failure.is_none());
+    is_found && !known && AddressScope::of(question.address) == AddressScope::Public
 }
 
 /// The cause, where a public address does not answer.
@@ -53,6 +91,7 @@ pub(super) fn public(case: &Case, question: &Question, observed: &str) -> CauseR
     ];
     let facts = facts.into_iter().filter(|text| !text.is_empty());
     cause.evidence.extend(facts.map(|text| Evidence { kind: Basis::Probes, text, supports: true }));
+    cause.evidence.extend(case.lookup.iter().flat_map(said));
     cause.fixes.push(allow_resolution(case));
     cause
 }
@@ -106,25 +145,4 @@ fn allow_resolution(case: &Case) -> Fix {
     };
     let component = ComponentId::VpcPeeringConnection(id.clone());
     Fix { undo: with(false), ..show::fix(topology, &component, Tool::Aws, with(true), explanation) }
-}
-
-/// Whether an address is for private networks, or for this host or link alone (RFC 1918, 6598, 3927,
-/// 4193, 4291).
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            address.is_private()
-                || address.is_loopback()
-                || address.is_link_local()
-                || address.is_unspecified()
-                || (first == 100 && (64..128).contains(&second))
-        }
-        IpAddr::V6(address) => {
-            address.is_loopback()
-                || address.is_unspecified()
-                || address.is_unique_local()
-                || address.is_unicast_link_local()
-        }
-    }
 }

@@ -154,11 +154,14 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
                 .filter(|port| *port > 0),
             address: request.address,
             port: request.port,
+            name: None,
+            record_type: None,
         },
         result: observation.outcome.word(),
         rtt_seconds: observation.rtt.map(|rtt| rtt.as_secs_f64()),
         reason: reason(observation),
         from: observation.outcome.icmp().and_then(|icmp| icmp.from),
         detail,
+        dns: None,
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::{Case, Lookup, Machine, SourceSpec};
+use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::report::{Gap, GapKind};
 use peerscope_analysis::topology::NetworkId;
@@ -22,12 +22,9 @@ use crate::drive::drive;
 use crate::dyno::Dyno;
 use crate::evidence::{Evidence, SavedSource};
 use crate::exit::{Failure, Status};
-use crate::resolve;
+use crate::resolve::{Limits, look_up};
 use crate::target::{Host, TargetUrl};
 use crate::text::{Style, show};
-
-/// The longest that the DNS is waited for, within the deadline.
-const DNS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Diagnoses.
 pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure> {
@@ -36,7 +33,7 @@ pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
     }
     let at = clock::now();
     let started = Instant::now();
-    let asked = asked(arguments, at)?;
+    let asked = asked(arguments, at, started)?;
     if arguments.until_reachable {
         return waiting::run(arguments, asked, style);
     }
@@ -84,11 +81,12 @@ impl Asked {
 }
 
 /// The case that the arguments describe.
-fn asked(arguments: &WhyArgs, at: Timestamp) -> Result<Asked, Failure> {
+fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, Failure> {
     let target = TargetUrl::parse(&target_text(arguments)?).map_err(Failure::usage)?;
     let mut known = known(&arguments.case, at)?;
     known.baseline = baseline(&arguments.baseline)?;
-    let resolved = resolved(arguments, &target, &known)?;
+    let (resolved, unasked) = resolved(arguments, &target, &known, started)?;
+    known.gaps.extend(unasked);
     let addresses = &resolved.addresses;
     let dyno = Dyno::here();
     let here = addresses.first().and_then(|address| local_address(dyno.as_ref(), *address));
@@ -131,10 +129,15 @@ fn target_text(arguments: &WhyArgs) -> Result<String, Failure> {
     }
 }
 
-/// The addresses to diagnose: pinned, documented, or the DNS's.
-fn resolved(arguments: &WhyArgs, target: &TargetUrl, known: &Known) -> Result<Resolved, Failure> {
+/// The addresses to diagnose: pinned, documented, or the DNS's, and what of them is left out.
+fn resolved(
+    arguments: &WhyArgs,
+    target: &TargetUrl,
+    known: &Known,
+    started: Instant,
+) -> Result<(Resolved, Option<Gap>), Failure> {
     if let Some(address) = arguments.resolve {
-        return Ok(vec![address].into());
+        return Ok((vec![address].into(), None));
     }
     let documented = documented_addresses(target, known.topology.as_ref())?;
     let name = match (&target.host, documented) {
@@ -145,19 +148,16 @@ fn resolved(arguments: &WhyArgs, target: &TargetUrl, known: &Known) -> Result<Re
         }
         // What an application connects to is what the DNS says, not what a tag is called.
         (Host::Name(name), _) if !arguments.no_probe => name,
-        (_, documented) => return Ok(documented.unwrap_or_default().into()),
+        (_, documented) => return Ok((documented.unwrap_or_default().into(), None)),
     };
-    let found = match resolve::addresses(name, DNS_LIMIT.min(arguments.deadline / 2))? {
-        Ok(found) => found,
-        Err(reason) => return Ok(Resolved { addresses: Vec::new(), lookup: Some(Lookup::Failed(reason)) }),
-    };
-    // IPv6 counts only where this host has a route.
-    let usable: Vec<IpAddr> = found
-        .iter()
-        .copied()
-        .filter(|address| address.is_ipv4() || source_address(*address).is_ok())
-        .collect();
-    Ok(Resolved { addresses: if usable.is_empty() { found } else { usable }, lookup: Some(Lookup::Answered) })
+    let found = look_up(name, Limits::within(arguments.deadline), started)?;
+    let gap = (found.more > 0).then(|| Gap {
+        kind: GapKind::Scope,
+        what: format!("{} more addresses of {name}", found.more),
+        reason: "so many are not asked".to_string(),
+        would_tell: "whether they can be reached too".to_string(),
+    });
+    Ok((Resolved { addresses: found.addresses, lookup: Some(found.lookup) }, gap))
 }
 
 /// This machine's address towards the target: a dyno's own where it can be used, else the kernel's choice.

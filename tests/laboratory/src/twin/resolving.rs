@@ -19,8 +19,8 @@ use crate::error::LaboratoryError;
 /// What a program finds names by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameFiles {
-    /// `/etc/resolv.conf`
-    pub resolv_conf: String,
+    /// `/etc/resolv.conf`; none where there is no such file.
+    pub resolv_conf: Option<String>,
     /// `/etc/hosts`
     pub hosts: String,
 }
@@ -30,7 +30,7 @@ impl NameFiles {
     #[must_use]
     pub fn asking(servers: &[&DnsServer]) -> Self {
         let lines = servers.iter().map(|server| format!("nameserver {}\n", server.address()));
-        Self { resolv_conf: lines.collect(), hosts: "127.0.0.1 localhost\n::1 localhost\n".to_owned() }
+        Self { resolv_conf: Some(lines.collect()), hosts: "127.0.0.1 localhost\n::1 localhost\n".to_owned() }
     }
 }
 
@@ -78,7 +78,9 @@ fn make_etc(names: &NameFiles) -> std::io::Result<PathBuf> {
         let leads = fs::read_link(&entry).unwrap_or_else(|_| Path::new(TRUE_ETC).join(&name));
         symlink(leads, folder.join(&name))?;
     }
-    fs::write(folder.join("resolv.conf"), &names.resolv_conf)?;
+    if let Some(resolv_conf) = &names.resolv_conf {
+        fs::write(folder.join("resolv.conf"), resolv_conf)?;
+    }
     fs::write(folder.join("hosts"), &names.hosts)?;
     Ok(folder)
 }

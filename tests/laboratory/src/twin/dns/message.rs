@@ -90,6 +90,17 @@ pub(super) fn answer(
         DnsBehaviour::Fails => Reply::new(query, Code::Failure).finish(),
         DnsBehaviour::Refuses => Reply::new(query, Code::Refused).finish(),
         DnsBehaviour::Mute => return None,
+        DnsBehaviour::NoAddress => Reply::new(query, Code::Fine).finish(),
+        DnsBehaviour::MuteByTcp | DnsBehaviour::ClosesTcp if transport == Transport::Tcp => return None,
+        DnsBehaviour::MuteByTcp | DnsBehaviour::ClosesTcp => {
+            Reply::new(query, Code::Fine).truncated().finish()
+        }
+        DnsBehaviour::FromElsewhere => honest(query),
+        DnsBehaviour::OtherQuestion => {
+            let ends = [&query.kind.to_be_bytes()[..], &CLASS_INTERNET.to_be_bytes()].concat();
+            let question = [name_of("somebody.else"), ends].concat();
+            honest(&Query { question, ..query.clone() })
+        }
         DnsBehaviour::Huge if query.kind == TYPE_A => {
             // 198.18.0.0/15 is for benchmarks (RFC 2544): nobody's host.
             let first = u32::from(Ipv4Addr::new(198, 18, 0, 1));

@@ -48,6 +48,17 @@ pub enum DnsBehaviour {
     OtherId,
     /// With bytes that mean nothing, after the right id.
     Garbage,
+    /// That the name exists and has no address, whatever it is asked (NODATA).
+    NoAddress,
+    /// Honestly, to a question that nobody asked: the right id, another name.
+    OtherQuestion,
+    /// Honestly, but from another port.
+    FromElsewhere,
+    /// By UDP with nothing but the sign that the answer is longer (TC); by TCP it takes the question and says
+    /// nothing.
+    MuteByTcp,
+    /// The same by UDP; the connection ends at once.
+    ClosesTcp,
 }
 
 /// A server that answers. It ends when this is dropped.
@@ -82,9 +93,11 @@ impl Twin<'_> {
         let address = address.ok_or_else(|| LaboratoryError::NoSuchHost(host.to_string()))?;
         let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
         let system = |source| LaboratoryError::system("answer DNS queries", source);
-        let (datagrams, listener) = self.namespace_of(host)?.within(|| {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let (datagrams, elsewhere, listener) = self.namespace_of(host)?.within(|| {
             Ok((
                 bind_when_free(|| UdpSocket::bind(everywhere)).map_err(system)?,
+                UdpSocket::bind(nowhere).map_err(system)?,
                 bind_when_free(|| TcpListener::bind(everywhere)).map_err(system)?,
             ))
         })?;
@@ -93,7 +106,8 @@ impl Twin<'_> {
         let (end, stop) = io::pipe().map_err(system)?;
         let asked = Arc::new(Mutex::new(Vec::new()));
         let records = records.iter().map(|(name, address)| (name.to_ascii_lowercase(), *address)).collect();
-        let mut server = Serving { datagrams, listener, records, behaviour, asked: Arc::clone(&asked) };
+        let (held, asking) = (Vec::new(), Arc::clone(&asked));
+        let mut server = Serving { datagrams, elsewhere, held, listener, records, behaviour, asked: asking };
         let thread = thread::Builder::new()
             .spawn(move || {
                 server.serve(&end);
@@ -129,6 +143,9 @@ impl Drop for DnsServer {
 
 struct Serving {
     datagrams: UdpSocket,
+    /// The same host, another port.
+    elsewhere: UdpSocket,
+    held: Vec<TcpStream>,
     listener: TcpListener,
     records: Vec<(String, IpAddr)>,
     behaviour: DnsBehaviour,
@@ -152,8 +169,12 @@ impl Serving {
             let mut buffer = [0; 4096];
             while let Ok((length, client)) = self.datagrams.recv_from(&mut buffer) {
                 if let Some(reply) = self.reply(&buffer[..length], Transport::Udp) {
+                    let sender = match self.behaviour {
+                        DnsBehaviour::FromElsewhere => &self.elsewhere,
+                        _ => &self.datagrams,
+                    };
                     // Who asked may be gone.
-                    let _ = self.datagrams.send_to(&reply, client);
+                    let _ = sender.send_to(&reply, client);
                 }
             }
             while let Ok((stream, _)) = self.listener.accept() {
@@ -172,7 +193,13 @@ impl Serving {
         stream.read_exact(&mut length)?;
         let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
         stream.read_exact(&mut query)?;
-        let Some(reply) = self.reply(&query, Transport::Tcp) else { return Ok(()) };
+        let Some(reply) = self.reply(&query, Transport::Tcp) else {
+            if self.behaviour == DnsBehaviour::MuteByTcp {
+                // It stays open until this server ends, or the client goes.
+                self.held.push(stream);
+            }
+            return Ok(());
+        };
         let mut said = u16::try_from(reply.len()).map_err(io::Error::other)?;
         if self.behaviour == DnsBehaviour::CutShort {
             said = said.saturating_mul(2);
