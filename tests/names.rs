@@ -102,7 +102,7 @@ const CASES: [Case; 20] = [
     Case {
         name: "a_server_that_is_mute",
         behaviour: DnsBehaviour::Mute,
-        did: "does not answer, although it was asked twice, after 2.0 s",
+        did: "does not answer, although it was asked twice, after 2.",
         ..UNRESOLVED
     },
     Case {
@@ -138,7 +138,7 @@ const CASES: [Case; 20] = [
     Case {
         name: "an_answer_from_somebody_else",
         behaviour: DnsBehaviour::FromElsewhere,
-        did: "does not answer, although it was asked twice, after 2.0 s",
+        did: "does not answer, although it was asked twice, after 2.",
         ..UNRESOLVED
     },
     Case {
@@ -150,7 +150,7 @@ const CASES: [Case; 20] = [
     Case {
         name: "a_cut_answer_and_silence_by_tcp",
         behaviour: DnsBehaviour::MuteByTcp,
-        did: "says that its answer is too long for UDP and is to be had by TCP, but is silent there, after 2.0 s",
+        did: "says that its answer is too long for UDP and is to be had by TCP, but is silent there, after 2.",
         ..UNRESOLVED
     },
     Case {
@@ -180,6 +180,7 @@ fn main() -> ExitCode {
         }
         trials.push(Trial::test("what_hosts_says_needs_no_server", || in_hosts(enclosure, bench)));
         trials.push(Trial::test("a_second_server_helps_a_mute_one", || second(enclosure, bench)));
+        trials.push(Trial::test("a_probe_tells_what_a_server_says", || probed(enclosure, bench)));
         Ok((Arguments::from_args(), trials))
     })
 }
@@ -270,7 +271,7 @@ const CONFIGURED: [(&str, Configured); 4] = [
         Configured {
             // Of a network for examples (RFC 5737): a dyno's way there ends in silence.
             file: Some("nameserver 198.51.100.53\n"),
-            says: &["name server 198.51.100.53 does not answer, although it was asked twice, after 2.0 s"],
+            says: &["name server 198.51.100.53 does not answer, although it was asked twice, after 2."],
         },
     ),
     (
@@ -331,6 +332,39 @@ fn second(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     let said = "Name server 198.51.100.53 does not answer, although it was asked twice";
     let is_said = texts(&report["findings"], "message").any(|text| text.contains(said));
     expect(is_said, format!("{}", report["findings"]))
+}
+
+/// `peerscope probe dns://SERVER/NAME`: every address, both families, private or public.
+fn probed(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, World::generate(Base::DynoToVpc, &Vary::ALL, 12))?;
+    let target = stage.world.target_address().ip();
+    let server = server(&stage, &[target, PUBLIC.into(), UNIQUE_LOCAL.into()], DnsBehaviour::Honest)?;
+    let files = NameFiles::asking(&[&server]);
+    for asked in
+        [format!("dns://{}/{NAME}", server.address()), format!("dns:{NAME}"), format!("dns:///{NAME}")]
+    {
+        let mut command = stage.twin.command_resolving(&stage.source(), bench.binary(), &files)?;
+        let output = command.args(["probe", &asked, "--format", "json"]).output()?;
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)))?;
+        expect(output.status.code() == Some(0), format!("{report}"))?;
+        let row = &report["targets"][0];
+        expect(row["address"] == server.address().to_string(), format!("{row}"))?;
+        expect(row["results"]["answered"] == 1, format!("{row}"))?;
+        let answers = row["dns"].as_array().into_iter().flatten();
+        let found: Vec<(String, String)> = answers
+            .flat_map(|one| one["addresses"].as_array().into_iter().flatten())
+            .map(|one| (one["address"].to_string(), one["scope"].to_string()))
+            .collect();
+        let quoted = |address: IpAddr, scope: &str| (format!("\"{address}\""), format!("\"{scope}\""));
+        let expected = [
+            quoted(target, "private"),
+            quoted(PUBLIC.into(), "public"),
+            quoted(UNIQUE_LOCAL.into(), "private"),
+        ];
+        expect(found == expected, format!("{found:?}"))?;
+    }
+    Ok(())
 }
 
 /// A server on the source's own host that says this of the name.

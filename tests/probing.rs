@@ -247,6 +247,10 @@ fn wrong_usage_is_one_line() {
         (&["probe", "127.0.0.1:9", "--count", "0"], "0 is not in 1..="),
         (&["probe", "127.0.0.1:9", "--source-port", "9-3"], "expected LO-HI"),
         (&["probe", "tcp://i-0123456789abcdef0:9"], "needs a snapshot"),
+        (&["probe", "dns:a..b"], "expected a name to ask for, as in dns:orders-db.example.com"),
+        (&["probe", "dns://127.0.0.1/db?type=MX"], "expected ?type=A or ?type=AAAA"),
+        (&["probe", "dns://i-0123456789abcdef0/db"], "needs a snapshot"),
+        (&["trace", "dns:db.internal"], "the DNS itself is asked by `peerscope probe dns:NAME`"),
         (&["trace", "127.0.0.1:9", "--max-hops", "0"], "0 is not in 1..="),
         (&["trace", "icmp://eni-0123456789abcdef0"], "needs a snapshot"),
     ] {
@@ -339,4 +343,107 @@ fn a_trace_that_reaches_nothing_is_exit_1_and_one_that_sends_nothing_3() {
     assert_eq!(sent, [(&1.into(), &2.into()), (&2.into(), &2.into()), (&Value::Null, &1.into())]);
     let report = json(&["trace", &target, "--source", "192.0.2.1"], 3);
     assert_eq!((&report["end"], &report["hops"]), (&"nothing-sent".into(), &Value::Array(Vec::new())));
+}
+
+/// A DNS server on loopback that answers every question with what `answer` makes of it: the code, and the
+/// addresses of an answer to a question for IPv4.
+fn dns_server(code: u8, addresses: &'static [[u8; 4]]) -> SocketAddr {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 512];
+        while let Ok((_, from)) = server.recv_from(&mut buffer) {
+            // The question ends with the root, type and class.
+            let name = buffer[12..].iter().position(|byte| *byte == 0).unwrap() + 13;
+            let addresses = if buffer[name..name + 2] == [0, 1] { addresses } else { &[] };
+            let count = u8::try_from(addresses.len()).unwrap();
+            let header = [buffer[0], buffer[1], 0x81, 0x80 | code, 0, 1, 0, count, 0, 0, 0, 0];
+            let records = addresses
+                .iter()
+                .flat_map(|octets| [&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4][..], octets].concat());
+            let reply: Vec<u8> =
+                header.into_iter().chain(buffer[12..name + 4].to_vec()).chain(records).collect();
+            server.send_to(&reply, from).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_dns_server_is_asked_for_both_families_and_each_address_is_named() {
+    let server = dns_server(0, &[[10, 100, 2, 20], [203, 0, 113, 7], [100, 64, 0, 1]]);
+    let target = format!("dns://{server}/orders-db.internal");
+    let report = json(&["probe", &target, "--count", "2", "--interval", "50ms"], 0);
+    let row = &report["targets"][0];
+    assert_eq!(
+        (&row["target"], &row["sent"], &row["received"]),
+        (&target.as_str().into(), &2.into(), &2.into())
+    );
+    assert_eq!(row["results"], serde_json::json!({ "answered": 2 }));
+    assert!(row["rtt_seconds"]["median"].as_f64().unwrap() > 0.0);
+    let [ipv4, ipv6] = row["dns"].as_array().unwrap().as_slice() else { panic!("{row}") };
+    assert_eq!((&ipv4["record_type"], &ipv6["record_type"]), (&"A".into(), &"AAAA".into()));
+    assert_eq!(ipv6["said"], "no-address");
+    let scopes: Vec<_> = ipv4["addresses"].as_array().unwrap().iter().map(|one| &one["scope"]).collect();
+    assert_eq!(scopes, ["private", "public", "private"]);
+    let text = text(&peerscope(&["probe", &target]));
+    for said in ["10.100.2.20 (private, 60 s)", "203.0.113.7 (public, 60 s)", "after ", " ms", "answered"] {
+        assert!(text.contains(said), "{text}");
+    }
+    assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+
+    let only = json(&["probe", &format!("{target}?type=AAAA")], 1);
+    assert_eq!(only["targets"][0]["results"]["dns_error"], 1);
+    let reason = only["targets"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("says that orders-db.internal has no IPv6 address, after "), "{reason}");
+}
+
+#[test]
+fn what_a_dns_server_does_instead_is_exit_1_and_one_sentence() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (server, word, said) in [
+        (dns_server(2, &[]), "dns_error", "says that it failed (SERVFAIL), after "),
+        (dns_server(3, &[]), "dns_error", "says that orders-db.internal does not exist (NXDOMAIN), after "),
+        (dns_server(5, &[]), "dns_error", "refuses to answer (REFUSED), after "),
+        (silent.local_addr().unwrap(), "timeout", "does not answer, although it was asked twice, after 2"),
+        (
+            closed,
+            "refused",
+            "refuses by ICMP port unreachable from 127.0.0.1: nothing listens on its UDP port",
+        ),
+        (
+            datagram_server(1, Duration::ZERO),
+            "timeout",
+            "to questions that nobody asked (2 datagrams), after 2",
+        ),
+    ] {
+        let target = format!("dns://{server}/orders-db.internal");
+        let start = Instant::now();
+        let report = json(&["probe", &target, "--timeout", "200ms"], 1);
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        let row = &report["targets"][0];
+        assert_eq!((&row["results"][word], &row["received"]), (&1.into(), &0.into()), "{row}");
+        let reason = row["reason"].as_str().unwrap();
+        assert!(reason.starts_with(&format!("name server {server} ")) && reason.contains(said), "{reason}");
+    }
+    let unsent = json(&["probe", &format!("dns://{closed}/db"), "--source", "192.0.2.1"], 1);
+    assert_eq!(
+        (&unsent["targets"][0]["sent"], &unsent["targets"][0]["results"]["local_error"]),
+        (&0.into(), &1.into())
+    );
+}
+
+#[test]
+fn each_answer_of_a_dns_server_is_a_line() {
+    let server = dns_server(0, &[[10, 100, 2, 20]]);
+    let output = peerscope(&["probe", &format!("dns://{server}/db.internal"), "--format", "jsonl"]);
+    let lines: Vec<Value> = text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut kinds: Vec<_> =
+        lines.iter().map(|line| line["request"]["record_type"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    assert_eq!((output.status.code(), kinds), (Some(0), vec!["A", "AAAA"]));
+    assert!(
+        lines.iter().all(|line| line["request"]["kind"] == "dns" && line["request"]["name"] == "db.internal")
+    );
 }

@@ -39,6 +39,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   peerscope probe tcp://10.100.2.20:5432 icmp://10.100.2.20 --count 10 --interval 200ms
   peerscope probe --targets hosts.txt --format jsonl
+  peerscope probe dns://10.0.0.2/orders-db.example.com    # what this name server says of a name
 
 Exit status: 0 every target answered, 1 some did not, 2 wrong usage or input.")]
     Probe(ProbeArgs),
@@ -167,7 +168,8 @@ pub(crate) struct AnalyzeArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ProbeArgs {
     /// tcp://HOST:PORT, udp://HOST:PORT, icmp://HOST, https://HOST, …, HOST:PORT (tcp) or HOST (icmp);
-    /// HOST is an address or a name
+    /// HOST is an address or a name. dns://SERVER[:PORT]/NAME[?type=A|AAAA] asks a name server,
+    /// dns:NAME those of this machine; answered is what has an address
     #[arg(value_name = "TARGET", required_unless_present = "targets")]
     pub(crate) target: Vec<String>,
 

@@ -49,13 +49,13 @@ impl Destination {
     }
 }
 
-/// The addresses of a target: its own, or those of its name, the first of them where there are very many. A
+/// The addresses of a target's host: its own, or those of its name, the first of them where there are very many. A
 /// name without an address is told apart from wrong usage: the inner error says why.
 ///
 /// # Errors
 /// Where the target is an AWS id, which only a snapshot could resolve, or the resolver cannot be set up.
-pub(crate) fn addresses(target: &TargetUrl, command: &str) -> Result<Result<Vec<IpAddr>, String>, Failure> {
-    match &target.host {
+pub(crate) fn addresses(host: &Host, command: &str) -> Result<Result<Vec<IpAddr>, String>, Failure> {
+    match host {
         Host::Address(address) => Ok(Ok(vec![*address])),
         Host::AwsId(id) => Err(Failure::usage(format!(
             "TARGET: {id} needs a snapshot, which {command} does not read; expected an address or a name"

@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod command;
 mod destination;
+mod dns_target;
 mod drive;
 mod dyno;
 mod escape;

@@ -18,6 +18,8 @@ use peerscope_probes::source_address;
 use self::configuration::Configuration;
 use crate::exit::Failure;
 
+pub(crate) use self::configuration::name_servers;
+
 /// The most addresses of a name that are asked: a name that has more is a service's with many, or a lie.
 pub(crate) const ADDRESSES: usize = 16;
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::dns_target::DnsTarget;
 use crate::escape::escape;
 
 /// What is to be reached.
@@ -102,6 +103,13 @@ impl fmt::Display for TargetError {
 
 impl std::error::Error for TargetError {}
 
+impl TargetError {
+    /// What was expected in place of what was written, which is not repeated.
+    pub(crate) fn expected(what: &str) -> Self {
+        Self(format!("TARGET: expected {what}"))
+    }
+}
+
 impl TargetUrl {
     /// Reads a TARGET.
     ///
@@ -109,6 +117,9 @@ impl TargetUrl {
     /// One line that says what was expected. Of what was written it repeats scheme, host and port only.
     pub(crate) fn parse(text: &str) -> Result<Self, TargetError> {
         let text = text.trim();
+        if DnsTarget::parse(text).is_some() {
+            return Err(Self::dns());
+        }
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => (Some(named_scheme(scheme)?), rest),
             None => (None, text),
@@ -134,6 +145,12 @@ impl TargetUrl {
             }
         };
         Ok(Self { scheme, host, port })
+    }
+
+    fn dns() -> TargetError {
+        TargetError::expected(
+            "what is to be reached, as in tcp://NAME:5432; the DNS itself is asked by `peerscope probe dns:NAME`",
+        )
     }
 
     /// What was written, less credentials, path and query.

@@ -119,6 +119,15 @@ fn unreadable(error: &io::Error) -> String {
     }
 }
 
+/// The servers that this machine's resolver asks, in their order, and what is odd about its configuration.
+///
+/// # Errors
+/// As [`Configuration::of_system`].
+pub(crate) fn name_servers() -> Result<(Vec<SocketAddr>, Option<String>), Failure> {
+    let configuration = Configuration::of_system()?;
+    Ok((configuration.servers(), configuration.remark))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

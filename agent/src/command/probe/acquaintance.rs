@@ -128,7 +128,7 @@ mod tests {
     };
 
     fn aim(is_mysql: bool) -> Aim {
-        Aim { target: "tcp://127.0.0.1:9".to_string(), is_mysql, at: Ok(AT) }
+        Aim { target: "tcp://127.0.0.1:9".to_string(), is_mysql, question: None, at: Ok(AT) }
     }
 
     fn connected(greeting: Option<&[u8]>, wait: Duration) -> Observation {

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use peerscope_analysis::diagnose::dns_report;
+use peerscope_analysis::report::DnsReport;
 use peerscope_probes::{EchoSockets, echo_permitted};
-use peerscope_vocabulary::ProbeKind;
+use peerscope_vocabulary::{DnsObservation, ProbeKind};
 use serde::Serialize;
 
 use self::run::{Outcomes, Run};
@@ -55,6 +57,20 @@ struct TargetReport {
     reason: Option<String>,
     /// Whether probes were held back because the target is a MySQL.
     limited: bool,
+    /// What a DNS server said last, to each question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dns: Vec<SaidReport>,
+}
+
+/// What a DNS server said to one question.
+#[derive(Serialize)]
+struct SaidReport {
+    record_type: &'static str,
+    result: &'static str,
+    #[serde(flatten)]
+    dns: Option<DnsReport>,
+    /// The same in a sentence.
+    reason: Option<String>,
 }
 
 /// All targets together.
@@ -132,11 +148,12 @@ fn report(aims: Vec<Aim>, outcomes: Outcomes, at: Timestamp, engine: &'static st
         elapsed_seconds: outcomes.elapsed.as_secs_f64(),
         engine,
     };
-    let targets = aims.into_iter().zip(outcomes.tallies).map(|(aim, tally)| target(aim, tally)).collect();
+    let targets = aims.into_iter().zip(outcomes.tallies).map(|(aim, tally)| target(aim, tally, at)).collect();
     Report { schema: "peerscope/probe/1", version: env!("CARGO_PKG_VERSION"), at, targets, totals }
 }
 
-fn target(aim: Aim, tally: Tally) -> TargetReport {
+fn target(aim: Aim, tally: Tally, at: Timestamp) -> TargetReport {
+    let dns = tally.lookup.iter().map(|one| said(one, at)).collect();
     let rtt_seconds = tally.round_trip();
     let (address, results, reason) = match aim.at {
         Ok(destination) => (Some(destination.address), tally.results, tally.reason),
@@ -153,5 +170,16 @@ fn target(aim: Aim, tally: Tally) -> TargetReport {
         rtt_seconds,
         reason,
         limited: tally.is_limited,
+        dns,
+    }
+}
+
+fn said(one: &DnsObservation, at: Timestamp) -> SaidReport {
+    let report = dns_report(one, at);
+    SaidReport {
+        record_type: one.question.record_type.name(),
+        result: report.result,
+        dns: report.dns,
+        reason: report.reason,
     }
 }

@@ -1,13 +1,14 @@
 //! The run itself: whose turn it is goes to the engine, what comes back to the tallies.
 
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use peerscope_analysis::diagnose::observation_report;
+use peerscope_analysis::diagnose::{dns_report, observation_report};
 use peerscope_analysis::report::ObservationReport;
 use peerscope_probes::{EchoSockets, Engine, EngineOptions, ProbeEngine, ProbeError};
-use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeRequest};
+use peerscope_vocabulary::{DnsObservation, DnsQuestion, Observation, Outcome, ProbeId, ProbeRequest};
 use serde::Serialize;
 
 use super::acquaintance::{Acquaintances, Permission};
@@ -50,12 +51,38 @@ pub(super) struct Run<'a> {
     acquaintances: Acquaintances,
     /// Which aim each probe was for; the place is its id.
     asked: Vec<usize>,
-    /// Taken from the schedule, and not yet by the engine.
-    waiting: Vec<ProbeRequest>,
+    /// Taken from the schedule, and not yet by the engine; with what a DNS server is asked.
+    waiting: VecDeque<(ProbeRequest, Option<DnsQuestion>)>,
+    lookups: Lookups,
     under_way: usize,
     any_silent: bool,
     is_streaming: bool,
     tallies: Vec<Tally>,
+}
+
+/// Lookups under way: a name is asked for by several questions, which are one probe.
+#[derive(Debug, Default)]
+struct Lookups {
+    /// The number of the lookup that a question is part of.
+    of: HashMap<ProbeId, usize>,
+    /// How many questions each has, and what was said.
+    said: Vec<(usize, Vec<DnsObservation>)>,
+}
+
+impl Lookups {
+    fn begin(&mut self, ids: &[ProbeId]) {
+        self.of.extend(ids.iter().map(|id| (*id, self.said.len())));
+        self.said.push((ids.len(), Vec::new()));
+    }
+
+    /// All that was said, in the order of the questions, once it is complete.
+    fn add(&mut self, one: DnsObservation) -> Option<Vec<DnsObservation>> {
+        let number = self.of.remove(&one.observation.id())?;
+        let (expected, said) = self.said.get_mut(number)?;
+        said.push(one);
+        said.sort_by_key(|one| one.observation.id());
+        (said.len() == *expected).then(|| std::mem::take(said))
+    }
 }
 
 /// What a run came to.
@@ -93,7 +120,8 @@ impl<'a> Run<'a> {
             schedule,
             acquaintances: Acquaintances::of(aims, arguments.count),
             asked: Vec::new(),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
+            lookups: Lookups::default(),
             under_way: 0,
             any_silent: false,
             is_streaming,
@@ -150,46 +178,78 @@ impl<'a> Run<'a> {
                     continue;
                 }
             };
-            let number = self.asked.len();
-            self.asked.push(index);
-            self.under_way += 1;
-            let id = ProbeId(u32::try_from(number).unwrap_or(u32::MAX));
-            let source_port = self.arguments.source_port.map(|range| {
-                let count = usize::from(range.last() - range.first()) + 1;
-                // Less than the width of the range, which fits.
-                range.first().saturating_add((number % count) as u16)
-            });
-            self.waiting.push(ProbeRequest {
+            let base = ProbeRequest {
                 source: self.arguments.source,
-                source_port,
                 greeting_wait,
-                ..destination.request(id, self.arguments.timeout)
-            });
+                ..destination.request(ProbeId(0), self.arguments.timeout)
+            };
+            let question = self.aims.get(index).and_then(|aim| aim.question.as_ref());
+            let Some(question) = question else {
+                let request = self.numbered(index, base);
+                self.waiting.push_back((request, None));
+                continue;
+            };
+            let mut ids = Vec::new();
+            for kind in &question.kinds {
+                let request = self.numbered(index, base);
+                ids.push(request.id);
+                let question = DnsQuestion { name: question.name.clone(), record_type: *kind };
+                self.waiting.push_back((request, Some(question)));
+            }
+            self.lookups.begin(&ids);
         }
-        let accepted = self.engine.submit(now, &self.waiting);
-        self.waiting.drain(..accepted);
+        while let Some((request, question)) = self.waiting.front() {
+            let is_accepted = match question {
+                None => self.engine.submit(now, &[*request]) == 1,
+                Some(question) => self.engine.ask(now, *request, question.clone()),
+            };
+            if !is_accepted {
+                return;
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    /// The request under an id of its own, from the port whose turn it is; it counts as under way.
+    fn numbered(&mut self, index: usize, request: ProbeRequest) -> ProbeRequest {
+        let number = self.asked.len();
+        self.asked.push(index);
+        self.under_way += 1;
+        let source_port = self.arguments.source_port.map(|range| {
+            let count = usize::from(range.last() - range.first()) + 1;
+            // Less than the width of the range, which fits.
+            range.first().saturating_add((number % count) as u16)
+        });
+        ProbeRequest { id: ProbeId(u32::try_from(number).unwrap_or(u32::MAX)), source_port, ..request }
     }
 
     /// Takes in an observation; false where nobody reads any more.
     fn take(&mut self, observation: &Observation) -> Result<bool, Failure> {
         self.under_way = self.under_way.saturating_sub(1);
         self.acquaintances.learn(observation);
-        self.any_silent |= observation.outcome == Outcome::Timeout;
         let Some(index) = self.aim_of(observation.id()) else { return Ok(true) };
-        let report = observation_report(observation, self.at);
-        let is_read = match self.aims.get(index).filter(|_| self.is_streaming) {
-            Some(aim) => {
-                let line = Line { target: &aim.target, observation: &report };
-                let text =
-                    serde_json::to_string(&line).map_err(|error| Failure::Internal(error.to_string()))?;
-                print_on(&format!("{text}\n"))?
+        if let Some(said) = self.engine.answer(observation) {
+            let is_read = self.stream(index, &dns_report(&said, self.at))?;
+            if let (Some(lookup), Some(tally)) = (self.lookups.add(said), self.tallies.get_mut(index)) {
+                tally.add_lookup(lookup);
             }
-            None => true,
-        };
+            return Ok(is_read);
+        }
+        self.any_silent |= observation.outcome == Outcome::Timeout;
+        let report = observation_report(observation, self.at);
+        let is_read = self.stream(index, &report)?;
         if let Some(tally) = self.tallies.get_mut(index) {
             tally.add(observation, report.reason);
         }
         Ok(is_read)
+    }
+
+    /// Writes an observation as a line, where that is wanted; false where nobody reads any more.
+    fn stream(&self, index: usize, report: &ObservationReport) -> Result<bool, Failure> {
+        let Some(aim) = self.aims.get(index).filter(|_| self.is_streaming) else { return Ok(true) };
+        let line = Line { target: &aim.target, observation: report };
+        let text = serde_json::to_string(&line).map_err(|error| Failure::Internal(error.to_string()))?;
+        print_on(&format!("{text}\n"))
     }
 
     fn take_strays(&mut self) {

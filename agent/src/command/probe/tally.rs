@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use peerscope_analysis::diagnose::server_sentence;
 use peerscope_probes::StrayKind;
-use peerscope_vocabulary::{Observation, Outcome};
+use peerscope_vocabulary::{DnsObservation, DnsSaid, Observation, Outcome};
 use serde::Serialize;
 
 /// What came of one address of one target.
@@ -24,6 +25,8 @@ pub(super) struct Tally {
     pub(super) reason: Option<String>,
     /// Whether probes were held back because the target is a MySQL.
     pub(super) is_limited: bool,
+    /// What a DNS server said last, to each question of a lookup.
+    pub(super) lookup: Vec<DnsObservation>,
     /// The answers' round trips, by the number of the probe.
     round_trips: Vec<(u32, Duration)>,
     by_kernel: usize,
@@ -32,11 +35,15 @@ pub(super) struct Tally {
 impl Tally {
     /// Takes in an observation, with what it says in words.
     pub(super) fn add(&mut self, observation: &Observation, reason: Option<String>) {
+        self.count(observation, observation.is_answer(), reason);
+    }
+
+    fn count(&mut self, observation: &Observation, is_answer: bool, reason: Option<String>) {
         *self.results.entry(observation.outcome.word()).or_default() += 1;
         if !matches!(observation.outcome, Outcome::LocalError { .. }) {
             self.sent += 1;
         }
-        if !observation.is_answer() {
+        if !is_answer {
             self.reason = reason;
             return;
         }
@@ -44,6 +51,19 @@ impl Tally {
         self.by_kernel += usize::from(observation.rtt.is_some());
         let wall = observation.finished_at.saturating_sub(observation.sent_at);
         self.round_trips.push((observation.request.id.0, observation.rtt.unwrap_or(wall)));
+    }
+
+    /// Takes in what a DNS server said to the questions of one lookup, which are one probe. Answered is what has
+    /// an address of any kind that was asked for: a closed port or "no such name" helps nobody who asks for one.
+    pub(super) fn add_lookup(&mut self, lookup: Vec<DnsObservation>) {
+        let no_address = |one: &&DnsObservation| matches!(one.reply.said, Some(DnsSaid::NoAddress { .. }));
+        let is_answered = |one: &&DnsObservation| one.observation.outcome == Outcome::Answered;
+        let telling = lookup.iter().find(is_answered);
+        let telling = telling.or_else(|| lookup.iter().find(|one| !no_address(one))).or(lookup.first());
+        let Some(telling) = telling else { return };
+        let reason = server_sentence(&lookup.iter().collect::<Vec<_>>());
+        self.count(&telling.observation, is_answered(&telling), Some(reason));
+        self.lookup = lookup;
     }
 
     /// Takes in an answer that nobody waited for.

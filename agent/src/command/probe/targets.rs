@@ -1,14 +1,19 @@
 //! What is to be probed: arguments, a file with a target a line, names resolved.
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::{fs, io};
 
+use peerscope_vocabulary::{AddressRecord, ProbeKind};
+
 use crate::destination::{Destination, addresses};
+use crate::dns_target::DnsTarget;
 use crate::exit::Failure;
 use crate::input_error::InputError;
-use crate::target::TargetUrl;
+use crate::resolve::name_servers;
+use crate::target::{TargetError, TargetUrl};
 
 /// How many names are asked for at a time.
 const NAMES_AT_ONCE: usize = 8;
@@ -20,8 +25,35 @@ pub(super) struct Aim {
     pub(super) target: String,
     /// Whether the target names a MySQL.
     pub(super) is_mysql: bool,
+    /// What is asked there, where that is a DNS server.
+    pub(super) question: Option<Question>,
     /// Where its packets go; why there are none, where its name has no address.
     pub(super) at: Result<Destination, String>,
+}
+
+/// What a DNS server is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    /// The full name.
+    pub(super) name: String,
+    /// The kinds of address, each of which is a question of its own.
+    pub(super) kinds: Vec<AddressRecord>,
+}
+
+/// A target as it was written.
+#[derive(Debug)]
+enum Written {
+    Url(TargetUrl),
+    Dns(DnsTarget),
+}
+
+impl Written {
+    fn parse(text: &str) -> Result<Self, TargetError> {
+        match DnsTarget::parse(text) {
+            Some(dns) => dns.map(Self::Dns),
+            None => TargetUrl::parse(text).map(Self::Url),
+        }
+    }
 }
 
 /// Everything to probe, in the order given.
@@ -31,7 +63,7 @@ pub(super) struct Aim {
 pub(super) fn aims(arguments: &[String], file: Option<&Path>) -> Result<Vec<Aim>, Failure> {
     let mut targets = Vec::new();
     for text in arguments {
-        targets.push(TargetUrl::parse(text).map_err(Failure::usage)?);
+        targets.push(Written::parse(text).map_err(Failure::usage)?);
     }
     if let Some(file) = file {
         targets.extend(of_text(file, &read(file)?).map_err(Failure::Input)?);
@@ -59,7 +91,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The targets of a file's text: one a line, blank lines and what follows # passed over.
-fn of_text(file: &Path, content: &[u8]) -> Result<Vec<TargetUrl>, Vec<InputError>> {
+fn of_text(file: &Path, content: &[u8]) -> Result<Vec<Written>, Vec<InputError>> {
     let (mut targets, mut errors) = (Vec::new(), Vec::new());
     for (number, line) in (1..).zip(content.split(|byte| *byte == b'\n')) {
         let Ok(line) = std::str::from_utf8(line) else {
@@ -70,7 +102,7 @@ fn of_text(file: &Path, content: &[u8]) -> Result<Vec<TargetUrl>, Vec<InputError
         if line.is_empty() {
             continue;
         }
-        match TargetUrl::parse(line) {
+        match Written::parse(line) {
             Ok(target) => targets.push(target),
             Err(error) => {
                 let problem = error.to_string();
@@ -92,23 +124,58 @@ fn uncommented(line: &str) -> &str {
 }
 
 /// One aim for each address of each target. Names are asked for side by side.
-fn resolved(targets: &[TargetUrl]) -> Result<Vec<Aim>, Failure> {
+fn resolved(targets: &[Written]) -> Result<Vec<Aim>, Failure> {
     let found = thread::scope(|scope| {
-        let asked: Vec<_> = targets.iter().map(|target| scope.spawn(|| addresses(target, "probe"))).collect();
+        let asked: Vec<_> = targets.iter().map(|target| scope.spawn(|| places(target))).collect();
         let lost = || Err(Failure::Internal("a thread that resolved a name ended early".to_string()));
         asked.into_iter().map(|asked| asked.join().unwrap_or_else(|_| lost())).collect::<Vec<_>>()
     });
     let mut aims = Vec::new();
     for (target, found) in targets.iter().zip(found) {
-        let aim = |at| Aim { target: target.shown(), is_mysql: target.is_mysql(), at };
-        match found? {
-            Ok(addresses) => {
-                aims.extend(addresses.iter().map(|address| aim(Ok(Destination::of(target, *address)))));
+        let (shown, is_mysql, question) = match target {
+            Written::Url(target) => (target.shown(), target.is_mysql(), None),
+            Written::Dns(target) => {
+                let question = Question { name: target.name.clone(), kinds: target.kinds.clone() };
+                (target.shown(), false, Some(question))
             }
+        };
+        let aim = |at| Aim { target: shown.clone(), is_mysql, question: question.clone(), at };
+        match found? {
+            Ok(places) => aims.extend(places.into_iter().map(|place| aim(Ok(place)))),
             Err(reason) => aims.push(aim(Err(reason))),
         }
     }
     Ok(aims)
+}
+
+/// Where the packets of a target go; why nowhere.
+fn places(target: &Written) -> Result<Result<Vec<Destination>, String>, Failure> {
+    let dns = match target {
+        Written::Url(target) => {
+            let found = addresses(&target.host, "probe")?;
+            return Ok(found.map(|all| all.iter().map(|one| Destination::of(target, *one)).collect()));
+        }
+        Written::Dns(dns) => dns,
+    };
+    let servers = match &dns.server {
+        Some((host, port)) => match addresses(host, "probe")? {
+            Ok(found) => found.into_iter().map(|address| SocketAddr::new(address, *port)).collect(),
+            Err(reason) => return Ok(Err(reason)),
+        },
+        None => {
+            let (servers, remark) = name_servers()?;
+            if let Some(remark) = remark {
+                eprintln!("peerscope: {remark}");
+            }
+            servers
+        }
+    };
+    let place = |server: SocketAddr| Destination {
+        kind: ProbeKind::Dns,
+        address: server.ip().to_canonical(),
+        port: server.port(),
+    };
+    Ok(Ok(servers.into_iter().map(place).collect()))
 }
 
 #[cfg(test)]
@@ -117,10 +184,17 @@ mod tests {
 
     #[test]
     fn a_file_has_a_target_a_line_with_comments_and_blank_lines() {
-        let text = b"# hosts\n\n tcp://10.0.0.1:80  # the first\r\nicmp://10.0.0.2\nhttp://10.0.0.3/a#b\n";
+        let text = b"# hosts\n\n tcp://10.0.0.1:80  # the first\r\nicmp://10.0.0.2\ndns://10.0.0.2/db?type=A # and not AAAA\nhttp://10.0.0.3/a#b\n";
         let targets = of_text(Path::new("hosts.txt"), text).unwrap();
-        let shown: Vec<String> = targets.iter().map(TargetUrl::shown).collect();
-        assert_eq!(shown, ["tcp://10.0.0.1:80", "icmp://10.0.0.2", "http://10.0.0.3:80"]);
+        let shown = |target: &Written| match target {
+            Written::Url(target) => target.shown(),
+            Written::Dns(target) => target.shown(),
+        };
+        let shown: Vec<String> = targets.iter().map(shown).collect();
+        assert_eq!(
+            shown,
+            ["tcp://10.0.0.1:80", "icmp://10.0.0.2", "dns://10.0.0.2/db?type=A", "http://10.0.0.3:80"]
+        );
     }
 
     #[test]

@@ -3,12 +3,15 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Report, TargetReport};
+use super::{Report, SaidReport, TargetReport};
 use crate::escape::escape;
 use crate::text::{Style, wrapped};
 
 /// The columns right of a target's name: answers, median, maximum, and the longest result.
 const FIGURES: usize = 3 * 11 + 2 + 11;
+
+/// How many addresses of a name are named.
+const ADDRESSES_SHOWN: usize = 8;
 
 pub(super) fn text(report: &Report, style: &Style) -> String {
     let names: Vec<String> = report.targets.iter().map(name).collect();
@@ -81,6 +84,9 @@ fn notes(target: &TargetReport) -> Vec<String> {
         let results = target.results.iter().map(|(word, count)| format!("{word} {count}"));
         notes.push(results.collect::<Vec<_>>().join(", "));
     }
+    if target.reason.is_none() {
+        notes.extend(target.dns.iter().filter_map(said));
+    }
     if let Some(reason) = &target.reason {
         notes.push(escape(reason).into_owned());
     }
@@ -94,6 +100,26 @@ fn notes(target: &TargetReport) -> Vec<String> {
         );
     }
     notes
+}
+
+/// The addresses that a DNS server gave, with whom they are for and for how long they may be kept; else what it
+/// did. That a name lacks one kind of address while it has the other is no news.
+fn said(said: &SaidReport) -> Option<String> {
+    let dns = said.dns.as_ref().filter(|dns| dns.said != Some("no-address"))?;
+    if dns.addresses.is_empty() {
+        return said.reason.as_ref().map(|reason| format!("{} {}", said.record_type, escape(reason)));
+    }
+    let named: Vec<String> = dns
+        .addresses
+        .iter()
+        .take(ADDRESSES_SHOWN)
+        .map(|one| format!("{} ({}, {} s)", one.address, one.scope.word(), one.ttl_seconds))
+        .collect();
+    let aliases: String = dns.aliases.iter().map(|alias| format!("{} → ", escape(alias))).collect();
+    let more = (dns.count as usize).saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let took = milliseconds(dns.seconds);
+    Some(format!("{} {aliases}{}{more}, after {took}", said.record_type, named.join(", ")))
 }
 
 /// `0.03 ms`, `12.4 ms`, `1.20 s`.
@@ -126,6 +152,7 @@ mod tests {
             rtt_seconds: None,
             reason: reason.map(str::to_string),
             limited: false,
+            dns: Vec::new(),
         };
         let report = Report {
             schema: "",

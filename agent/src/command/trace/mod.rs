@@ -77,7 +77,7 @@ struct HopReport {
 pub(crate) fn run(arguments: &TraceArgs, style: &Style) -> Result<Status, Failure> {
     let (started, at) = (Instant::now(), clock::now());
     let target = TargetUrl::parse(&arguments.target).map_err(Failure::usage)?;
-    let found = addresses(&target, "trace")?
+    let found = addresses(&target.host, "trace")?
         .map_err(|reason| Failure::usage(format!("TARGET: {} has no address here: {reason}", target.host)))?;
     let address = found
         .first()
