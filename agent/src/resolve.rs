@@ -7,13 +7,16 @@ mod configuration;
 mod servers;
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::lookup_ip::LookupIp;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use peerscope_analysis::diagnose::{AddressScope, Lookup, Resolution, resolution};
 use peerscope_probes::source_address;
+use peerscope_vocabulary::{DnsObservation, Outcome};
 
 use self::configuration::Configuration;
 use crate::exit::Failure;
@@ -23,13 +26,13 @@ pub(crate) use self::configuration::name_servers;
 /// The most addresses of a name that are asked: a name that has more is a service's with many, or a lie.
 pub(crate) const ADDRESSES: usize = 16;
 
-/// A resolver that takes longer does not work as it should.
+/// A resolver that takes longer does not work as it should: its servers are asked meanwhile.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// How long looking up may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// For the system's resolver.
+    /// For the system's resolver, all in all.
     pub(crate) resolver: Duration,
     /// For asking its servers once more.
     pub(crate) servers: Duration,
@@ -76,17 +79,16 @@ pub(crate) fn look_up(name: &str, limits: Limits, started: Instant) -> Result<Fo
         return Ok(Found::of(in_hosts.len(), in_hosts, Lookup::default()));
     }
     let configuration = Configuration::of_system()?;
-    let begun = Instant::now();
-    let resolved = resolved(name, &configuration, limits.resolver)?;
     let mut lookup = Lookup { configuration: configuration.remark.clone(), ..Lookup::default() };
+    let (resolved, said) = resolved(name, &configuration, limits, started)?;
+    let is_asked = said.is_some();
+    lookup.servers = said.unwrap_or_default();
     let (mut addresses, is_odd) = match resolved {
         Ok(found) => {
             let is_public = |address: &IpAddr| AddressScope::of(*address) == AddressScope::Public;
             // With several servers a resolver hides the one that does not answer; programs wait for it.
-            let is_odd = begun.elapsed() > SLOW
-                || found.len() > ADDRESSES
-                || found.iter().any(is_public)
-                || configuration.servers().len() > 1;
+            let is_odd =
+                found.len() > ADDRESSES || found.iter().any(is_public) || configuration.servers().len() > 1;
             (found, is_odd)
         }
         Err(failure) => {
@@ -94,7 +96,7 @@ pub(crate) fn look_up(name: &str, limits: Limits, started: Instant) -> Result<Fo
             (Vec::new(), true)
         }
     };
-    if is_odd {
+    if is_odd && !is_asked {
         lookup.servers = servers::confirm(name, &configuration, limits.servers, started)?;
     }
     // What a library cannot read, another can: an answer that is sound counts.
@@ -154,12 +156,17 @@ fn usable(found: Vec<IpAddr>) -> Vec<IpAddr> {
     if usable.is_empty() { found } else { usable }
 }
 
-/// The addresses by the system's resolver, without repetition; why there are none.
+/// What came of the resolver: the addresses without repetition, or why there are none.
+type Resolved = Result<Vec<IpAddr>, String>;
+
+/// The addresses by the system's resolver; what its servers say beside, where they were asked because it is
+/// slow. It is waited for no longer where none of them is silent: then it will not get more out of them.
 fn resolved(
     name: &str,
     configuration: &Configuration,
-    limit: Duration,
-) -> Result<Result<Vec<IpAddr>, String>, Failure> {
+    limits: Limits,
+    started: Instant,
+) -> Result<(Resolved, Option<Vec<DnsObservation>>), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -169,11 +176,24 @@ fn resolved(
             TokioResolver::builder_with_config(configuration.config.clone(), TokioRuntimeProvider::default());
         *builder.options_mut() = configuration.options.clone();
         let resolver = builder.build().map_err(|error| Failure::Internal(format!("resolver: {error}")))?;
-        Ok(match tokio::time::timeout(limit, resolver.lookup_ip(name)).await {
-            Ok(Ok(found)) => Ok(distinct(found.iter())),
-            Ok(Err(error)) => Err(reason(&error)),
-            Err(_) => Err(format!("no answer in {:.1} s", limit.as_secs_f64())),
-        })
+        let begun = Instant::now();
+        let mut answer = pin!(resolver.lookup_ip(name));
+        let read = |answer: Result<LookupIp, NetError>| match answer {
+            Ok(found) => Ok(distinct(found.iter())),
+            Err(error) => Err(reason(&error)),
+        };
+        if let Ok(answer) = tokio::time::timeout(SLOW.min(limits.resolver), answer.as_mut()).await {
+            return Ok((read(answer), None));
+        }
+        let said = servers::confirm(name, configuration, limits.servers, started)?;
+        let is_silent = |one: &DnsObservation| one.observation.outcome == Outcome::Timeout;
+        let left = limits.resolver.saturating_sub(begun.elapsed());
+        let left = if said.iter().any(is_silent) { left } else { Duration::ZERO };
+        let resolved = match tokio::time::timeout(left, answer.as_mut()).await {
+            Ok(answer) => read(answer),
+            Err(_) => Err(format!("no answer in {:.1} s", begun.elapsed().as_secs_f64())),
+        };
+        Ok((resolved, Some(said)))
     })
 }
 

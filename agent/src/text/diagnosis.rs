@@ -232,7 +232,10 @@ fn observations(diagnosis: &Diagnosis, style: &Style) -> String {
             if ports.is_empty() { String::new() } else { format!(" (from port {})", ports.join(", ")) };
         format!("{count} × {words}{from}")
     });
-    let names = names.into_iter().filter_map(|observation| observation.reason.clone());
+    // Where the name itself is a cause, its evidence says all of this.
+    let is_said =
+        diagnosis.causes.iter().any(|cause| cause.component.component_type == ComponentType::DnsName);
+    let names = names.into_iter().filter(|_| !is_said).filter_map(|observation| observation.reason.clone());
     list("Names", names, style) + &list("Probes", lines, style)
 }
 

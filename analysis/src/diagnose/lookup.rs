@@ -164,3 +164,66 @@ pub fn dns_report(one: &DnsObservation, at: Timestamp) -> ObservationReport {
     });
     report
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use peerscope_vocabulary::{
+        AddressRecord, DnsAddress, DnsQuestion, DnsReply, Observation, ProbeId, ProbeKind, ProbeRequest,
+    };
+
+    use super::*;
+
+    /// What the server with this number says.
+    fn server(number: u8, said: Option<DnsSaid>) -> DnsObservation {
+        let request = ProbeRequest {
+            id: ProbeId(0),
+            kind: ProbeKind::Dns,
+            source: None,
+            source_port: None,
+            address: IpAddr::from([10, 0, 0, number]),
+            port: 53,
+            hop_limit: None,
+            payload_length: 0,
+            timeout: Duration::from_secs(1),
+            greeting_wait: Duration::ZERO,
+        };
+        let observation = Observation {
+            request,
+            sent_at: Duration::ZERO,
+            finished_at: Duration::ZERO,
+            local: None,
+            outcome: if said.is_some() { Outcome::DnsError } else { Outcome::Timeout },
+            rtt: None,
+            retransmissions: 0,
+            greeting: None,
+        };
+        let question = DnsQuestion { name: "db".into(), record_type: AddressRecord::A };
+        DnsObservation { question, observation, reply: DnsReply { said, ..DnsReply::default() } }
+    }
+
+    #[test]
+    fn the_first_server_that_knows_decides() {
+        let address = IpAddr::from([10, 1, 2, 3]);
+        let addresses = || {
+            let addresses = Vec::from([DnsAddress { address, ttl_seconds: 1 }]);
+            Some(DnsSaid::Addresses { addresses, count: 1, aliases: Vec::new() })
+        };
+        let found = Resolution::Addresses { addresses: Vec::from([address]), count: 1 };
+        let fails = || Some(DnsSaid::Code { code: 2 });
+        for (first, second, expected) in [
+            (addresses(), Some(DnsSaid::NoSuchName), found.clone()),
+            (Some(DnsSaid::NoSuchName), addresses(), Resolution::None),
+            (Some(DnsSaid::NoAddress { aliases: Vec::new() }), addresses(), Resolution::None),
+            (fails(), addresses(), found.clone()),
+            (None, addresses(), found.clone()),
+            (Some(DnsSaid::Malformed), addresses(), found),
+            (fails(), None, Resolution::Unknown),
+        ] {
+            let said = [server(2, first), server(3, second)];
+            assert_eq!(resolution(&said), expected, "{said:?}");
+        }
+        assert_eq!(resolution(&[]), Resolution::Unknown);
+    }
+}

@@ -215,3 +215,164 @@ fn unanswered(one: &DnsObservation) -> String {
         _ => format!("cannot be asked: {}", reason(observation).unwrap_or_default()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::IpAddr;
+
+    use peerscope_vocabulary::{
+        AddressRecord, DnsQuestion, DnsReply, IcmpMessage, LocalRefusal, Observation, ProbeId, ProbeKind,
+        ProbeRequest,
+    };
+
+    use super::*;
+
+    fn one(record_type: AddressRecord, outcome: Outcome, said: Option<DnsSaid>) -> DnsObservation {
+        let request = ProbeRequest {
+            id: ProbeId(0),
+            kind: ProbeKind::Dns,
+            source: None,
+            source_port: None,
+            address: IpAddr::from([10, 0, 0, 2]),
+            port: 53,
+            hop_limit: None,
+            payload_length: 0,
+            timeout: Duration::from_secs(2),
+            greeting_wait: Duration::ZERO,
+        };
+        let observation = Observation {
+            request,
+            sent_at: Duration::ZERO,
+            finished_at: Duration::from_millis(12),
+            local: None,
+            outcome,
+            rtt: None,
+            retransmissions: 0,
+            greeting: None,
+        };
+        let question = DnsQuestion { name: "db.internal".to_string(), record_type };
+        DnsObservation { question, observation, reply: DnsReply { said, length: 80, ..DnsReply::default() } }
+    }
+
+    fn failed(said: DnsSaid) -> DnsObservation {
+        one(AddressRecord::A, Outcome::DnsError, Some(said))
+    }
+
+    fn gives(record_type: AddressRecord, addresses: &[&str]) -> DnsObservation {
+        let addresses: Vec<DnsAddress> = addresses
+            .iter()
+            .map(|address| DnsAddress { address: address.parse().unwrap(), ttl_seconds: 60 })
+            .collect();
+        let count = addresses.len() as u32;
+        let said = DnsSaid::Addresses { addresses, count, aliases: Vec::new() };
+        one(record_type, Outcome::Answered, Some(said))
+    }
+
+    fn no_address(record_type: AddressRecord) -> DnsObservation {
+        one(record_type, Outcome::DnsError, Some(DnsSaid::NoAddress { aliases: Vec::new() }))
+    }
+
+    #[track_caller]
+    fn says(group: &[&DnsObservation], expected: &str) {
+        assert_eq!(server_sentence(group), format!("name server 10.0.0.2 {expected}, after 12 ms"));
+    }
+
+    #[test]
+    fn both_families_are_one_sentence() {
+        let (ipv4, ipv6) = (gives(AddressRecord::A, &["10.1.2.3"]), no_address(AddressRecord::Aaaa));
+        says(&[&ipv4, &ipv6], "gives db.internal the address 10.1.2.3 (private)");
+        let public = gives(AddressRecord::Aaaa, &["2600:1f18::1"]);
+        says(
+            &[&ipv4, &public],
+            "gives db.internal the addresses 10.1.2.3 (private) and 2600:1f18::1 (public)",
+        );
+        says(&[&no_address(AddressRecord::A), &ipv6], "says that db.internal exists and has no address");
+        let code = DnsSaid::Code { code: 2 };
+        let fails = one(AddressRecord::Aaaa, Outcome::DnsError, Some(code));
+        says(
+            &[&ipv4, &fails],
+            "gives db.internal the address 10.1.2.3 (private), but asked for IPv6 it says that it failed (SERVFAIL)",
+        );
+        says(
+            &[&no_address(AddressRecord::A), &fails],
+            "says that db.internal has no IPv4 address, asked for IPv6 addresses says that it failed (SERVFAIL)",
+        );
+        let five = gives(AddressRecord::A, &["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"]);
+        says(
+            &[&five],
+            "gives db.internal 5 addresses, 10.0.0.1 (private), 10.0.0.2 (private), 10.0.0.3 (private), 10.0.0.4 (private) the first of them",
+        );
+    }
+
+    #[test]
+    fn each_deed_has_its_words() {
+        let aliases = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        for (said, expected) in [
+            (DnsSaid::NoSuchName, "says that db.internal does not exist (NXDOMAIN)"),
+            (
+                DnsSaid::NoAddress { aliases: aliases(&["a.example", "b.example"]) },
+                "says that db.internal is an alias of a.example, that of b.example, which has no IPv4 address",
+            ),
+            (
+                DnsSaid::AliasLoop { aliases: aliases(&["a.example", "b", "c", "d", "db.internal"]) },
+                "says that db.internal is an alias of a.example, that of …, that of db.internal: the aliases go round in a loop",
+            ),
+            (
+                DnsSaid::AliasChain { followed: 16 },
+                "sends a chain of more than 16 aliases, which nobody follows",
+            ),
+            (DnsSaid::Referral, "knows nothing of db.internal and asks nobody for it, but refers to others"),
+            (DnsSaid::Code { code: 9 }, "answers with the error code 9"),
+            (DnsSaid::Malformed, "sends garbage: 80 bytes that are no DNS answer"),
+            (DnsSaid::CutShort, "sends an answer that breaks off after 80 bytes"),
+        ] {
+            says(&[&failed(said)], expected);
+        }
+    }
+
+    #[test]
+    fn who_does_not_answer_is_told_by_what_came_instead() {
+        let icmp = IcmpMessage { icmp_type: 3, code: 13, from: Some(IpAddr::from([10, 9, 0, 1])) };
+        let of = |outcome| one(AddressRecord::A, outcome, None);
+        says(&[&of(Outcome::Timeout)], "does not answer, although it was asked twice");
+        says(
+            &[&of(Outcome::Refused)],
+            "refuses by ICMP port unreachable from 10.0.0.2: nothing listens on its UDP port",
+        );
+        says(
+            &[&of(Outcome::Prohibited { icmp })],
+            "cannot be asked: ICMP type 3 code 13, prohibited, from 10.9.0.1",
+        );
+        let no_route = Outcome::LocalError { refusal: LocalRefusal::NoRoute, errno: 101 };
+        says(&[&of(no_route)], "cannot be asked: this machine has no route (errno 101)");
+        let mut by_tcp = of(Outcome::Refused);
+        by_tcp.reply.truncated = true;
+        by_tcp.reply.transport = DnsTransport::Tcp;
+        says(
+            &[&by_tcp],
+            "says that its answer is too long for UDP and is to be had by TCP, but refuses the connection: nothing listens on its TCP port",
+        );
+        let mut strangers = of(Outcome::Timeout);
+        strangers.reply.ignored = 1;
+        says(&[&strangers], "sends nothing but answers to questions that nobody asked (1 datagram)");
+    }
+
+    #[test]
+    fn the_sentence_of_a_name_is_about_the_name_as_it_was_written() {
+        let mut longer = failed(DnsSaid::NoSuchName);
+        longer.question.name = "db.internal.example.com".to_string();
+        let lookup = Lookup {
+            failure: Some("no address came of it".to_string()),
+            configuration: Some(
+                "/etc/resolv.conf does not exist, so programs here ask 127.0.0.1".to_string(),
+            ),
+            servers: Vec::from([longer, failed(DnsSaid::Code { code: 5 })]),
+        };
+        assert_eq!(
+            lookup_sentence(&lookup),
+            "/etc/resolv.conf does not exist, so programs here ask 127.0.0.1; name server 10.0.0.2 refuses to answer (REFUSED), after 12 ms"
+        );
+        let unasked = Lookup { servers: Vec::new(), configuration: None, ..lookup };
+        assert_eq!(lookup_sentence(&unasked), "no address came of it");
+    }
+}
