@@ -207,6 +207,27 @@ fn a_mysql_gets_three_connects_whether_it_is_named_or_greets() {
 }
 
 #[test]
+fn who_answers_garbage_answers_all_the_same() {
+    let garbage = b"\xff\xfe\x00\x00\x00\xd7\x1b[31m\x07 and \xc3\x28 so on";
+    let (open, ends) = listener(garbage);
+    let target = format!("tcp://{open}");
+    let report = json(&["probe", &target, "--count", "5", "--interval", "20ms"], 0);
+    assert_eq!(report["targets"][0]["results"], serde_json::json!({ "connected": 5 }));
+    let report = json(&["why", &target], 0);
+    assert_eq!(
+        (&report["verdict"], report["observations"].as_array().unwrap().len()),
+        (&"reachable".into(), 5)
+    );
+    for _ in 0..10 {
+        assert_eq!(ends.recv().unwrap().1.unwrap(), 0, "closed with FIN");
+    }
+    for arguments in [["why", &target], ["probe", &target]] {
+        let output = peerscope(&arguments);
+        assert!(!output.stdout.iter().any(|byte| *byte == 0x1b || *byte == 0x07), "{}", text(&output));
+    }
+}
+
+#[test]
 fn targets_come_from_a_file_or_standard_input_and_bad_lines_are_all_said() {
     let (open, _ends) = listener(b"");
     let folder = tempfile::tempdir().unwrap();

@@ -116,6 +116,8 @@ impl Echo {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn reply(mut request: Vec<u8>, reply_type: u8) -> Vec<u8> {
@@ -185,6 +187,33 @@ mod tests {
                     *byte = first;
                 }
                 assert!(!echo.is_answered_by(&bytes));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_garbage_is_a_reply(
+            bytes in proptest::collection::vec(any::<u8>(), 0..100),
+            length in 0_u16..64,
+            at in any::<proptest::sample::Index>(),
+            flipped in 1_u8..,
+        ) {
+            let cookies = Cookies::default();
+            for (is_ipv4, reply_type) in [(true, 0), (false, 129)] {
+                for transport in [Transport::Ping, Transport::RawIcmp] {
+                    let echo = Echo::new(transport, is_ipv4, 5, cookies.of(5));
+                    prop_assert!(!echo.is_answered_by(&bytes));
+                    echo.is_quoted_by(&bytes);
+                    let mut foreign = reply(echo.request(length), reply_type);
+                    // Any bit of the sequence number or of the cookie.
+                    let at = HEADER - 2 + at.index(2 + 8);
+                    foreign[at] ^= flipped;
+                    if transport == Transport::RawIcmp && is_ipv4 {
+                        foreign.splice(0..0, [&[0x45][..], &[0; 19]].concat());
+                    }
+                    prop_assert!(!echo.is_answered_by(&foreign));
+                }
             }
         }
     }

@@ -31,6 +31,22 @@ fn a_mysql_like_greeting_is_heard() {
 }
 
 #[test]
+fn a_greeting_of_garbage_is_kept_for_what_it_is_and_left_in_order() {
+    let (address, end) = serve(|mut stream| {
+        let garbage: Vec<u8> = (0..4000_usize).map(|at| (at.wrapping_mul(151) >> 2) as u8 | 0x80).collect();
+        stream.write_all(&garbage).unwrap();
+        read_to_end(&stream)
+    });
+    let mut driver = Driver::new();
+    let observation = driver.ask(ProbeRequest { greeting_wait: Duration::from_secs(5), ..to(address) });
+    let greeting = observation.greeting.unwrap();
+    assert_eq!((observation.outcome, greeting.bytes().len()), (Outcome::Connected, 32));
+    assert!(!greeting.is_mysql());
+    driver.settle();
+    assert_eq!(end.recv().unwrap().unwrap(), 0, "closed with FIN");
+}
+
+#[test]
 fn a_silent_server_is_left_after_the_wait_and_sees_fin() {
     let (address, end) = serve(|stream| read_to_end(&stream));
     let mut driver = Driver::new();

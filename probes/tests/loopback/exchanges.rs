@@ -185,3 +185,19 @@ fn all_kinds_share_the_cap_of_an_address() {
     sent.sort();
     assert!(sent.iter().filter(|at| **at < Duration::from_millis(500)).count() <= 5);
 }
+
+#[test]
+fn a_datagram_of_garbage_is_an_answer_whatever_its_size() {
+    for length in [0, 1, 600, 65_507] {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let served = thread::spawn(move || {
+            let (_, from) = server.recv_from(&mut [0; 64]).unwrap();
+            let garbage: Vec<u8> = (0..length).map(|at: usize| (at.wrapping_mul(151) >> 3) as u8).collect();
+            server.send_to(&garbage, from).unwrap();
+        });
+        let mut driver = Driver::new();
+        assert_eq!(driver.ask(datagram(address)).outcome, Outcome::Answered, "{length} bytes");
+        served.join().unwrap();
+    }
+}
