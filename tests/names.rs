@@ -7,7 +7,8 @@ mod bench;
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bench::{Answer, Bench};
@@ -180,6 +181,7 @@ fn main() -> ExitCode {
         }
         trials.push(Trial::test("what_hosts_says_needs_no_server", || in_hosts(enclosure, bench)));
         trials.push(Trial::test("a_second_server_helps_a_mute_one", || second(enclosure, bench)));
+        trials.push(Trial::test("a_name_that_is_mended_is_noticed", || mended(enclosure, bench)));
         trials.push(Trial::test("a_probe_tells_what_a_server_says", || probed(enclosure, bench)));
         Ok((Arguments::from_args(), trials))
     })
@@ -340,6 +342,36 @@ fn second(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     let said = "Name server 198.51.100.53 does not answer, although it was asked twice";
     let is_said = texts(&report["findings"], "message").any(|text| text.contains(said));
     expect(is_said, format!("{}", report["findings"]))
+}
+
+/// `--until-reachable` asks for the name each time: it may be what is being mended.
+fn mended(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, World::generate(Base::DynoToVpc, &Vary::ALL, 12))?;
+    let target = stage.world.target_address();
+    let ignorant = server(&stage, &[], DnsBehaviour::NoSuchName)?;
+    let files = NameFiles::asking(&[&ignorant]);
+    let mut command = stage.twin.command_resolving(&stage.source(), bench.binary(), &files)?;
+    command.args([
+        "why",
+        &format!("tcp://{NAME}:{}", target.port()),
+        "--until-reachable",
+        "--format",
+        "json",
+    ]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let start = Instant::now();
+    while ignorant.asked().is_empty() && start.elapsed() < DEADLINE {
+        thread::sleep(Duration::from_millis(20));
+    }
+    // Until that diagnosis is over, and before the next one.
+    thread::sleep(Duration::from_secs(1));
+    drop(ignorant);
+    let honest = server(&stage, &[target.ip()], DnsBehaviour::Honest)?;
+    let output = child.wait_with_output()?;
+    expect(!honest.asked().is_empty(), "the name was not asked for again")?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    expect(output.status.code() == Some(0), report["summary"].to_string())?;
+    expect(report["waited"]["verdict"] == "blocked", report["waited"].to_string())
 }
 
 /// `peerscope probe dns://SERVER/NAME`: every address, both families, private or public.

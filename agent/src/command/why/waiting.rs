@@ -39,12 +39,16 @@ struct Before<'a> {
 }
 
 /// Diagnoses until the target is reachable.
-pub(super) fn run(arguments: &WhyArgs, asked: Asked, style: &Style) -> Result<Status, Failure> {
+pub(super) fn run(arguments: &WhyArgs, mut asked: Asked, style: &Style) -> Result<Status, Failure> {
     let begun = Instant::now();
     let pause = if asked.case.mysql { PAUSE_MYSQL } else { PAUSE };
     let mut first: Option<Diagnosis> = None;
     for count in 1.. {
         let (at, started) = (clock::now(), Instant::now());
+        // What is being mended may be the name.
+        if count > 1 && asked.case.lookup.is_some() {
+            asked = super::asked(arguments, at, started)?;
+        }
         let (machine, elapsed) = diagnose(asked.case.clone(), started)?;
         let diagnosis = machine.report(elapsed, at);
         if diagnosis.verdict != Verdict::Reachable {
