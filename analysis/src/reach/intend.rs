@@ -7,7 +7,8 @@ use super::Site;
 use super::Ways;
 use super::gate::{
     AddressOwner, AddressPlan, Assumed, CarrierGate, DataService, Direction, Gate, HostState, NetworkAclGate,
-    PeeringGate, RouteGate, SecurityGroupGate, SpaceGeneration, Tracked, Undocumented, VpcCidr,
+    PeeringGate, RouteGate, SecurityGroupGate, SpaceGeneration, Tracked, Undocumented, UnknownSender,
+    VpcCidr,
 };
 use super::site::End;
 use crate::topology::{NetworkId, Topology};
@@ -49,6 +50,9 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         (None, NetworkId::Vpc(vpc)) => topology.subnets().any(|(_, subnet)| subnet.vpc == *vpc),
         _ => false,
     };
+    // Where other interfaces of the VPC are known, an address without one is not in use, and sends nothing.
+    let lacks_interfaces =
+        |site: &Site| matches!(&site.network, NetworkId::Vpc(vpc) if !topology.knows_interfaces_of(vpc));
     let guarded = |site: &Site| !same_subnet && !in_no_subnet(site);
     let route = |site: &Site, towards: &Site, end: End, direction: Direction| -> Option<Box<dyn Gate>> {
         let judged = crossing && !in_no_subnet(site) && (peering.is_some() || ways.any(topology));
@@ -68,6 +72,8 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         Side::Known => {
             if source.interface.is_some() {
                 gates.push(Box::new(SecurityGroupGate::new(source, target, false)));
+            } else if lacks_interfaces(source) {
+                gates.push(Box::new(UnknownSender::new(source)));
             }
             if guarded(source) {
                 gates.push(Box::new(NetworkAclGate::new(topology, source, true, Direction::Forward)));

@@ -16,6 +16,7 @@ mod rule;
 mod security_group;
 mod space_side;
 mod undocumented;
+mod unknown_sender;
 mod vpc_cidr;
 
 use alloc::string::String;
@@ -38,6 +39,7 @@ pub use security_group::SecurityGroupGate;
 pub(crate) use security_group::permission_words;
 pub use space_side::{DataService, SpaceGeneration};
 pub use undocumented::Undocumented;
+pub use unknown_sender::UnknownSender;
 pub use vpc_cidr::VpcCidr;
 
 use crate::cause::CauseCode;
