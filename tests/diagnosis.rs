@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use bench::{Answer, Bench};
 use libtest_mimic::{Arguments, Failed, Trial};
-use peerscope_laboratory::scenario::{Expect, NO_COMPONENT, Scenario, Stage, prove_in_kernel};
+use peerscope_laboratory::scenario::{Expect, NO_COMPONENT, Scenario, Stage, Status, prove_in_kernel};
 use peerscope_laboratory::world::{Style, World};
 use peerscope_laboratory::{Direction, Enclosure};
 use serde_json::Value;
@@ -23,7 +23,7 @@ const MORE_WORLDS: &str = "PEERSCOPE_WORLDS";
 /// Folders of scenarios, below that of all, with commas between them, in the place of [`FOLDERS`].
 const OTHER_FOLDERS: &str = "PEERSCOPE_SCENARIOS";
 /// The scenarios of this test, below the folder of all.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 12] = [
     "",
     "vpc-to-dyno",
     "networks",
@@ -34,6 +34,8 @@ const FOLDERS: [&str; 10] = [
     "pairs/vpc-to-dyno",
     "given",
     "given/vpc-to-dyno",
+    "vpc-to-vpc",
+    "vpc-to-vpc/ipv6",
 ];
 /// Causes for which the model knows an edit: their first fix must be proven.
 const MENDABLE: [&str; 8] = [
@@ -125,6 +127,12 @@ fn differences(scenario: &Scenario, world: &World, answer: &Answer) -> Result<Ve
         None => {}
         Some(code) => check("first cause", &first["code"], code.as_str().into()),
     }
+    if expect.cause.is_some() {
+        check("status of the first cause", &first["status"], expect.status.as_str().into());
+        let is_one_of_several = first["alternatives"].is_string();
+        let expected = expect.status == Status::Candidate;
+        check("whether the first cause has alternatives", &is_one_of_several.into(), expected.into());
+    }
     if let Some(component) = &expect.component {
         check("component", &first["component"]["id"], id(world, component)?);
     }
@@ -149,10 +157,11 @@ fn differences(scenario: &Scenario, world: &World, answer: &Answer) -> Result<Ve
         .filter(|code| !expect.tolerates.iter().any(|tolerated| tolerated == code))
         .collect();
     if !expect.no_established_innocent {
-        check("established causes", &established.len().into(), names().count().into());
+        let expected = names().count() - usize::from(expect.status == Status::Candidate);
+        check("established causes", &established.len().into(), expected.into());
     }
-    if expect.cause.is_some() && names().all(|code| MENDABLE.contains(&code.as_str())) {
-        check("first fix verified", &first["fixes"][0]["verified"], true.into());
+    if expect.by_hand || expect.cause.is_some() && names().all(|code| MENDABLE.contains(&code.as_str())) {
+        check("first fix verified", &first["fixes"][0]["verified"], (!expect.by_hand).into());
     }
     wrong.extend(unsaid(expect, world, report, &established)?);
     Ok(wrong)

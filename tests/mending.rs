@@ -157,7 +157,7 @@ fn mended(
     stage.twin.rebuild(&stage.world.snapshot)?;
     let sources = match stage.world.base() {
         Base::DynoToVpc => stage.world.dynos().into_iter().map(Host::Dyno).collect(),
-        Base::VpcToDyno => vec![stage.source()],
+        Base::VpcToDyno | Base::VpcToVpc => vec![stage.source()],
     };
     for source in &sources {
         for port in SOURCE_PORTS {

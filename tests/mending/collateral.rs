@@ -11,7 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use libtest_mimic::Failed;
 use peerscope_laboratory::scenario::Stage;
-use peerscope_laboratory::world::Base;
+use peerscope_laboratory::world::{Base, World};
 use peerscope_laboratory::{Host, KernelOutcome};
 use serde_json::Value;
 
@@ -75,21 +75,7 @@ impl Reach {
 
 fn probes(stage: &Stage<'_>) -> Result<Vec<Probe>, Failed> {
     let world = &stage.world;
-    let own = if world.base() == Base::DynoToVpc { "target.vpc" } else { "source.vpc" };
-    let vpc = world.role(own)?.id;
-    let all = world.snapshot.aws.iter().flat_map(|it| it.documents.network_interfaces.iter().flatten());
-    let interfaces = all.filter(|it| it.vpc_id.as_ref().is_some_and(|known| known.as_str() == vpc));
-    let interfaces: Vec<(Host, IpAddr)> = interfaces
-        .filter_map(|it| {
-            Some((Host::Interface(it.network_interface_id.clone()), IpAddr::V4(it.private_ip_address?)))
-        })
-        .collect();
-    let dynos: Vec<(Host, IpAddr)> =
-        world.dynos().into_iter().map(|address| (Host::Dyno(address), address)).collect();
-    let (sources, targets) = match world.base() {
-        Base::DynoToVpc => (dynos, interfaces),
-        Base::VpcToDyno => (interfaces, dynos),
-    };
+    let (sources, targets) = (hosts(world, "source.vpc"), hosts(world, "target.vpc"));
     let asked = world.target_address();
     let mut probes = Vec::new();
     for (from, source) in &sources {
@@ -108,6 +94,19 @@ fn probes(stage: &Stage<'_>) -> Result<Vec<Probe>, Failed> {
     probes.sort();
     probes.dedup();
     Ok(probes)
+}
+
+/// The interfaces of the VPC that has this role; where none has it, the dynos.
+fn hosts(world: &World, role: &str) -> Vec<(Host, IpAddr)> {
+    let Ok(vpc) = world.role(role) else {
+        return world.dynos().into_iter().map(|address| (Host::Dyno(address), address)).collect();
+    };
+    let all = world.snapshot.aws.iter().flat_map(|it| it.documents.network_interfaces.iter().flatten());
+    let interfaces = all.filter(|it| it.vpc_id.as_ref().is_some_and(|known| known.as_str() == vpc.id));
+    let addressed = interfaces.filter_map(|it| {
+        Some((Host::Interface(it.network_interface_id.clone()), IpAddr::V4(it.private_ip_address?)))
+    });
+    addressed.collect()
 }
 
 fn attempt(stage: &Stage<'_>, probe: Probe, source_port: u16) -> Result<(Probe, bool), Failed> {

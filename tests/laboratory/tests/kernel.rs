@@ -217,7 +217,7 @@ fn silent_routers(enclosure: &'static Enclosure) -> Result<(), Failed> {
 /// No scenario with a fault is true of a healthy world.
 fn lying_scenarios(enclosure: &'static Enclosure) -> Result<(), Failed> {
     let all = Scenario::below(&Scenario::directory())?;
-    for base in [Base::DynoToVpc, Base::VpcToDyno] {
+    for base in [Base::DynoToVpc, Base::VpcToDyno, Base::VpcToVpc] {
         let stage = Stage::set(enclosure, healthy(base, 6))?;
         let of_base = all.iter().map(|(_, scenario)| scenario).filter(|scenario| scenario.base == base);
         for scenario in of_base.filter(|scenario| !scenario.faults.is_empty() && !scenario.is_mended()) {
@@ -290,15 +290,21 @@ fn conditions(enclosure: &'static Enclosure) -> Result<(), Failed> {
 /// Ids of roles, and what every world must have.
 fn roles_resolve(_: &'static Enclosure) -> Result<(), Failed> {
     for seed in 0..200 {
-        for base in [Base::DynoToVpc, Base::VpcToDyno] {
+        for (base, own) in [
+            (Base::DynoToVpc, "target"),
+            (Base::VpcToDyno, "source"),
+            (Base::VpcToVpc, "source"),
+            (Base::VpcToVpc, "target"),
+        ] {
             let world = healthy(base, seed);
-            let own = if base == Base::DynoToVpc { "target" } else { "source" };
             for below in
                 ["", ".subnet", ".subnet.network_acl", ".subnet.route_table", ".vpc", ".security_group"]
             {
                 let Role { id, .. } = world.role(&format!("{own}{below}"))?;
                 expect(!id.is_empty(), below)?;
             }
+            let ends = [world.role("source")?, world.role("target")?];
+            expect(ends[0].id != ends[1].id, format!("{world:?}: one host at both ends"))?;
             let count = |count: fn(&peerscope_document::aws::AwsDocuments) -> usize| {
                 world.snapshot.aws.iter().map(|it| count(&it.documents)).max().unwrap_or(0)
             };

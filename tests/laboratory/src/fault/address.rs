@@ -13,7 +13,6 @@ use super::edit::{
 };
 use crate::twin::estate::{Estate, addresses_of};
 use crate::world::make::{cidr, cidr_association, explicit_association, local_route, named};
-use crate::world::site::DOCKER;
 use crate::world::{Lot, World};
 
 pub(super) fn secondary(world: &mut World, lot: &mut Lot) -> Lacking<()> {
@@ -22,11 +21,7 @@ pub(super) fn secondary(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let zone = site.subnet().zone.clone();
     // 100.64.0.0/10 is legal as a secondary block, and often taken for it.
     let shared = Ipv4Net::new_assert([100, 64, 0, 0].into(), 10);
-    let block = if lot.chance(50) {
-        lot.part(shared, 18, &[])
-    } else {
-        lot.block(20, &[site.block, site.space.block, site.space.data_block, DOCKER])
-    };
+    let block = if lot.chance(50) { lot.part(shared, 18, &[]) } else { lot.block(20, &site.taken()) };
     let part = lot.part(block, 24, &[]);
     let address = lot.address(part, &[]);
     let subnet = SubnetId::from(lot.id("subnet"));

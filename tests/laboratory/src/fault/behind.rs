@@ -6,7 +6,6 @@ use peerscope_document::id::{NetworkInterfaceId, VpcId, VpcPeeringConnectionId};
 
 use super::edit::{Lacking, documents, route_tables};
 use crate::world::make::{peering, peering_route, peering_side, static_route};
-use crate::world::site::DOCKER;
 use crate::world::unconcerned::{Place, empty, small_vpc};
 use crate::world::{Lot, World, merge};
 
@@ -15,8 +14,7 @@ use crate::world::{Lot, World, merge};
 pub(super) fn peering_behind(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let site = &world.site;
     let (owner, region, own) = (site.owner.clone(), site.region.clone(), site.vpc.clone());
-    let taken = [site.block, site.space.block, site.space.data_block, DOCKER];
-    let (block, vpc) = (lot.block(20, &taken), VpcId::from(lot.id("vpc")));
+    let (block, vpc) = (lot.block(20, &site.taken()), VpcId::from(lot.id("vpc")));
     let subnet = lot.part(block, 24, &[]);
     let (interface, address) = (NetworkInterfaceId::from(lot.id("eni")), lot.address(subnet, &[]));
     let connection = VpcPeeringConnectionId::from(lot.id("pcx"));
@@ -25,7 +23,7 @@ pub(super) fn peering_behind(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let hosts = [(interface.clone(), address)];
     let mut table = small_vpc(&mut third, &place, "warehouse", &hosts, lot);
     table.routes.push(peering_route(site.block, &connection));
-    table.routes.push(peering_route(site.space.block, &connection));
+    table.routes.push(peering_route(site.remote.block, &connection));
     third.route_tables = Some(vec![table]);
     let sides =
         [(&own, site.block), (&vpc, block)].map(|(vpc, block)| peering_side(vpc, &owner, &region, &[block]));
@@ -50,7 +48,7 @@ pub(super) fn gateway_behind(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     if site.requests_leave() {
         return Err("a source that the documents know".to_owned());
     }
-    let block = lot.block(20, &[site.block, site.space.block, site.space.data_block, DOCKER]);
+    let block = lot.block(20, &site.taken());
     let (own, is_transit) = (site.vpc.clone(), lot.chance(50));
     let gateway = lot.id(if is_transit { "tgw" } else { "vgw" });
     for table in route_tables(&mut world.snapshot).filter(|table| table.vpc_id == own) {

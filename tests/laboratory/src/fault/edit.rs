@@ -4,7 +4,7 @@ use peerscope_document::Snapshot;
 use peerscope_document::aws::{
     AwsDocuments, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup, Subnet, VpcPeeringConnection,
 };
-use peerscope_document::id::{NetworkInterfaceId, SubnetId};
+use peerscope_document::id::{NetworkInterfaceId, SubnetId, VpcId};
 
 use crate::twin::estate::Estate;
 use crate::world::World;
@@ -32,6 +32,21 @@ pub(super) fn security_groups(snapshot: &mut Snapshot) -> impl Iterator<Item = &
 
 pub(super) fn peerings(snapshot: &mut Snapshot) -> impl Iterator<Item = &mut VpcPeeringConnection> {
     documents(snapshot).flat_map(|documents| documents.vpc_peering_connections.iter_mut().flatten())
+}
+
+/// Whether a peering has this VPC at one of its ends.
+pub(super) fn ends_at(peering: &VpcPeeringConnection, vpc: &VpcId) -> bool {
+    let ends = [&peering.requester_vpc_info, &peering.accepter_vpc_info];
+    ends.into_iter().flatten().any(|end| end.vpc_id.as_ref() == Some(vpc))
+}
+
+/// A requester does not see the blocks of a side that has not accepted.
+pub(super) fn hide_accepter(peering: &mut VpcPeeringConnection) {
+    if let Some(accepter) = &mut peering.accepter_vpc_info {
+        accepter.cidr_block = None;
+        accepter.cidr_block_set.clear();
+        accepter.ipv6_cidr_block_set.clear();
+    }
 }
 
 /// Every document of an interface: its own, and the one inside its instance.

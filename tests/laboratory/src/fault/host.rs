@@ -4,7 +4,6 @@ use super::FaultKind;
 use super::edit::{Lacking, interface_subnet};
 use super::icmp::admit_icmp;
 use crate::twin::{Condition, Forbidding, NoRoute, Prohibition};
-use crate::world::site::DOCKER;
 use crate::world::{Lot, World};
 
 pub(super) fn apply(kind: FaultKind, world: &mut World, lot: &mut Lot) -> Lacking<()> {
@@ -21,8 +20,7 @@ pub(super) fn apply(kind: FaultKind, world: &mut World, lot: &mut Lot) -> Lackin
             (target, Condition::FirewallRejects { port, saying })
         }
         FaultKind::MiddleboxReject => {
-            let site = &world.site;
-            let elsewhere = lot.block(24, &[site.block, site.space.block, site.space.data_block, DOCKER]);
+            let elsewhere = lot.block(24, &world.site.taken());
             let sender = lot.address(elsewhere, &[]).into();
             // Always on the customer's side: Heroku's is nobody's to put a box into.
             (

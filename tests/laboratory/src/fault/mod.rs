@@ -21,6 +21,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use edit::Lacking;
+
 use crate::world::{Lot, Service, World};
 
 /// A fault, as scenarios write it.
@@ -29,8 +31,9 @@ use crate::world::{Lot, Service, World};
 pub struct Fault {
     /// What is wrong.
     pub kind: FaultKind,
-    /// Where: a role ([`World::role`]) of a subnet, for faults of routes and network ACLs. Absent: the
-    /// subnet of the customer's interface.
+    /// Where: a role ([`World::role`]) of a subnet, for faults of routes and network ACLs; of two VPCs of the
+    /// customer the one whose role it begins with. Absent: the subnet of the customer's interface, of two
+    /// the target's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// Port ranges that are let through, both ends included, for `network-acl-partial-return-ports`.
@@ -53,7 +56,7 @@ pub enum FaultKind {
     RouteInMainTableOnly,
     /// The routes lead to a deleted peering beside the active one.
     RouteBlackhole,
-    /// A longer route leads the dyno's packets elsewhere.
+    /// A longer route leads the other side's packets elsewhere.
     MoreSpecificRoute,
     /// No group of the interface has a rule for the flow; other rules are there.
     GroupWithoutRule,
@@ -63,7 +66,7 @@ pub enum FaultKind {
     GroupWrongPort,
     /// The rule says UDP.
     GroupWrongProtocol,
-    /// The rule admits the other dyno block only.
+    /// The rule admits the other dyno block only, or another subnet of the other VPC.
     GroupWrongDynoBlock,
     /// An entry with a lower number denies the request.
     NetworkAclDenyLowerNumber,
@@ -111,6 +114,18 @@ pub enum FaultKind {
     PacketLoss,
     /// The target's instance is stopped, and the documents say so.
     InstanceStopped,
+    /// The routes lead over another active peering.
+    RouteToOtherPeering,
+    /// The table's route over the peering is by a prefix list, and a static one for the same block beats it.
+    HigherPriorityRoute,
+    /// The rule names a group of the other VPC that was deleted. Where rules name one.
+    GroupReferenceStale,
+    /// The rule names a group of the other VPC that is there, and that the other interface has not.
+    GroupReferenceWithoutMember,
+    /// The peering was accepted a moment ago and is being set up.
+    PeeringProvisioning,
+    /// The request failed.
+    PeeringFailed,
 }
 
 /// Where a route leads that takes packets from the peering.
@@ -160,22 +175,38 @@ impl Fault {
     /// # Errors
     /// [`FaultError`] where the world or the fault's parameters lack what it needs.
     pub fn apply(&self, world: &mut World) -> Result<(), FaultError> {
+        let is_at_source = self.at.as_ref().is_some_and(|at| at.starts_with("source"));
+        let outcome = if is_at_source && world.other.is_some() {
+            world.turned(|world| self.put_into(world))
+        } else {
+            self.put_into(world)
+        };
+        outcome.map_err(|lacks| FaultError { kind: Some(self.kind), lacks })
+    }
+
+    fn put_into(&self, world: &mut World) -> Lacking<()> {
         let mut lot = Lot::new(world.seed().wrapping_mul(31).wrapping_add(self.kind as u64));
-        let outcome = match self.kind {
+        match self.kind {
             FaultKind::RouteMissing
             | FaultKind::RouteMissingForOwnBlock
             | FaultKind::RouteInMainTableOnly
             | FaultKind::RouteBlackhole
+            | FaultKind::RouteToOtherPeering
+            | FaultKind::HigherPriorityRoute
             | FaultKind::MoreSpecificRoute => route::apply(self, world, &mut lot),
             FaultKind::GroupWithoutRule
             | FaultKind::GroupEmpty
             | FaultKind::GroupWrongPort
             | FaultKind::GroupWrongProtocol
-            | FaultKind::GroupWrongDynoBlock => security_group::apply(self.kind, world),
+            | FaultKind::GroupWrongDynoBlock
+            | FaultKind::GroupReferenceStale
+            | FaultKind::GroupReferenceWithoutMember => security_group::apply(self.kind, world, &mut lot),
             FaultKind::NetworkAclDenyLowerNumber
             | FaultKind::NetworkAclNoReturnPorts
             | FaultKind::NetworkAclPartialReturnPorts => network_acl::apply(self, world, &mut lot),
             FaultKind::PeeringPending
+            | FaultKind::PeeringProvisioning
+            | FaultKind::PeeringFailed
             | FaultKind::PeeringExpired
             | FaultKind::PeeringRejected
             | FaultKind::PeeringDeleted => peering::apply(self.kind, world),
@@ -198,8 +229,7 @@ impl Fault {
                 world.service = Service::Closed;
                 Ok(())
             }
-        };
-        outcome.map_err(|lacks| FaultError { kind: Some(self.kind), lacks })
+        }
     }
 }
 

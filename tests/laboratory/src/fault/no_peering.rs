@@ -8,20 +8,17 @@ use peerscope_document::aws::{AwsDocuments, PeeringCidrBlock, PeeringStatusCode,
 use peerscope_document::id::VpcPeeringConnectionId;
 use serde_json::Value;
 
-use super::edit::{Lacking, documents, peerings, route_tables};
+use super::edit::{Lacking, documents, ends_at, hide_accepter, peerings, route_tables};
 use crate::world::make::{cidr, cidr_association, local_route, peering_status};
 use crate::world::{Lot, World};
 
 /// Takes the peering out of every list, with all earlier requests. Its routes went with it, or stayed.
 pub(super) fn missing(world: &mut World, lot: &mut Lot) -> Lacking<()> {
-    let (own, space, vpc) =
-        (world.site.peering.clone(), world.site.space.vpc.clone(), world.site.vpc.clone());
+    let (own, other, vpc) =
+        (world.site.peering.clone(), world.site.remote.vpc.clone(), world.site.vpc.clone());
     for documents in documents(&mut world.snapshot) {
         for list in documents.vpc_peering_connections.iter_mut() {
-            list.retain(|it| {
-                let accepter = it.accepter_vpc_info.as_ref().and_then(|side| side.vpc_id.as_ref());
-                accepter != Some(&space)
-            });
+            list.retain(|it| !(ends_at(it, &other) && ends_at(it, &vpc)));
         }
     }
     if let Some(list) = &mut world.snapshot.heroku.peerings {
@@ -41,7 +38,7 @@ pub(super) fn secondary_overlap(world: &mut World, lot: &mut Lot) -> Lacking<()>
     let vpc = world.site.vpc.clone();
     // Not where dynos are: which network a dyno's address is meant to lie in stays plain.
     let length = lot.pick([18, 20, 22]);
-    let block = lot.part(world.site.space.block, length, &world.site.space.dyno_blocks);
+    let block = lot.part(world.site.remote.block, length, &world.site.remote.host_blocks);
     for documents in documents(&mut world.snapshot) {
         for vpc in documents.vpcs.iter_mut().flatten().filter(|it| it.vpc_id == vpc) {
             vpc.cidr_block_association_set.push(cidr_association(block));
@@ -61,14 +58,14 @@ pub(super) fn secondary_overlap(world: &mut World, lot: &mut Lot) -> Lacking<()>
 
 /// The VPC's only CIDR lies in the space's network.
 pub(super) fn primary_overlap(world: &mut World, lot: &mut Lot) -> Lacking<()> {
-    let (from, space) = (world.site.block, world.site.space.block);
-    let dynos = world.site.space.dyno_blocks.clone();
+    let (from, space) = (world.site.block, world.site.remote.block);
+    let dynos = world.site.remote.host_blocks.clone();
     let to = match from.prefix_len() {
         length if length <= space.prefix_len() => space,
         length => lot.part(space, length, &dynos),
     };
     readdress(world, from, to)?;
-    if world.site.space.dynos.contains(&world.site.address) {
+    if world.site.remote.hosts.contains(&world.site.address) {
         return Err("an interface whose address is no dyno's".to_owned());
     }
     // A VPC that is the space's very network can have no route to it but the local one.
@@ -81,23 +78,17 @@ pub(super) fn primary_overlap(world: &mut World, lot: &mut Lot) -> Lacking<()> {
 /// AWS fails the request at once. The routes that were written with it lead nowhere.
 fn fail(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let (own, vpc) = (world.site.peering.clone(), world.site.vpc.clone());
-    let space = world.site.space.vpc.clone();
+    let space = world.site.remote.vpc.clone();
     bury_routes(world, &own);
     for documents in documents(&mut world.snapshot) {
         for list in documents.vpc_peering_connections.iter_mut() {
-            list.retain(|it| {
-                let accepter = it.accepter_vpc_info.as_ref().and_then(|side| side.vpc_id.as_ref());
-                it.vpc_peering_connection_id == own || accepter != Some(&space)
-            });
+            list.retain(|it| it.vpc_peering_connection_id == own || !ends_at(it, &space));
         }
     }
     let peering = peerings(&mut world.snapshot).find(|it| it.vpc_peering_connection_id == own);
     let peering = peering.ok_or("the world's peering")?;
     peering.status = Some(peering_status(PeeringStatusCode::Failed));
-    if let Some(accepter) = &mut peering.accepter_vpc_info {
-        accepter.cidr_block = None;
-        accepter.cidr_block_set.clear();
-    }
+    hide_accepter(peering);
     if let Some(list) = &mut world.snapshot.heroku.peerings {
         let is_listed = lot.chance(50);
         list.retain(|it| {

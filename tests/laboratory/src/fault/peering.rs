@@ -4,7 +4,7 @@ use peerscope_document::aws::{PeeringStatusCode, RouteState};
 use peerscope_document::{MANIFEST_SCHEMA, Manifest};
 
 use super::FaultKind;
-use super::edit::{Lacking, documents, peerings, route_tables};
+use super::edit::{Lacking, documents, ends_at, hide_accepter, peerings, route_tables};
 use crate::world::World;
 use crate::world::make::peering_status;
 
@@ -20,29 +20,27 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
         FaultKind::PeeringPending => PeeringStatusCode::PendingAcceptance,
         FaultKind::PeeringExpired => PeeringStatusCode::Expired,
         FaultKind::PeeringRejected => PeeringStatusCode::Rejected,
+        FaultKind::PeeringProvisioning => PeeringStatusCode::Provisioning,
+        FaultKind::PeeringFailed => PeeringStatusCode::Failed,
         _ => PeeringStatusCode::Deleted,
     };
-    let (own, space) = (world.site.peering.clone(), world.site.space.vpc.clone());
+    let (own, other) = (world.site.peering.clone(), world.site.remote.vpc.clone());
     // An earlier request that came to nothing would be as good a candidate as this one.
     for documents in documents(&mut world.snapshot) {
         if let Some(list) = &mut documents.vpc_peering_connections {
-            list.retain(|it| {
-                let accepter = it.accepter_vpc_info.as_ref().and_then(|side| side.vpc_id.as_ref());
-                it.vpc_peering_connection_id == own || accepter != Some(&space)
-            });
+            list.retain(|it| it.vpc_peering_connection_id == own || !ends_at(it, &other));
         }
     }
-    let peering = peerings(&mut world.snapshot).find(|it| it.vpc_peering_connection_id == own);
-    let peering = peering.ok_or("the world's peering")?;
-    peering.status = Some(peering_status(code.clone()));
-    if code != PeeringStatusCode::Deleted {
-        // A requester does not see the blocks of a side that has not accepted.
-        if let Some(accepter) = &mut peering.accepter_vpc_info {
-            accepter.cidr_block = None;
-            accepter.cidr_block_set.clear();
+    for peering in peerings(&mut world.snapshot).filter(|it| it.vpc_peering_connection_id == own) {
+        peering.status = Some(peering_status(code.clone()));
+        if code == PeeringStatusCode::Deleted || code == PeeringStatusCode::Provisioning {
+            continue;
         }
-        let pending = code == PeeringStatusCode::PendingAcceptance;
-        peering.expiration_time = Some(if pending { EXPIRES } else { EXPIRED }.to_owned());
+        hide_accepter(peering);
+        if code != PeeringStatusCode::Failed {
+            let pending = code == PeeringStatusCode::PendingAcceptance;
+            peering.expiration_time = Some(if pending { EXPIRES } else { EXPIRED }.to_owned());
+        }
     }
     if let Some(list) = &mut world.snapshot.heroku.peerings {
         let vpc = &world.site.vpc;

@@ -1,17 +1,16 @@
 //! Faults of security groups.
 
-use std::net::IpAddr;
-
-use peerscope_document::aws::{IpPermission, IpProtocol, IpRange, SecurityGroup};
+use peerscope_document::Cidr;
+use peerscope_document::aws::{IpPermission, IpProtocol, IpRange, Ipv6Range, SecurityGroup};
 use peerscope_document::id::SecurityGroupId;
 
 use super::FaultKind;
-use super::edit::{Lacking, documents, security_groups};
+use super::edit::{Lacking, documents, interface_documents, security_groups};
 use crate::twin::estate::Estate;
-use crate::world::World;
-use crate::world::make::cidr;
+use crate::world::make::{cidr, group_identifier};
+use crate::world::{Lot, World};
 
-pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
+pub(super) fn apply(kind: FaultKind, world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let leaves = world.site.requests_leave();
     if kind == FaultKind::GroupEmpty {
         let own = groups_of_interface(world)?;
@@ -20,14 +19,21 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
             .for_each(|group| rules(group, leaves).clear());
         return Ok(());
     }
+    if matches!(kind, FaultKind::GroupReferenceStale | FaultKind::GroupReferenceWithoutMember) {
+        return without_member(kind, world, lot);
+    }
     let place = admitting_rule(world)?;
     let port = i32::from(world.site.port);
-    let other_blocks: Vec<_> = world.dyno_blocks()[1..].iter().copied().map(cidr).collect();
+    let remote = world.remote();
+    let other_blocks: Vec<Cidr> = remote.hosts[1..].iter().copied().map(cidr).collect();
+    let is_version_six = remote.host.is_ipv6();
     let list = world.site.prefix_lists[0].clone();
     let admitting = world.site.admitting_group.clone();
     let group = security_groups(&mut world.snapshot).find(|group| group.group_id == admitting);
     let rules = rules(group.ok_or("the admitting group")?, leaves);
     match kind {
+        // The rule stays for IPv4, and lacks the other version.
+        FaultKind::GroupWithoutRule if is_version_six => rules[place].ipv6_ranges.clear(),
         FaultKind::GroupWithoutRule => {
             rules.remove(place);
         }
@@ -36,6 +42,10 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
             (rule.from_port, rule.to_port) = (Some(port + 10), Some(port + 10));
         }
         FaultKind::GroupWrongProtocol => rules[place].ip_protocol = IpProtocol::UDP,
+        _ if is_version_six => {
+            let range = |cidr_ipv6| Ipv6Range { cidr_ipv6, description: None };
+            rules[place].ipv6_ranges = other_blocks.into_iter().map(range).collect();
+        }
         _ if rules[place].prefix_list_ids.is_empty() => {
             rules[place].ip_ranges =
                 other_blocks.into_iter().map(|cidr_ip| IpRange { cidr_ip, description: None }).collect();
@@ -50,6 +60,32 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// The interface at the other side has another group in the place of the one that rules here name; the one
+/// that they name is still there, or gone.
+fn without_member(kind: FaultKind, world: &mut World, lot: &mut Lot) -> Lacking<()> {
+    let named = world.site.referenced_group().ok_or("rules that name the other side's group")?.clone();
+    let other = world.other.as_ref().ok_or("another VPC of the customer")?.interface.clone();
+    let mut replacement = security_groups(&mut world.snapshot)
+        .find(|group| group.group_id == named)
+        .ok_or("the group that rules name")?
+        .clone();
+    replacement.group_id = SecurityGroupId::from(lot.id("sg"));
+    replacement.group_name = format!("{}-v2", replacement.group_name);
+    for interface in interface_documents(&mut world.snapshot, &other) {
+        for group in interface.groups.iter_mut().filter(|group| group.group_id == named) {
+            *group = group_identifier(&replacement);
+        }
+    }
+    let holds = |list: &&mut Vec<SecurityGroup>| list.iter().any(|group| group.group_id == named);
+    let mut lists = documents(&mut world.snapshot).filter_map(|it| it.security_groups.as_mut());
+    let list = lists.find(holds).ok_or("the group that rules name")?;
+    if kind == FaultKind::GroupReferenceStale {
+        list.retain(|group| group.group_id != named);
+    }
+    list.push(replacement);
     Ok(())
 }
 
@@ -70,15 +106,18 @@ fn admitting_rule(world: &World) -> Lacking<usize> {
     let rules =
         if world.site.requests_leave() { &group.ip_permissions_egress } else { &group.ip_permissions };
     let port = i32::from(world.site.port);
-    let dyno = IpAddr::V4(world.site.space.dynos[0]);
+    let (host, referenced) = (world.remote().host, world.site.referenced_group());
     let place = rules.iter().position(|rule| {
         let ports = rule.from_port.unwrap_or(0)..=rule.to_port.unwrap_or(65535);
         let blocks = rule.ip_ranges.iter().map(|range| range.cidr_ip.network());
+        let blocks = blocks.chain(rule.ipv6_ranges.iter().map(|range| range.cidr_ipv6.network()));
+        let mut pairs = rule.user_id_group_pairs.iter();
+        let is_referenced = pairs.any(|pair| referenced.is_some() && pair.group_id.as_ref() == referenced);
         let listed =
             rule.prefix_list_ids.iter().flat_map(|it| estate.blocks_of_prefix_list(&it.prefix_list_id));
         rule.ip_protocol == IpProtocol::TCP
             && ports.contains(&port)
-            && blocks.chain(listed).any(|block| block.contains(&dyno))
+            && (is_referenced || blocks.chain(listed).any(|block| block.contains(&host)))
     });
     place.ok_or_else(|| "a rule that admits the flow".to_owned())
 }

@@ -43,9 +43,42 @@ pub struct Expect {
     /// Words that one of the gaps must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<String>,
+    /// Whether time or people must mend it, and no command of the model's can: the first fix is not verified.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
+    /// Whether the first cause is established or a candidate: what no evidence forces stays one, be it ever so
+    /// likely.
+    #[serde(default, skip_serializing_if = "Status::is_established")]
+    pub status: Status,
     /// Whether nothing may be established but what `cause`, `also` and `candidates` name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_established_innocent: bool,
+}
+
+/// How sure a diagnosis must be of its first cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It must be mended, whatever else is.
+    #[default]
+    Established,
+    /// It is one of a group of alternatives, and the likeliest.
+    Candidate,
+}
+
+impl Status {
+    /// The word as reports write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Established => "established",
+            Self::Candidate => "candidate",
+        }
+    }
+
+    fn is_established(&self) -> bool {
+        *self == Self::Established
+    }
 }
 
 /// A cause beside the first.

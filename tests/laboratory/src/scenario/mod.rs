@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::{Fault, FaultError, FaultKind, admit_echo};
 use crate::world::{Base, Vary, World};
 
-pub use expect::{AlsoCause, Expect, NO_COMPONENT, Verdict};
+pub use expect::{AlsoCause, Expect, NO_COMPONENT, Status, Verdict};
 pub use given::{DocumentKind, Given, GivenSnapshot};
 pub use kernel::{Alone, DroppedFlow, FailedFlow, Flow, Kernel};
 pub use prove::{prove_alone, prove_in_kernel};

@@ -18,12 +18,17 @@ pub enum Vary {
     RuleOrder,
     /// What does not matter.
     Decoys,
-    /// IPv6 in the customer's VPC, beside the IPv4 that every flow of a world takes.
+    /// IPv6 in the customer's VPCs. With a space, whose peerings carry IPv4 alone, it stays beside the flow;
+    /// between two VPCs it is what the flow takes.
     Ipv6,
+    /// Rules name the group of the other VPC, through the peering. Between two VPCs.
+    References,
+    /// The interfaces lie in secondary CIDRs of their VPCs. Between two VPCs.
+    SecondaryCidrs,
 }
 
 impl Vary {
-    /// All in which every world may differ. IPv6 is there or not, and has to be asked for.
+    /// All in which every world may differ. The rest is there or not, and has to be asked for.
     pub const ALL: [Self; 4] = [Self::Addresses, Self::Association, Self::RuleOrder, Self::Decoys];
 }
 

@@ -11,7 +11,7 @@ use peerscope_document::aws::{
 use super::draw::{Draw, Lot};
 use super::make::{
     anywhere, cidr, default_acl, entry, everything_out, final_denies, from_blocks, from_group,
-    from_prefix_list, group, permission,
+    from_peered_group, from_prefix_list, group, permission,
 };
 use super::site::Site;
 
@@ -54,7 +54,7 @@ pub(crate) fn network_acls(site: &Site, draw: &mut Draw) -> Vec<NetworkAcl> {
 fn restricted_entries(site: &Site, draw: &mut Draw) -> Vec<NetworkAclEntry> {
     let egress = site.requests_leave();
     let blocks =
-        if draw.association.chance(50) { site.space.dyno_blocks.clone() } else { vec![site.space.block] };
+        if draw.association.chance(50) { site.remote.host_blocks.clone() } else { site.remote.networks() };
     let replies = draw.association.pick([(1024, 65535), (32768, 60999), (32768, 65535)]);
     let allow =
         |egress, block, ports| entry(0, egress, RuleAction::Allow, IpProtocol::TCP, block, Some(ports));
@@ -78,7 +78,7 @@ fn restricted_entries(site: &Site, draw: &mut Draw) -> Vec<NetworkAclEntry> {
         entries.push(allow(false, site.block, (1, 65535)));
     }
     if draw.decoys.chance(50) {
-        entries.push(deny(!egress, IpProtocol::UDP, site.space.block, Some((0, 65535))));
+        entries.push(deny(!egress, IpProtocol::UDP, site.remote.block, Some((0, 65535))));
     }
     let mut number = 0;
     for entry in &mut entries {
@@ -132,7 +132,7 @@ pub(crate) fn groups(site: &Site, draw: &mut Draw) -> Groups {
     Groups { groups, prefix_lists: prefix_lists(site, draw) }
 }
 
-/// The group that lets the world's flow through, by blocks, the space's block or a prefix list.
+/// The group that lets the world's flow through, by blocks, whole networks, a prefix list or a reference.
 fn admitting(site: &Site, app: &SecurityGroup, draw: &mut Draw) -> SecurityGroup {
     let mut admitting = group(&site.admitting_group, &site.vpc, &site.owner, "orders");
     let ports = match draw.association.number(0, 3) {
@@ -140,10 +140,11 @@ fn admitting(site: &Site, app: &SecurityGroup, draw: &mut Draw) -> SecurityGroup
         _ => (site.port, site.port),
     };
     let service = permission(IpProtocol::TCP, Some(ports));
-    let own = match draw.association.number(0, 2) {
-        0 => from_blocks(service, &site.space.dyno_blocks),
-        1 => from_blocks(service, &[site.space.block]),
-        _ => from_prefix_list(service, &site.prefix_lists[0]),
+    let own = match (site.referenced_group(), draw.association.number(0, 2)) {
+        (Some(group), _) => from_peered_group(service, group, site),
+        (None, 0) => from_blocks(service, &site.remote.host_blocks),
+        (None, 1) => from_blocks(service, &site.remote.networks()),
+        (None, _) => from_prefix_list(service, &site.prefix_lists[0]),
     };
     let from_app =
         from_group(permission(IpProtocol::TCP, Some((site.port, site.port))), &app.group_id, &site.owner);
@@ -189,7 +190,7 @@ fn prefix_lists(site: &Site, draw: &mut Draw) -> Vec<PrefixList> {
         ),
     };
     let blocks =
-        if draw.association.chance(50) { site.space.dyno_blocks.clone() } else { vec![site.space.block] };
+        if draw.association.chance(50) { site.remote.host_blocks.clone() } else { site.remote.networks() };
     let office = Ipv4Net::new_assert(Ipv4Addr::new(203, 0, 113, 0), 24);
     vec![list(0, "heroku-space", &blocks), list(1, "office", &[office, ELSEWHERE])]
 }

@@ -1,8 +1,10 @@
 //! Putting a world's documents together.
 
+use std::iter;
+
 use peerscope_document::aws::{AwsDocuments, PeeringStatusCode, Subnet, VpcPeeringConnection};
 use peerscope_document::heroku::HerokuDocuments;
-use peerscope_document::id::{VpcId, VpcPeeringConnectionId};
+use peerscope_document::id::{AccountId, Region, VpcId, VpcPeeringConnectionId};
 use peerscope_document::{AwsCollection, MANIFEST_SCHEMA, Manifest, Snapshot};
 
 use super::draw::{Draw, Lot};
@@ -20,35 +22,26 @@ pub(crate) struct Generated {
     pub(crate) double: Unconcerned,
 }
 
-pub(crate) fn generate(site: &Site, draw: &mut Draw) -> Generated {
-    let routing = routing(site, draw);
-    let acls = network_acls(site, draw);
-    let Groups { groups, prefix_lists } = groups(site, draw);
-    let hosts = hosts(site, &groups, draw);
-    let mut heroku = space::documents(site, draw);
-    let mut peerings = peerings(site, &routing, draw);
-    old_requests(site, &mut peerings, &mut heroku, &mut draw.decoys);
-    draw.order.shuffle(&mut peerings);
-    let documents = AwsDocuments {
-        vpcs: Some(vec![vpc(&site.vpc, &site.owner, "production", &[site.block])]),
-        subnets: Some(subnets(site)),
-        route_tables: Some(routing.tables),
-        security_groups: Some(groups),
-        network_acls: Some(acls),
-        vpc_peering_connections: Some(peerings),
-        network_interfaces: Some(hosts.interfaces),
-        reservations: Some(hosts.reservations),
-        prefix_lists: Some(prefix_lists),
-        ..AwsDocuments::default()
-    };
-    let double = unconcerned(site, draw);
-    let mut aws = vec![AwsCollection { region: Some(site.region.clone()), documents }];
-    if double.owner == site.owner && double.region == site.region {
-        merge(&mut aws[0].documents, double.documents.clone());
-    } else {
-        let region = Some(double.region.clone());
-        aws.push(AwsCollection { region, documents: double.documents.clone() });
+/// The documents of a customer's VPC and of the space that it is peered with, or of `other`, its VPC at the
+/// other end.
+pub(crate) fn generate(site: &Site, other: Option<&Site>, draw: &mut Draw) -> Generated {
+    let mut heroku = HerokuDocuments::default();
+    let mut collections: Vec<Collected> = Vec::new();
+    let mut shared = Vec::new();
+    for (index, site) in iter::once(site).chain(other).enumerate() {
+        let (documents, dead_and_other) = customer(site, &mut heroku, draw);
+        add(&mut collections, &site.owner, &site.region, documents);
+        add_peerings(&mut collections, site, dead_and_other);
+        if index == 0 {
+            shared = own_peerings(site, &mut heroku, draw);
+        }
+        add_peerings(&mut collections, site, shared.clone());
     }
+    let double = unconcerned(site, draw);
+    add(&mut collections, &double.owner, &double.region, double.documents.clone());
+    let collected =
+        collections.into_iter().map(|it| AwsCollection { region: Some(it.region), documents: it.documents });
+    let mut aws: Vec<AwsCollection> = collected.collect();
     draw.order.shuffle(&mut aws);
     for documents in aws.iter_mut().map(|collection| &mut collection.documents) {
         shuffle(documents, &mut draw.order);
@@ -58,6 +51,60 @@ pub(crate) fn generate(site: &Site, draw: &mut Draw) -> Generated {
         .chance(50)
         .then(|| Manifest { schema: MANIFEST_SCHEMA.to_owned(), at: "2026-11-03T09:14:07Z".to_owned() });
     Generated { snapshot: Snapshot { aws, heroku, manifest, sources: Vec::new() }, double }
+}
+
+/// What one account lists in one Region.
+struct Collected {
+    owner: AccountId,
+    region: Region,
+    documents: AwsDocuments,
+}
+
+fn add(collections: &mut Vec<Collected>, owner: &AccountId, region: &Region, documents: AwsDocuments) {
+    match collections.iter_mut().find(|it| it.owner == *owner && it.region == *region) {
+        Some(known) => merge(&mut known.documents, documents),
+        None => collections.push(Collected { owner: owner.clone(), region: region.clone(), documents }),
+    }
+}
+
+/// Both ends of a peering list it; an account that has both lists it once.
+fn add_peerings(collections: &mut [Collected], site: &Site, peerings: Vec<VpcPeeringConnection>) {
+    let is_own = |it: &&mut Collected| it.owner == site.owner && it.region == site.region;
+    let Some(own) = collections.iter_mut().find(is_own) else { return };
+    let listed = own.documents.vpc_peering_connections.get_or_insert_default();
+    for peering in peerings {
+        if !listed.iter().any(|it| it.vpc_peering_connection_id == peering.vpc_peering_connection_id) {
+            listed.push(peering);
+        }
+    }
+}
+
+/// One VPC of the customer, without the peerings with the other side; those with others apart.
+fn customer(
+    site: &Site,
+    heroku: &mut HerokuDocuments,
+    draw: &mut Draw,
+) -> (AwsDocuments, Vec<VpcPeeringConnection>) {
+    let routing = routing(site, draw);
+    let acls = network_acls(site, draw);
+    let Groups { groups, prefix_lists } = groups(site, draw);
+    let hosts = hosts(site, &groups, draw);
+    if let Some(space) = site.space() {
+        *heroku = space::documents(site, space, draw);
+    }
+    let documents = AwsDocuments {
+        vpcs: Some(vec![vpc(&site.vpc, &site.owner, "production", &site.networks())]),
+        subnets: Some(subnets(site)),
+        route_tables: Some(routing.tables.clone()),
+        security_groups: Some(groups),
+        network_acls: Some(acls),
+        vpc_peering_connections: Some(Vec::new()),
+        network_interfaces: Some(hosts.interfaces),
+        reservations: Some(hosts.reservations),
+        prefix_lists: Some(prefix_lists),
+        ..AwsDocuments::default()
+    };
+    (documents, other_peerings(site, &routing, draw))
 }
 
 fn subnets(site: &Site) -> Vec<Subnet> {
@@ -73,27 +120,29 @@ fn subnets(site: &Site) -> Vec<Subnet> {
     site.subnets.iter().map(of).collect()
 }
 
-/// A peering between the customer's VPC and the space.
-pub(crate) fn space_peering(
+/// A peering between the customer's VPC and the other side.
+pub(crate) fn own_peering(
     site: &Site,
     id: &VpcPeeringConnectionId,
     code: PeeringStatusCode,
     name: &str,
 ) -> VpcPeeringConnection {
-    let customer = peering_side(&site.vpc, &site.owner, &site.region, &[site.block]);
-    let heroku = peering_side(&site.space.vpc, &site.space.owner, &site.space.region, &[site.space.block]);
-    peering(id, code, [customer, heroku], name)
+    let customer = peering_side(&site.vpc, &site.owner, &site.region, &site.networks());
+    let other = &site.remote;
+    let other = peering_side(&other.vpc, &other.owner, &other.region, &other.networks());
+    peering(id, code, [customer, other], name)
 }
 
-fn peerings(site: &Site, routing: &Routing, draw: &mut Draw) -> Vec<VpcPeeringConnection> {
-    let mut peerings = vec![space_peering(site, &site.peering, PeeringStatusCode::Active, "heroku")];
+/// Peerings of the customer's VPC with third networks.
+fn other_peerings(site: &Site, routing: &Routing, draw: &mut Draw) -> Vec<VpcPeeringConnection> {
     let lot = &mut draw.addresses;
     let mut other = |id: &VpcPeeringConnectionId, code| {
-        let block = lot.block(16, &[site.block, site.space.block]);
+        let block = lot.block(16, &site.taken());
         let partner = (VpcId::from(lot.id("vpc")), lot.account().into());
-        let customer = peering_side(&site.vpc, &site.owner, &site.region, &[site.block]);
+        let customer = peering_side(&site.vpc, &site.owner, &site.region, &site.networks());
         peering(id, code, [customer, peering_side(&partner.0, &partner.1, &site.region, &[block])], "partner")
     };
+    let mut peerings = Vec::new();
     peerings.extend(routing.other_peering.as_ref().map(|id| other(id, PeeringStatusCode::Active)));
     // A deleted peering is listed for some hours, then no more.
     let dead = routing.dead_peering.as_ref().filter(|_| draw.decoys.chance(50));
@@ -101,24 +150,23 @@ fn peerings(site: &Site, routing: &Routing, draw: &mut Draw) -> Vec<VpcPeeringCo
     peerings
 }
 
-/// Earlier requests between the same two VPCs that came to nothing.
-fn old_requests(
-    site: &Site,
-    peerings: &mut Vec<VpcPeeringConnection>,
-    heroku: &mut HerokuDocuments,
-    lot: &mut Lot,
-) {
+/// The world's peering, and earlier requests between the same two networks that came to nothing.
+fn own_peerings(site: &Site, heroku: &mut HerokuDocuments, draw: &mut Draw) -> Vec<VpcPeeringConnection> {
+    let name = if site.space().is_some() { "heroku" } else { "orders-to-billing" };
+    let mut peerings = vec![own_peering(site, &site.peering, PeeringStatusCode::Active, name)];
+    let lot = &mut draw.decoys;
     for code in [PeeringStatusCode::Rejected, PeeringStatusCode::Expired, PeeringStatusCode::Deleted] {
         if !lot.chance(25) {
             continue;
         }
         let id = VpcPeeringConnectionId::from(lot.id("pcx"));
-        peerings.push(space_peering(site, &id, code.clone(), "heroku-old"));
-        if lot.chance(70) {
+        peerings.push(own_peering(site, &id, code.clone(), &format!("{name}-old")));
+        if site.space().is_some() && lot.chance(70) {
             let listed = space::customer_peering(site, &id, code);
             heroku.peerings.get_or_insert_default().push(listed);
         }
     }
+    peerings
 }
 
 /// Adds the documents of one collection to another's.

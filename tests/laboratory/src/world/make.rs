@@ -4,22 +4,24 @@ use ipnet::{IpNet, Ipv4Net};
 use peerscope_document::Cidr;
 use peerscope_document::aws::{
     AssociationState, CidrBlockAssociation, CidrBlockState, GroupIdentifier, IpPermission, IpProtocol,
-    IpRange, NetworkAcl, NetworkAclEntry, PeeringStatus, PeeringStatusCode, PeeringVpcInfo, PortRange,
-    PrefixListIdentifier, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RuleAction,
-    SecurityGroup, Tag, UserIdGroupPair, VpcPeeringConnection,
+    IpRange, Ipv6Range, NetworkAcl, NetworkAclEntry, PeeringStatus, PeeringStatusCode, PeeringVpcInfo,
+    PortRange, PrefixListIdentifier, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation,
+    RuleAction, SecurityGroup, Tag, UserIdGroupPair, VpcPeeringConnection,
 };
 use peerscope_document::aws::{PeeringCidrBlock, Vpc};
 use peerscope_document::id::{
     AccountId, PrefixListId, Region, SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 
+use super::site::Site;
+
 /// Every address.
 pub(crate) fn anywhere() -> Ipv4Net {
     Ipv4Net::default()
 }
 
-pub(crate) fn cidr(block: Ipv4Net) -> Cidr {
-    Cidr::from(IpNet::V4(block))
+pub(crate) fn cidr(block: impl Into<IpNet>) -> Cidr {
+    Cidr::from(block.into())
 }
 
 pub(crate) fn named(name: &str) -> Vec<Tag> {
@@ -56,16 +58,26 @@ pub(crate) fn local_route(block: Ipv4Net) -> Route {
 }
 
 /// A static route without a target; the caller names one.
-pub(crate) fn static_route(block: Ipv4Net) -> Route {
+pub(crate) fn static_route(block: impl Into<IpNet>) -> Route {
+    let (four, six) = by_version(block);
     Route {
-        destination_cidr_block: Some(cidr(block)),
+        destination_cidr_block: four,
+        destination_ipv6_cidr_block: six,
         state: Some(RouteState::Active),
         origin: Some(RouteOrigin::CreateRoute),
         ..Route::default()
     }
 }
 
-pub(crate) fn peering_route(block: Ipv4Net, peering: &VpcPeeringConnectionId) -> Route {
+/// A block for a field of IPv4 or for one of IPv6.
+fn by_version(block: impl Into<IpNet>) -> (Option<Cidr>, Option<Cidr>) {
+    match block.into() {
+        four @ IpNet::V4(_) => (Some(four.into()), None),
+        six @ IpNet::V6(_) => (None, Some(six.into())),
+    }
+}
+
+pub(crate) fn peering_route(block: impl Into<IpNet>, peering: &VpcPeeringConnectionId) -> Route {
     Route { vpc_peering_connection_id: Some(peering.clone()), ..static_route(block) }
 }
 
@@ -108,16 +120,17 @@ pub(crate) fn entry(
     egress: bool,
     rule_action: RuleAction,
     protocol: IpProtocol,
-    block: Ipv4Net,
+    block: impl Into<IpNet>,
     ports: Option<(u16, u16)>,
 ) -> NetworkAclEntry {
+    let (cidr_block, ipv6_cidr_block) = by_version(block);
     NetworkAclEntry {
         rule_number,
         egress,
         rule_action,
         protocol,
-        cidr_block: Some(cidr(block)),
-        ipv6_cidr_block: None,
+        cidr_block,
+        ipv6_cidr_block,
         port_range: ports.map(|(from, to)| PortRange { from: Some(from.into()), to: Some(to.into()) }),
         icmp_type_code: None,
     }
@@ -156,9 +169,15 @@ pub(crate) fn permission(ip_protocol: IpProtocol, ports: Option<(u16, u16)>) -> 
     }
 }
 
-pub(crate) fn from_blocks(permission: IpPermission, blocks: &[Ipv4Net]) -> IpPermission {
-    let ip_ranges = blocks.iter().map(|block| IpRange { cidr_ip: cidr(*block), description: None }).collect();
-    IpPermission { ip_ranges, ..permission }
+pub(crate) fn from_blocks<B: Into<IpNet> + Copy>(permission: IpPermission, blocks: &[B]) -> IpPermission {
+    let (four, six): (Vec<_>, Vec<_>) = blocks.iter().map(|block| by_version(*block)).unzip();
+    let four = four.into_iter().flatten();
+    let six = six.into_iter().flatten();
+    IpPermission {
+        ip_ranges: four.map(|cidr_ip| IpRange { cidr_ip, description: None }).collect(),
+        ipv6_ranges: six.map(|cidr_ipv6| Ipv6Range { cidr_ipv6, description: None }).collect(),
+        ..permission
+    }
 }
 
 pub(crate) fn from_prefix_list(permission: IpPermission, list: &PrefixListId) -> IpPermission {
@@ -177,6 +196,23 @@ pub(crate) fn from_group(
         vpc_id: None,
         vpc_peering_connection_id: None,
         peering_status: None,
+        description: None,
+    };
+    IpPermission { user_id_group_pairs: vec![pair], ..permission }
+}
+
+/// A reference to a group of another VPC, through the peering with it.
+pub(crate) fn from_peered_group(
+    permission: IpPermission,
+    group: &SecurityGroupId,
+    site: &Site,
+) -> IpPermission {
+    let pair = UserIdGroupPair {
+        group_id: Some(group.clone()),
+        user_id: Some(site.remote.owner.clone()),
+        vpc_id: Some(site.remote.vpc.clone()),
+        vpc_peering_connection_id: Some(site.peering.clone()),
+        peering_status: Some("active".to_owned()),
         description: None,
     };
     IpPermission { user_id_group_pairs: vec![pair], ..permission }

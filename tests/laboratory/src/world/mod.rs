@@ -20,8 +20,8 @@ mod write;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::{iter, mem};
 
-use ipnet::Ipv4Net;
 use peerscope_document::Snapshot;
 use peerscope_document::aws::NetworkInterface;
 use peerscope_document::id::NetworkInterfaceId;
@@ -32,13 +32,13 @@ pub use role::{Role, UnknownRole};
 pub use write::{Layout, PrefixListForm, Style};
 
 pub(crate) use draw::Lot;
-pub(crate) use generate::{merge, space_peering};
+pub(crate) use generate::{merge, own_peering};
 pub(crate) use routing::block_routes;
 
 use crate::twin::estate::{Estate, addresses_of};
 use crate::twin::{Condition, Host};
 use draw::Draw;
-use site::Site;
+use site::{RemoteBlocks, Site};
 
 /// What kind of world: who asks whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub enum Base {
     DynoToVpc,
     /// An interface of the customer's VPC connects to a dyno.
     VpcToDyno,
+    /// An interface of one of the customer's VPCs connects to one of another, of the same account and
+    /// Region or not; no space is there.
+    VpcToVpc,
 }
 
 /// What the target host does with a connection that reaches it.
@@ -67,8 +70,14 @@ pub struct World {
     pub service: Service,
     /// What hosts do to packets beside that, and no document shows.
     pub conditions: Vec<(Host, Condition)>,
+    /// The customer's VPC, of two the target's. What is said of a world's place is said of this one.
     pub(crate) site: Site,
+    /// Of two VPCs the source's.
+    pub(crate) other: Option<Site>,
     pub(crate) seed: u64,
+    base: Base,
+    /// Whether the flow is IPv6.
+    is_version_six: bool,
     double: NetworkInterfaceId,
 }
 
@@ -77,18 +86,29 @@ impl World {
     #[must_use]
     pub fn generate(base: Base, vary: &[Vary], seed: u64) -> Self {
         let mut draw = Draw::new(seed, vary);
-        let site = Site::draw(base, &mut draw);
-        let mut generated = generate::generate(&site, &mut draw);
-        if vary.contains(&Vary::Ipv6) {
-            dual_stack::add(&mut generated.snapshot, &site, &mut Lot::new(seed ^ 0x6666));
+        let (mut site, mut other) = match base {
+            Base::DynoToVpc | Base::VpcToDyno => (Site::draw(base, &mut draw), None),
+            Base::VpcToVpc => {
+                let [target, source] = Site::draw_two(&mut draw, vary);
+                (target, Some(source))
+            }
+        };
+        let mut generated = generate::generate(&site, other.as_ref(), &mut draw);
+        let has_version_six = vary.contains(&Vary::Ipv6);
+        if has_version_six {
+            let lot = &mut Lot::new(seed ^ 0x6666);
+            dual_stack::add(&mut generated.snapshot, &mut site, other.as_mut(), lot);
         }
         let double = generated.double.double;
         Self {
             snapshot: generated.snapshot,
             service: Service::Listening,
             conditions: Vec::new(),
+            is_version_six: has_version_six && other.is_some(),
             site,
+            other,
             seed,
+            base,
             double,
         }
     }
@@ -96,7 +116,7 @@ impl World {
     /// Who asks whom.
     #[must_use]
     pub fn base(&self) -> Base {
-        self.site.base
+        self.base
     }
 
     /// The seed that it was drawn with.
@@ -108,36 +128,52 @@ impl World {
     /// The host that connections come from.
     #[must_use]
     pub fn source(&self) -> Host {
-        match self.site.base {
-            Base::DynoToVpc => self.dyno(),
-            Base::VpcToDyno => self.interface(),
-        }
+        self.end(true)
     }
 
     /// The host that connections go to.
     #[must_use]
     pub fn target(&self) -> Host {
-        match self.site.base {
-            Base::DynoToVpc => self.interface(),
-            Base::VpcToDyno => self.dyno(),
+        self.end(false)
+    }
+
+    fn end(&self, asks: bool) -> Host {
+        match self.site_that(asks) {
+            Some(site) => Host::Interface(site.interface.clone()),
+            None => self.dyno(),
         }
+    }
+
+    /// The customer's VPC whose interface asks, or is asked.
+    pub(crate) fn site_that(&self, asks: bool) -> Option<&Site> {
+        iter::once(&self.site).chain(&self.other).find(|site| site.asks == asks)
     }
 
     /// Where connections go to.
     #[must_use]
     pub fn target_address(&self) -> SocketAddr {
-        let address = match self.site.base {
-            Base::DynoToVpc => self.site.address.into(),
-            Base::VpcToDyno => self.dynos()[0],
-        };
-        SocketAddr::new(address, self.site.port)
+        SocketAddr::new(self.address_of(false), self.site.port)
+    }
+
+    fn address_of(&self, asks: bool) -> IpAddr {
+        match self.site_that(asks) {
+            Some(site) => {
+                let six = self.version_six_of(site).filter(|_| self.is_version_six);
+                six.unwrap_or(IpAddr::V4(site.address))
+            }
+            None => self.dynos()[0],
+        }
     }
 
     /// The IPv6 address of the customer's interface, where the world has any.
     #[must_use]
     pub fn version_six_address(&self) -> Option<IpAddr> {
+        self.version_six_of(&self.site)
+    }
+
+    fn version_six_of(&self, site: &Site) -> Option<IpAddr> {
         let estate = Estate::new(&self.snapshot);
-        let interface = estate.interfaces.get(&self.site.interface)?;
+        let interface = estate.interfaces.get(&site.interface)?;
         addresses_of(interface).into_iter().find(IpAddr::is_ipv6)
     }
 
@@ -159,28 +195,31 @@ impl World {
     /// The address that connections come from.
     #[must_use]
     pub fn source_address(&self) -> IpAddr {
-        match self.site.base {
-            Base::DynoToVpc => self.dynos()[0],
-            Base::VpcToDyno => self.site.address.into(),
-        }
+        self.address_of(true)
     }
 
-    /// One dyno in each dyno block of the space; the first is the one in use.
+    /// One dyno in each dyno block of the space; the first is the one in use. None where no space is.
     #[must_use]
     pub fn dynos(&self) -> Vec<IpAddr> {
-        self.site.space.dynos.iter().copied().map(IpAddr::V4).collect()
+        if self.site.space().is_none() {
+            return Vec::new();
+        }
+        self.site.remote.hosts.iter().copied().map(IpAddr::V4).collect()
     }
 
-    /// The dyno blocks, in the order of [`World::dynos`].
-    #[must_use]
-    pub fn dyno_blocks(&self) -> &[Ipv4Net] {
-        &self.site.space.dyno_blocks
+    /// What lies at the other side, in the flow's version of IP.
+    pub(crate) fn remote(&self) -> RemoteBlocks {
+        self.site.remote.blocks(self.is_version_six)
     }
 
-    /// Everything of the space that is to be routed, the dyno blocks among it.
-    #[must_use]
-    pub fn space_blocks(&self) -> &[Ipv4Net] {
-        &self.site.space.all_blocks
+    /// Does something to the world with the two ends of the customer's exchanged, where there are two.
+    pub(crate) fn turned<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let exchange =
+            |world: &mut Self| world.other.iter_mut().for_each(|other| mem::swap(&mut world.site, other));
+        exchange(self);
+        let outcome = work(self);
+        exchange(self);
+        outcome
     }
 
     /// The interface of the unconcerned VPC that has the address of this world's interface, or of its
@@ -191,7 +230,7 @@ impl World {
     }
 
     fn dyno(&self) -> Host {
-        Host::Dyno(IpAddr::V4(self.site.space.dynos[0]))
+        Host::Dyno(IpAddr::V4(self.site.remote.hosts[0]))
     }
 
     /// The customer's interface.
@@ -206,7 +245,7 @@ impl fmt::Debug for World {
             formatter,
             "World {{ seed: {}, {:?}, {} -> {} }}",
             self.seed,
-            self.site.base,
+            self.base,
             self.source_address(),
             self.target_address()
         )

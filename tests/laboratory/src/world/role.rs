@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use peerscope_document::aws::{NetworkInterface, Subnet};
 
-use super::{Base, World};
+use super::World;
 use crate::twin::Condition;
 use crate::twin::estate::Estate;
 
@@ -36,11 +36,11 @@ impl fmt::Display for UnknownRole {
 impl std::error::Error for UnknownRole {}
 
 impl World {
-    /// Resolves a dotted path: `target` or `source`, whichever is the customer's interface, and below it
+    /// Resolves a dotted path: `target` and `source`, and below whichever is an interface of the customer's
     /// `.host` (its address), `.subnet`, `.subnet.network_acl`, `.subnet.route_table`, `.vpc`,
     /// `.vpc.main_route_table` and `.security_group` (the one that admits the flow); `dyno` and `dyno.other`
-    /// (of the other block); `peering` and `peering.vpc` (the VPC at its customer's end); `space`;
-    /// `middlebox` (the address that it speaks from).
+    /// (of the other block); `peering` and `peering.vpc` (the VPC at its customer's end, or at the target's);
+    /// `space`; `middlebox` (the address that it speaks from).
     ///
     /// # Errors
     /// [`UnknownRole`] where the path is not one of these, or the documents lack what it leads to.
@@ -49,10 +49,6 @@ impl World {
     }
 
     fn resolve(&self, path: &str) -> Option<Role> {
-        let (own, remote) = match self.site.base {
-            Base::DynoToVpc => ("target", "source"),
-            Base::VpcToDyno => ("source", "target"),
-        };
         let role = |component, id: &str| Role { component, id: id.to_owned(), address: None };
         let dyno = |index: usize| {
             let address = self.dynos().get(index).copied()?;
@@ -70,14 +66,20 @@ impl World {
                 return Some(Role { component: "host", id: sender.to_string(), address: Some(sender) });
             }
             "peering" => return Some(role("vpc-peering-connection", self.site.peering.as_str())),
-            "space" => return Some(role("space", &self.site.space.id)),
-            _ if path == remote => return dyno(0),
+            "space" => return Some(role("space", &self.site.space()?.id)),
             _ => {}
         }
+        let (asks, below) = match (path.strip_prefix("source"), path.strip_prefix("target")) {
+            (Some(below), _) => (true, below),
+            (None, Some(below)) => (false, below),
+            (None, None) => return None,
+        };
+        let Some(site) = self.site_that(asks) else {
+            return dyno(0).filter(|_| below.is_empty());
+        };
         let estate = Estate::new(&self.snapshot);
-        let interface: &NetworkInterface = estate.interfaces.get(&self.site.interface)?;
+        let interface: &NetworkInterface = estate.interfaces.get(&site.interface)?;
         let subnet: &Subnet = estate.subnets.get(interface.subnet_id.as_ref()?)?;
-        let below = path.strip_prefix(own)?;
         Some(match below {
             "" => Role {
                 address: interface.private_ip_address.map(IpAddr::V4),
@@ -100,7 +102,7 @@ impl World {
                 let main = tables.find(|table| table.associations.iter().any(|it| it.main))?;
                 role("route-table", main.route_table_id.as_str())
             }
-            ".security_group" => role("security-group", self.site.admitting_group.as_str()),
+            ".security_group" => role("security-group", site.admitting_group.as_str()),
             _ => return None,
         })
     }

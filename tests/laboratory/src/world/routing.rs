@@ -1,12 +1,12 @@
 //! The route tables of the customer's VPC.
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use peerscope_document::aws::{Route, RouteState, RouteTable};
 use peerscope_document::id::VpcPeeringConnectionId;
 
 use super::draw::{Draw, Lot};
 use super::make::{
-    anywhere, explicit_association, main_association, peering_route, route_table, static_route,
+    anywhere, explicit_association, local_route, main_association, peering_route, route_table, static_route,
 };
 use super::site::Site;
 
@@ -20,24 +20,28 @@ pub(crate) struct Routing {
 }
 
 pub(crate) fn routing(site: &Site, draw: &mut Draw) -> Routing {
-    let table = |id: String, name: &str| route_table(id, &site.vpc, &site.owner, name, site.block);
+    let table = |id: String, name: &str| {
+        let mut table = route_table(id, &site.vpc, &site.owner, name, site.block);
+        table.routes.extend(site.secondary.map(local_route));
+        table
+    };
     let mut main = table(draw.addresses.id("rtb"), "main");
     main.associations.push(main_association());
     let mut private = table(draw.addresses.id("rtb"), "private");
     let mut spare = table(site.spare_route_table.to_string(), "public");
 
     let is_explicit = draw.association.chance(50);
-    let space = space_routes(site, draw);
+    let over = peering_routes(site, draw);
     if is_explicit {
         private.associations.push(explicit_association(&site.subnet().id));
-        private.routes.extend(space.clone());
+        private.routes.extend(over.clone());
     }
     // A table that does not serve the subnet may have the routes as well, or not.
     if !is_explicit || draw.decoys.chance(50) {
-        main.routes.extend(space.clone());
+        main.routes.extend(over.clone());
     }
     if !is_explicit && draw.decoys.chance(50) {
-        private.routes.extend(space);
+        private.routes.extend(over);
     }
     // The other subnets: some on the main table, one always on the spare one.
     for (index, subnet) in site.subnets.iter().enumerate().skip(1) {
@@ -57,8 +61,8 @@ pub(crate) fn routing(site: &Site, draw: &mut Draw) -> Routing {
     let mut tables = vec![main, private, spare];
     if lot.chance(60) {
         let mut unused = table(lot.id("rtb"), "old-private");
-        unused.routes.push(peering_route(site.space.block, &VpcPeeringConnectionId::from(lot.id("pcx"))));
-        unused.routes[1].state = Some(RouteState::Blackhole);
+        let dead = peering_route(site.remote.block, &VpcPeeringConnectionId::from(lot.id("pcx")));
+        unused.routes.push(Route { state: Some(RouteState::Blackhole), ..dead });
         tables.push(unused);
     }
     let (other_peering, dead_peering) = decoy_routes(site, &mut tables, lot);
@@ -70,16 +74,16 @@ pub(crate) fn routing(site: &Site, draw: &mut Draw) -> Routing {
 }
 
 /// Option 1 of Heroku's article: the space's /16. Option 2: each of its blocks.
-fn space_routes(site: &Site, draw: &mut Draw) -> Vec<Route> {
+fn peering_routes(site: &Site, draw: &mut Draw) -> Vec<Route> {
     if draw.association.chance(50) {
-        vec![peering_route(site.space.block, &site.peering)]
+        block_routes(site.remote.networks().iter(), &site.peering)
     } else {
-        block_routes(site.space.all_blocks.iter(), &site.peering)
+        block_routes(site.remote.all_blocks.iter(), &site.peering)
     }
 }
 
-pub(crate) fn block_routes<'a>(
-    blocks: impl Iterator<Item = &'a Ipv4Net>,
+pub(crate) fn block_routes<'a, B: Into<IpNet> + Copy + 'a>(
+    blocks: impl Iterator<Item = &'a B>,
     peering: &VpcPeeringConnectionId,
 ) -> Vec<Route> {
     blocks.map(|block| peering_route(*block, peering)).collect()
@@ -91,11 +95,12 @@ fn decoy_routes(
     tables: &mut [RouteTable],
     lot: &mut Lot,
 ) -> (Option<VpcPeeringConnectionId>, Option<VpcPeeringConnectionId>) {
-    let taken = [site.space.block, site.space.data_block, site.block];
+    let mut taken = site.taken();
     let other = lot.chance(50).then(|| VpcPeeringConnectionId::from(lot.id("pcx")));
     let dead = lot.chance(50).then(|| VpcPeeringConnectionId::from(lot.id("pcx")));
     let elsewhere = lot.block(16, &taken);
-    let gone = lot.block(16, &[taken[0], taken[1], taken[2], elsewhere]);
+    taken.push(elsewhere);
+    let gone = lot.block(16, &taken);
     for table in tables.iter_mut() {
         if let Some(other) = other.as_ref().filter(|_| lot.chance(60)) {
             table.routes.push(peering_route(elsewhere, other));
@@ -105,7 +110,7 @@ fn decoy_routes(
             table.routes.push(Route { state: Some(RouteState::Blackhole), ..route });
         }
         if lot.chance(30) {
-            let whole = private_whole(site.space.block);
+            let whole = private_whole(site.remote.block);
             table.routes.push(Route { transit_gateway_id: Some(lot.id("tgw")), ..static_route(whole) });
         }
     }

@@ -27,13 +27,13 @@ pub(crate) struct Unconcerned {
 }
 
 pub(crate) fn unconcerned(site: &Site, draw: &mut Draw) -> Unconcerned {
-    let is_like_the_space = draw.association.chance(40);
+    let is_like_the_remote = draw.association.chance(40);
     let lot = &mut draw.addresses;
     let owner = if lot.chance(50) { site.owner.clone() } else { AccountId::from(lot.account()) };
     let elsewhere = Region::from(lot.pick(["us-east-1", "sa-east-1", "eu-west-1"]));
     let region = if lot.chance(50) { site.region.clone() } else { elsewhere };
-    let (block, subnet, address) = if is_like_the_space {
-        (site.space.block, site.space.dyno_blocks[0], site.space.dynos[0])
+    let (block, subnet, address) = if is_like_the_remote {
+        (site.remote.block, site.remote.host_blocks[0], site.remote.hosts[0])
     } else {
         (site.block, site.subnet().block, site.address)
     };
