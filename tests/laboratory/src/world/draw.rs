@@ -25,6 +25,8 @@ pub enum Vary {
     References,
     /// The interfaces lie in secondary CIDRs of their VPCs. Between two VPCs.
     SecondaryCidrs,
+    /// What looks like a fault and is none.
+    Temptations,
 }
 
 impl Vary {

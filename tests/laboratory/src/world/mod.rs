@@ -15,6 +15,7 @@ mod role;
 mod routing;
 pub(crate) mod site;
 mod space;
+mod temptation;
 pub(crate) mod unconcerned;
 mod write;
 
@@ -98,6 +99,12 @@ impl World {
         if has_version_six {
             let lot = &mut Lot::new(seed ^ 0x6666);
             dual_stack::add(&mut generated.snapshot, &mut site, other.as_mut(), lot);
+        }
+        if vary.contains(&Vary::Temptations) {
+            let lot = &mut Lot::new(seed ^ 0x7e57);
+            for site in iter::once(&site).chain(&other) {
+                temptation::add(&mut generated.snapshot, site, lot);
+            }
         }
         let double = generated.double.double;
         Self {
