@@ -72,21 +72,18 @@ fn way(label: &str, from: &str, steps: &[Step], to: &str, style: &Style) -> Stri
     text
 }
 
-/// A component as a hop: its id, and its name where it has one.
+/// A component as a hop: its id, and its name where it has one. People, and Heroku's commands, call a space by
+/// its name.
 pub(super) fn name(component: &Component) -> String {
-    let id = component.id.as_deref().map(escape);
-    let kind = component.component_type.words();
-    let shown = match id {
-        Some(id) if component.component_type == peerscope_analysis::topology::ComponentType::Space => {
-            format!("space {id}")
-        }
-        Some(id) => id.into_owned(),
-        None => kind.to_string(),
-    };
-    match component.name.as_deref() {
-        Some(name) if component.id.as_deref() != Some(name) => {
-            format!("{shown} \"{}\"", cut(&escape(name), 24))
-        }
-        _ => shown,
+    let (id, name) = (component.id.as_deref(), component.name.as_deref());
+    if let Some(space) =
+        name.or(id).filter(|_| component.component_type == peerscope_analysis::topology::ComponentType::Space)
+    {
+        return format!("space {}", escape(space));
+    }
+    let shown = id.map_or_else(|| component.component_type.words().into(), escape);
+    match name {
+        Some(name) if id != Some(name) => format!("{shown} \"{}\"", cut(&escape(name), 24)),
+        _ => shown.into_owned(),
     }
 }

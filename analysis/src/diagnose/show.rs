@@ -15,7 +15,7 @@ pub(super) fn component(topology: Option<&Topology>, id: &ComponentId) -> Compon
     let ownership = topology.map(|topology| topology.ownership(id)).unwrap_or_default();
     let space = topology.and_then(Topology::space);
     let shown_id = match id {
-        ComponentId::Space => space.and_then(|space| space.name.clone().or_else(|| space.id.clone())),
+        ComponentId::Space => space.and_then(|space| space.id.clone().or_else(|| space.name.clone())),
         other => other.id(),
     };
     Component {

@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 use peerscope_document::id::{NetworkInterfaceId, SubnetId};
 
+use super::gate::between;
 use crate::flow::{AddressRange, FlowBox, Flows};
 use crate::topology::{NetworkId, Topology};
 
@@ -159,7 +160,9 @@ pub fn pair_networks(
             NetworkId::SpaceData => true,
             NetworkId::Vpc(_) => topology.interface_in(other, target).is_some(),
         };
-        ((connected > 0, source_owned, target_owned, connected), (one, other))
+        // Of pairs that nothing connects, the one that a third network lies between is meant the sooner.
+        let behind = connected == 0 && one != other && between(topology, one, other).is_some();
+        ((connected > 0, source_owned, target_owned, connected, behind), (one, other))
     });
     // Of equals the first counts: the order of `sources` and of ids, so that the answer is stable.
     let mut best = None;

@@ -42,9 +42,10 @@ impl AddressPlan {
         }
     }
 
-    /// Whether the addresses alone make every request for a peering fail.
+    /// Whether the addresses alone rule a peering out: AWS fails every request between networks that overlap,
+    /// and Heroku takes none of a VPC that is not private.
     pub(super) fn forbids(&self, topology: &Topology) -> bool {
-        matches!(self.objection(topology), Some((CauseCode::CidrOverlap, ..)))
+        self.objection(topology).is_some()
     }
 
     /// What stands against a peering, with the two blocks that collide.

@@ -33,6 +33,7 @@ pub use host_state::HostState;
 pub use network_acl::NetworkAclGate;
 pub(crate) use network_acl::entry_words;
 pub use peering::PeeringGate;
+pub(super) use peering::between;
 pub use route::RouteGate;
 pub(crate) use route::route_words;
 pub use security_group::SecurityGroupGate;

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::PeeringStatusCode;
 use peerscope_document::id::{VpcId, VpcPeeringConnectionId};
 
-use super::AddressPlan;
+use super::{AddressPlan, SpaceGeneration};
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
@@ -43,8 +43,11 @@ impl PeeringGate {
         Self { peering, source, target, via, ways }
     }
 
-    fn plan(&self) -> AddressPlan {
-        AddressPlan::new(&self.source, &self.target, Ways::default())
+    /// Whether no peering can ever join the two, so that its state is a consequence and no cause.
+    fn is_ruled_out(&self, topology: &Topology) -> bool {
+        let with_space = [&self.source, &self.target].contains(&&NetworkId::Space);
+        (with_space && SpaceGeneration::forbids(topology))
+            || AddressPlan::new(&self.source, &self.target, Ways::default()).forbids(topology)
     }
 
     fn peering<'a>(&self, topology: &'a Topology) -> Option<&'a Peering> {
@@ -74,15 +77,15 @@ impl Gate for PeeringGate {
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
         let decision = match self.peering(topology) {
             None if self.via.is_some() => Decision::Blocked(CauseCode::TransitivePeering),
+            None if self.is_ruled_out(topology) => Decision::Consequence,
             None if topology.lists_peerings() => Decision::Blocked(CauseCode::PeeringMissing),
             None => Decision::Unknown(CauseCode::PeeringMissing),
             Some(peering) => match &peering.status {
                 Some(PeeringStatusCode::Active) => Decision::Admitted,
+                _ if self.is_ruled_out(topology) => Decision::Consequence,
                 Some(PeeringStatusCode::PendingAcceptance) => {
                     Decision::Blocked(CauseCode::PeeringPendingAcceptance)
                 }
-                // With overlapping addresses a request always fails: the overlap is the cause.
-                Some(PeeringStatusCode::Failed) if self.plan().forbids(topology) => Decision::Consequence,
                 None | Some(PeeringStatusCode::Other(_)) => Decision::Unknown(CauseCode::PeeringNotActive),
                 Some(_) => Decision::Blocked(CauseCode::PeeringNotActive),
             },
@@ -185,7 +188,7 @@ impl Gate for PeeringGate {
 }
 
 /// A VPC that is peered with both networks.
-fn between(topology: &Topology, one: &NetworkId, other: &NetworkId) -> Option<VpcId> {
+pub(in crate::reach) fn between(topology: &Topology, one: &NetworkId, other: &NetworkId) -> Option<VpcId> {
     let joins = |network: &NetworkId, end: &NetworkId| topology.intended_peering(network, end).is_some();
     topology
         .vpcs()

@@ -14,6 +14,13 @@ use crate::topology::{ComponentId, Topology};
 #[derive(Debug)]
 pub struct SpaceGeneration;
 
+impl SpaceGeneration {
+    /// Whether the space's generation rules a peering out.
+    pub(super) fn forbids(topology: &Topology) -> bool {
+        topology.space().is_some_and(|space| space.generation.as_deref() == Some("fir"))
+    }
+}
+
 impl Gate for SpaceGeneration {
     fn component(&self) -> ComponentId {
         ComponentId::Space
@@ -28,9 +35,11 @@ impl Gate for SpaceGeneration {
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
-        let fir = topology.space().is_some_and(|space| space.generation.as_deref() == Some("fir"));
-        let decision =
-            if fir { Decision::Blocked(CauseCode::GenerationUnsupported) } else { Decision::Admitted };
+        let decision = if Self::forbids(topology) {
+            Decision::Blocked(CauseCode::GenerationUnsupported)
+        } else {
+            Decision::Admitted
+        };
         vec![Part { flows: flows.clone(), decision, witness: Witness::Nothing }]
     }
 
