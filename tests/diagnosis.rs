@@ -23,7 +23,7 @@ const MORE_WORLDS: &str = "PEERSCOPE_WORLDS";
 /// Folders of scenarios, below that of all, with commas between them, in the place of [`FOLDERS`].
 const OTHER_FOLDERS: &str = "PEERSCOPE_SCENARIOS";
 /// The scenarios of this test, below the folder of all.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "",
     "vpc-to-dyno",
     "networks",
@@ -36,6 +36,7 @@ const FOLDERS: [&str; 12] = [
     "given/vpc-to-dyno",
     "vpc-to-vpc",
     "vpc-to-vpc/ipv6",
+    "vpc-to-vpc/given",
 ];
 /// Causes for which the model knows an edit: their first fix must be proven.
 const MENDABLE: [&str; 8] = [

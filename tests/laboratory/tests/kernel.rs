@@ -272,7 +272,7 @@ fn conditions(enclosure: &'static Enclosure) -> Result<(), Failed> {
         expect(outcome == expected, format!("{outcome:?} where {expected:?} was expected"))
     };
     connects(&stage, KernelOutcome::Connected, ANSWER)?;
-    stage.twin.impose(&world.target(), Condition::FirewallDrops { port: target.port() })?;
+    stage.twin.impose(&world.target(), Condition::FirewallDrops { port: target.port(), from: None })?;
     connects(&stage, KernelOutcome::Silent, SILENCE)?;
     stage.twin.rebuild(&world.snapshot)?;
     connects(&stage, KernelOutcome::Silent, SILENCE)?;

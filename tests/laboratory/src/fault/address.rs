@@ -8,11 +8,11 @@ use peerscope_document::aws::{NetworkAclAssociation, PeeringCidrBlock, PrivateIp
 use peerscope_document::id::SubnetId;
 
 use super::edit::{
-    Lacking, documents, interface_documents, interface_subnet, peerings, route_tables, serving_acl,
+    Lacking, admit, documents, interface_documents, interface_subnet, peerings, route_tables, serving_acl,
     serving_table,
 };
 use crate::twin::estate::{Estate, addresses_of};
-use crate::world::make::{cidr, cidr_association, explicit_association, local_route, named};
+use crate::world::make::{cidr, cidr_association, explicit_association, local_route, named, peering_route};
 use crate::world::{Lot, World};
 
 pub(super) fn secondary(world: &mut World, lot: &mut Lot) -> Lacking<()> {
@@ -74,6 +74,20 @@ pub(super) fn secondary(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     Ok(())
 }
 
+/// The target becomes one of the space's data services, which live in a network of their own.
+pub(super) fn data_service(world: &mut World, lot: &mut Lot) -> Lacking<()> {
+    let block = world.site.space().ok_or("a space")?.data_block;
+    if !world.site.requests_leave() {
+        return Err("a source in the customer's VPC".to_owned());
+    }
+    world.asked = Some(lot.address(block, &[]).into());
+    admit(world, block)?;
+    let subnet = interface_subnet(world)?;
+    let route = peering_route(block, &world.site.peering);
+    serving_table(world, &subnet)?.routes.push(route);
+    Ok(())
+}
+
 /// The target becomes an address of the interface's subnet that nobody has: it was replaced, or the name
 /// is stale.
 pub(super) fn nobody(world: &mut World, lot: &mut Lot) -> Lacking<()> {
@@ -84,6 +98,13 @@ pub(super) fn nobody(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let estate = Estate::new(&world.snapshot);
     let block = estate.subnets.get(&subnet).and_then(|subnet| subnet.cidr_block).map(|it| it.network());
     let Some(IpNet::V4(block)) = block else { return Err("a block of the subnet".to_owned()) };
+    world.site.address = unowned(world, block, lot);
+    Ok(())
+}
+
+/// An address of a block that no interface has.
+pub(super) fn unowned(world: &World, block: Ipv4Net, lot: &mut Lot) -> Ipv4Addr {
+    let estate = Estate::new(&world.snapshot);
     let addresses = estate.interfaces.values().flat_map(|interface| addresses_of(interface));
     let taken: Vec<Ipv4Addr> = addresses
         .filter_map(|address| match address {
@@ -91,6 +112,5 @@ pub(super) fn nobody(world: &mut World, lot: &mut Lot) -> Lacking<()> {
             IpAddr::V6(_) => None,
         })
         .collect();
-    world.site.address = lot.address(block, &taken);
-    Ok(())
+    lot.address(block, &taken)
 }

@@ -4,7 +4,7 @@
 use peerscope_document::aws::{PeeringStatusCode, Route, RouteOrigin};
 use peerscope_document::id::{NetworkInterfaceId, VpcId, VpcPeeringConnectionId};
 
-use super::edit::{Lacking, documents, route_tables};
+use super::edit::{Lacking, admit, documents, route_tables};
 use crate::world::make::{peering, peering_route, peering_side, static_route};
 use crate::world::unconcerned::{Place, empty, small_vpc};
 use crate::world::{Lot, World, merge};
@@ -24,14 +24,23 @@ pub(super) fn peering_behind(world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let mut table = small_vpc(&mut third, &place, "warehouse", &hosts, lot);
     table.routes.push(peering_route(site.block, &connection));
     table.routes.push(peering_route(site.remote.block, &connection));
+    let other = world.other.as_ref().map(|other| other.vpc.clone());
     third.route_tables = Some(vec![table]);
     let sides =
         [(&own, site.block), (&vpc, block)].map(|(vpc, block)| peering_side(vpc, &owner, &region, &[block]));
     let listed = peering(&connection, PeeringStatusCode::Active, sides, "warehouse");
     third.vpc_peering_connections = Some(vec![listed]);
 
-    for table in route_tables(&mut world.snapshot).filter(|table| table.vpc_id == own) {
-        table.routes.push(peering_route(block, &connection));
+    let peering = world.site.peering.clone();
+    for table in route_tables(&mut world.snapshot) {
+        if table.vpc_id == own {
+            table.routes.push(peering_route(block, &connection));
+        } else if Some(&table.vpc_id) == other.as_ref() {
+            table.routes.push(peering_route(block, &peering));
+        }
+    }
+    if world.other.is_some() {
+        world.turned(|world| admit(world, block))?;
     }
     let mut all = documents(&mut world.snapshot);
     let own = all.find(|documents| documents.vpcs.iter().flatten().any(|it| it.vpc_id == own));

@@ -1,13 +1,16 @@
 //! Finding documents in order to change them.
 
+use ipnet::Ipv4Net;
 use peerscope_document::Snapshot;
 use peerscope_document::aws::{
-    AwsDocuments, NetworkAcl, NetworkInterface, RouteTable, SecurityGroup, Subnet, VpcPeeringConnection,
+    AwsDocuments, IpProtocol, NetworkAcl, NetworkInterface, RouteTable, RuleAction, SecurityGroup, Subnet,
+    VpcPeeringConnection,
 };
 use peerscope_document::id::{NetworkInterfaceId, SubnetId, VpcId};
 
 use crate::twin::estate::Estate;
 use crate::world::World;
+use crate::world::make::{entry, from_blocks, permission};
 
 use super::Fault;
 
@@ -61,6 +64,25 @@ pub(super) fn interface_documents<'s>(
             documents.network_interfaces.iter_mut().flatten().chain(inside)
         })
         .filter(move |interface| interface.network_interface_id == *id)
+}
+
+/// Lets the flow through to one more block, by the admitting group and the subnet's ACL: what a fault leads
+/// elsewhere is stopped by nothing but the fault.
+pub(super) fn admit(world: &mut World, block: Ipv4Net) -> Lacking<()> {
+    let (admitting, port, leaves) =
+        (world.site.admitting_group.clone(), world.site.port, world.site.requests_leave());
+    let subnet = interface_subnet(world)?;
+    let acl = serving_acl(world, &subnet)?;
+    for (egress, ports) in [(leaves, (port, port)), (!leaves, (1024, 65535))] {
+        let numbers = acl.entries.iter().filter(|entry| entry.egress == egress).map(|it| it.rule_number);
+        let number = numbers.min().ok_or("an entry to come before")? - 1;
+        acl.entries.push(entry(number, egress, RuleAction::Allow, IpProtocol::TCP, block, Some(ports)));
+    }
+    let group = security_groups(&mut world.snapshot).find(|group| group.group_id == admitting);
+    let group = group.ok_or("the admitting group")?;
+    let rules = if leaves { &mut group.ip_permissions_egress } else { &mut group.ip_permissions };
+    rules.push(from_blocks(permission(IpProtocol::TCP, Some((port, port))), &[block]));
+    Ok(())
 }
 
 /// The subnet that a fault is at, and what serves it: always read from the documents as they are.

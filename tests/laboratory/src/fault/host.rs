@@ -1,27 +1,42 @@
 //! Faults of hosts and of what stands before them: no document shows them.
 
-use super::FaultKind;
+use super::address::unowned;
 use super::edit::{Lacking, interface_subnet};
 use super::icmp::admit_icmp;
+use super::{Fault, FaultKind};
 use crate::twin::{Condition, Forbidding, NoRoute, Prohibition};
 use crate::world::{Lot, World};
 
-pub(super) fn apply(kind: FaultKind, world: &mut World, lot: &mut Lot) -> Lacking<()> {
+pub(super) fn apply(fault: &Fault, world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let (source, target) = (world.source(), world.target());
     let (to, port) = (world.target_address().ip(), world.target_address().port());
-    let saying =
+    let by_lot =
         lot.pick([Prohibition::Administrative, Prohibition::Host, Prohibition::Network, Prohibition::Port]);
-    let imposed = match kind {
-        FaultKind::HostFirewallDrop => (target, Condition::FirewallDrops { port }),
+    let saying = fault.saying.unwrap_or(by_lot);
+    let imposed = match fault.kind {
+        FaultKind::HostFirewallDrop => (target, Condition::FirewallDrops { port, from: None }),
+        FaultKind::HostFirewallDropOwnBlock => {
+            let from = Some(world.remote().hosts[0]);
+            (target, Condition::FirewallDrops { port, from })
+        }
+        FaultKind::HostFirewallDropOtherBlock => {
+            let from = Some(world.remote().hosts[1]);
+            (target, Condition::FirewallDrops { port, from })
+        }
         FaultKind::HostFirewallReject => {
             // An ACL would swallow the message, which to it is a packet like any other.
-            let subnet = interface_subnet(world)?;
-            admit_icmp(world, &subnet)?;
+            admit_answers(world)?;
             (target, Condition::FirewallRejects { port, saying })
         }
         FaultKind::MiddleboxReject => {
-            let elsewhere = lot.block(24, &world.site.taken());
-            let sender = lot.address(elsewhere, &[]).into();
+            let elsewhere = if world.other.is_some() {
+                // The source's ACL sees it too, and admits what is of the target's VPC.
+                admit_answers(world)?;
+                world.site.subnets.last().ok_or("a subnet")?.block
+            } else {
+                lot.block(24, &world.site.taken())
+            };
+            let sender = unowned(world, elsewhere, lot).into();
             // Always on the customer's side: Heroku's is nobody's to put a box into.
             (
                 world.interface(),
@@ -41,4 +56,14 @@ pub(super) fn apply(kind: FaultKind, world: &mut World, lot: &mut Lot) -> Lackin
     };
     world.conditions.push(imposed);
     Ok(())
+}
+
+/// Lets ICMP through every ACL between the two ends.
+fn admit_answers(world: &mut World) -> Lacking<()> {
+    let at_one_end = |world: &mut World| {
+        let subnet = interface_subnet(world)?;
+        admit_icmp(world, &subnet)
+    };
+    at_one_end(world)?;
+    if world.other.is_some() { world.turned(at_one_end) } else { Ok(()) }
 }

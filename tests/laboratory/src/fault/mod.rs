@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use edit::Lacking;
 
+use crate::twin::Prohibition;
 use crate::world::{Lot, Service, World};
 
 /// A fault, as scenarios write it.
@@ -39,6 +40,9 @@ pub struct Fault {
     /// Port ranges that are let through, both ends included, for `network-acl-partial-return-ports`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<(u16, u16)>,
+    /// The ICMP message, for `host-firewall-reject` and `middlebox-reject`. Absent: one of them by lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saying: Option<Prohibition>,
     /// Where the longer route leads, for `more-specific-route`. Absent: one of them by lot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Via>,
@@ -126,6 +130,20 @@ pub enum FaultKind {
     PeeringProvisioning,
     /// The request failed.
     PeeringFailed,
+    /// The peering is being deleted.
+    PeeringDeleting,
+    /// An entry with a lower number denies the replies.
+    NetworkAclDenyReplies,
+    /// The target's own firewall drops what comes to the port from the block of the host in use.
+    HostFirewallDropOwnBlock,
+    /// The same of another block: the flow passes.
+    HostFirewallDropOtherBlock,
+    /// The target is one of the space's data services, asked from the VPC.
+    DataService,
+    /// The space is of a generation that cannot be peered.
+    GenerationUnsupported,
+    /// The VPC's primary CIDR is none of RFC 1918, and Heroku rejected the request.
+    NotPrivate,
 }
 
 /// Where a route leads that takes packets from the peering.
@@ -167,7 +185,7 @@ impl Fault {
     /// A fault with its parameters left open.
     #[must_use]
     pub fn new(kind: FaultKind) -> Self {
-        Self { kind, at: None, allow: Vec::new(), via: None }
+        Self { kind, at: None, allow: Vec::new(), saying: None, via: None }
     }
 
     /// Puts the fault into a world.
@@ -202,11 +220,13 @@ impl Fault {
             | FaultKind::GroupReferenceStale
             | FaultKind::GroupReferenceWithoutMember => security_group::apply(self.kind, world, &mut lot),
             FaultKind::NetworkAclDenyLowerNumber
+            | FaultKind::NetworkAclDenyReplies
             | FaultKind::NetworkAclNoReturnPorts
             | FaultKind::NetworkAclPartialReturnPorts => network_acl::apply(self, world, &mut lot),
             FaultKind::PeeringPending
             | FaultKind::PeeringProvisioning
             | FaultKind::PeeringFailed
+            | FaultKind::PeeringDeleting
             | FaultKind::PeeringExpired
             | FaultKind::PeeringRejected
             | FaultKind::PeeringDeleted => peering::apply(self.kind, world),
@@ -218,13 +238,18 @@ impl Fault {
             FaultKind::TargetInSecondaryCidr => address::secondary(world, &mut lot),
             FaultKind::NoInterface => address::nobody(world, &mut lot),
             FaultKind::InstanceStopped => instance::stop(world, &mut lot),
+            FaultKind::DataService => address::data_service(world, &mut lot),
+            FaultKind::GenerationUnsupported => no_peering::generation(world, &mut lot),
+            FaultKind::NotPrivate => no_peering::not_private(world, &mut lot),
             FaultKind::HostFirewallDrop
+            | FaultKind::HostFirewallDropOwnBlock
+            | FaultKind::HostFirewallDropOtherBlock
             | FaultKind::HostFirewallReject
             | FaultKind::HostSilent
             | FaultKind::MiddleboxReject
             | FaultKind::LocalNoRoute
             | FaultKind::LocalPolicy
-            | FaultKind::PacketLoss => host::apply(self.kind, world, &mut lot),
+            | FaultKind::PacketLoss => host::apply(self, world, &mut lot),
             FaultKind::NothingListening => {
                 world.service = Service::Closed;
                 Ok(())

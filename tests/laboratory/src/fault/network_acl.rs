@@ -19,7 +19,13 @@ pub(super) fn apply(fault: &Fault, world: &mut World, lot: &mut Lot) -> Lacking<
     let allow = |number, egress, block: IpNet, ports| {
         entry(number, egress, RuleAction::Allow, IpProtocol::TCP, block, Some(ports))
     };
-    if fault.kind == FaultKind::NetworkAclDenyLowerNumber {
+    if fault.kind == FaultKind::NetworkAclDenyReplies {
+        let numbers = acl.entries.iter().filter(|entry| entry.egress != requests).map(|it| it.rule_number);
+        let number = numbers.min().ok_or("an entry to come before")? - 1;
+        let block = lot.pick([remote.hosts[0], remote.network, remote.anywhere]);
+        let ports = lot.pick([(1024, 65535), (32768, 60999), (0, 65535)]);
+        acl.entries.push(entry(number, !requests, RuleAction::Deny, IpProtocol::TCP, block, Some(ports)));
+    } else if fault.kind == FaultKind::NetworkAclDenyLowerNumber {
         let numbers = acl.entries.iter().filter(|entry| entry.egress == requests).map(|it| it.rule_number);
         let lowest = numbers.min().ok_or("an entry to come before")?;
         let number = lowest - i32::try_from(lot.number(1, 9)).unwrap_or(1);

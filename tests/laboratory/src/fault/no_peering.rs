@@ -5,9 +5,11 @@ use std::net::Ipv4Addr;
 use ipnet::{IpNet, Ipv4Net};
 use peerscope_document::Cidr;
 use peerscope_document::aws::{AwsDocuments, PeeringCidrBlock, PeeringStatusCode, RouteState};
+use peerscope_document::heroku::Generation;
 use peerscope_document::id::VpcPeeringConnectionId;
 use serde_json::Value;
 
+use super::FaultKind;
 use super::edit::{Lacking, documents, ends_at, hide_accepter, peerings, route_tables};
 use crate::world::make::{cidr, cidr_association, local_route, peering_status};
 use crate::world::{Lot, World};
@@ -113,6 +115,22 @@ fn take_all_routes(world: &mut World, peering: &VpcPeeringConnectionId) {
     for table in route_tables(&mut world.snapshot) {
         table.routes.retain(|route| route.vpc_peering_connection_id.as_ref() != Some(peering));
     }
+}
+
+/// The space is of a generation that cannot be peered: nobody could, and nobody did.
+pub(super) fn generation(world: &mut World, lot: &mut Lot) -> Lacking<()> {
+    missing(world, lot)?;
+    let space = world.snapshot.heroku.space.as_mut().ok_or("a space")?;
+    space.generation = Some(Generation::Word("fir".to_owned()));
+    Ok(())
+}
+
+/// The VPC's primary CIDR is none of RFC 1918: Heroku does not accept it, and the request expired.
+pub(super) fn not_private(world: &mut World, lot: &mut Lot) -> Lacking<()> {
+    let from = world.site.block;
+    let shared = Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10);
+    readdress(world, from, lot.part(shared, from.prefix_len(), &[]))?;
+    super::peering::apply(FaultKind::PeeringRejected, world)
 }
 
 /// Moves everything that lies in one block to another of the same length, in all documents: by their

@@ -22,6 +22,7 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
         FaultKind::PeeringRejected => PeeringStatusCode::Rejected,
         FaultKind::PeeringProvisioning => PeeringStatusCode::Provisioning,
         FaultKind::PeeringFailed => PeeringStatusCode::Failed,
+        FaultKind::PeeringDeleting => PeeringStatusCode::Deleting,
         _ => PeeringStatusCode::Deleted,
     };
     let (own, other) = (world.site.peering.clone(), world.site.remote.vpc.clone());
@@ -33,7 +34,10 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
     }
     for peering in peerings(&mut world.snapshot).filter(|it| it.vpc_peering_connection_id == own) {
         peering.status = Some(peering_status(code.clone()));
-        if code == PeeringStatusCode::Deleted || code == PeeringStatusCode::Provisioning {
+        if matches!(
+            code,
+            PeeringStatusCode::Deleted | PeeringStatusCode::Deleting | PeeringStatusCode::Provisioning
+        ) {
             continue;
         }
         hide_accepter(peering);

@@ -3,11 +3,14 @@
 //! Snapshots are taken before things break, or after they were mended, or by somebody who may not read
 //! everything. The kernel does what the true documents say; these are what the tool gets to see.
 
+use peerscope_document::aws::AwsDocuments;
+use peerscope_document::id::VpcId;
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
 use crate::fault::FaultError;
 use crate::world::World;
+use crate::world::site::Site;
 
 /// The documents that a diagnosis is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +70,12 @@ pub enum DocumentKind {
     /// The space's topology.
     #[serde(rename = "topology")]
     Topology,
+    /// Whatever there is of the source's VPC, of two: another account's.
+    #[serde(rename = "source-vpc")]
+    SourceVpc,
+    /// The same of the target's VPC.
+    #[serde(rename = "target-vpc")]
+    TargetVpc,
 }
 
 impl Scenario {
@@ -89,7 +98,8 @@ impl Scenario {
 impl DocumentKind {
     /// Takes every document of this kind out of a world's snapshot.
     fn take_from(self, world: &mut World) {
-        for documents in world.snapshot.aws.iter_mut().map(|collection| &mut collection.documents) {
+        let mut aws = std::mem::take(&mut world.snapshot.aws);
+        for documents in aws.iter_mut().map(|collection| &mut collection.documents) {
             match self {
                 Self::Vpcs => documents.vpcs = None,
                 Self::Subnets => documents.subnets = None,
@@ -102,9 +112,12 @@ impl DocumentKind {
                     documents.reservations = None;
                 }
                 Self::PrefixLists => documents.prefix_lists = None,
+                Self::SourceVpc => take_vpc(documents, world.site_that(true)),
+                Self::TargetVpc => take_vpc(documents, world.site_that(false)),
                 Self::Space | Self::PeeringInfo | Self::Peerings | Self::Topology => {}
             }
         }
+        world.snapshot.aws = aws;
         let heroku = &mut world.snapshot.heroku;
         match self {
             Self::Space => heroku.space = None,
@@ -113,5 +126,20 @@ impl DocumentKind {
             Self::Topology => heroku.topology = None,
             _ => {}
         }
+    }
+}
+
+/// Takes all documents of one VPC out of a collection; peerings name both ends, and stay.
+fn take_vpc(documents: &mut AwsDocuments, site: Option<&Site>) {
+    let Some(site) = site else { return };
+    let is_other = |vpc: Option<&VpcId>| vpc != Some(&site.vpc);
+    documents.vpcs.iter_mut().for_each(|list| list.retain(|it| it.vpc_id != site.vpc));
+    documents.subnets.iter_mut().for_each(|list| list.retain(|it| it.vpc_id != site.vpc));
+    documents.route_tables.iter_mut().for_each(|list| list.retain(|it| it.vpc_id != site.vpc));
+    documents.network_acls.iter_mut().for_each(|list| list.retain(|it| it.vpc_id != site.vpc));
+    documents.security_groups.iter_mut().for_each(|list| list.retain(|it| is_other(it.vpc_id.as_ref())));
+    documents.network_interfaces.iter_mut().for_each(|list| list.retain(|it| is_other(it.vpc_id.as_ref())));
+    for reservation in documents.reservations.iter_mut().flatten() {
+        reservation.instances.retain(|it| is_other(it.vpc_id.as_ref()));
     }
 }

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::gate::{Gate, GateKind};
 use super::ruleset::{Ruleset, TABLE};
@@ -22,6 +23,8 @@ pub enum Condition {
     FirewallDrops {
         /// The port.
         port: u16,
+        /// From where; absent: from everywhere.
+        from: Option<IpNet>,
     },
     /// Its firewall rejects what comes to this port and says so, from the host's own address.
     FirewallRejects {
@@ -63,7 +66,8 @@ pub enum Condition {
 }
 
 /// The ICMP messages by which firewalls reject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Prohibition {
     /// Communication administratively prohibited (3/13).
     Administrative,
@@ -121,6 +125,11 @@ fn is_to_address(to: IpAddr) -> String {
     format!("{version} daddr {to}")
 }
 
+fn is_from(block: IpNet) -> String {
+    let version = if block.addr().is_ipv4() { "ip" } else { "ip6" };
+    format!("{version} saddr {block} ")
+}
+
 /// The rules of a host under all its conditions, and the gate that counts what they drop.
 pub(crate) fn host_rules(id: &str, conditions: &[Condition]) -> (String, Vec<(String, Gate)>) {
     let mut rules = Ruleset::default();
@@ -129,7 +138,10 @@ pub(crate) fn host_rules(id: &str, conditions: &[Condition]) -> (String, Vec<(St
     for condition in conditions {
         match condition {
             Condition::Silent => input.push(format!("iif != \"lo\" goto {drop}")),
-            Condition::FirewallDrops { port } => input.push(format!("{} goto {drop}", is_to(*port))),
+            Condition::FirewallDrops { port, from } => {
+                let from = from.map(is_from).unwrap_or_default();
+                input.push(format!("{from}{} goto {drop}", is_to(*port)));
+            }
             Condition::FirewallRejects { port, saying } => {
                 input.push(format!("{} reject with icmp type {}", is_to(*port), saying.name()));
             }

@@ -73,6 +73,8 @@ pub struct World {
     pub conditions: Vec<(Host, Condition)>,
     /// The customer's VPC, of two the target's. What is said of a world's place is said of this one.
     pub(crate) site: Site,
+    /// The address that is asked in the place of the target's own.
+    pub(crate) asked: Option<IpAddr>,
     /// Of two VPCs the source's.
     pub(crate) other: Option<Site>,
     pub(crate) seed: u64,
@@ -111,6 +113,7 @@ impl World {
             snapshot: generated.snapshot,
             service: Service::Listening,
             conditions: Vec::new(),
+            asked: None,
             is_version_six: has_version_six && other.is_some(),
             site,
             other,
@@ -159,7 +162,7 @@ impl World {
     /// Where connections go to.
     #[must_use]
     pub fn target_address(&self) -> SocketAddr {
-        SocketAddr::new(self.address_of(false), self.site.port)
+        SocketAddr::new(self.asked.unwrap_or_else(|| self.address_of(false)), self.site.port)
     }
 
     fn address_of(&self, asks: bool) -> IpAddr {
