@@ -3,13 +3,17 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test prepare lint purity
+.PHONY: demo test bench prepare lint purity
 
 demo: prepare
 	$(CARGO) run --quiet --package peerscope -- demo
 
 test: prepare lint purity
 	$(CARGO) test --workspace --quiet
+
+# Speed, against the size of synthetic organisations; docs/BENCHMARKS.md has the figures and the machine.
+bench:
+	$(CARGO) bench --package peerscope-organisation
 
 prepare:
 	@scripts/prepare
