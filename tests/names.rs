@@ -15,7 +15,9 @@ use bench::{Answer, Bench};
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::scenario::Stage;
 use peerscope_laboratory::world::{Base, Style, Vary, World};
-use peerscope_laboratory::{DnsBehaviour, DnsServer, Enclosure, NameFiles};
+use peerscope_laboratory::{
+    Condition, DnsBehaviour, DnsServer, Enclosure, Forbidding, NameFiles, Prohibition,
+};
 use serde_json::Value;
 
 /// The name that is asked for.
@@ -181,6 +183,7 @@ fn main() -> ExitCode {
         }
         trials.push(Trial::test("what_hosts_says_needs_no_server", || in_hosts(enclosure, bench)));
         trials.push(Trial::test("a_second_server_helps_a_mute_one", || second(enclosure, bench)));
+        trials.push(Trial::test("a_short_deadline_holds", || hurried(enclosure, bench)));
         trials.push(Trial::test("a_name_that_is_mended_is_noticed", || mended(enclosure, bench)));
         trials.push(Trial::test("a_probe_tells_what_a_server_says", || probed(enclosure, bench)));
         Ok((Arguments::from_args(), trials))
@@ -246,8 +249,13 @@ fn replayed(bench: &Bench, report: &Value, evidence: &Path) -> Result<(), Failed
     )
 }
 
+/// Of a network for examples (RFC 5737): a dyno's way there ends in silence.
+const NOBODY: [u8; 4] = [198, 51, 100, 53];
+/// A resolver configuration that asks it.
+const NOWHERE: &str = "nameserver 198.51.100.53\n";
+
 /// Resolver configurations that lead nowhere: what the file says, and what must be said.
-const CONFIGURED: [(&str, Configured); 4] = [
+const CONFIGURED: [(&str, Configured); 7] = [
     (
         "no_resolver_configuration",
         Configured {
@@ -257,6 +265,7 @@ const CONFIGURED: [(&str, Configured); 4] = [
                 "name server 127.0.0.1 refuses by ICMP port unreachable from 127.0.0.1: nothing listens on its UDP port, after ",
             ],
             is_quick: true,
+            condition: |_| None,
         },
     ),
     (
@@ -268,25 +277,60 @@ const CONFIGURED: [(&str, Configured); 4] = [
                 "name server 127.0.0.1 refuses by ICMP port unreachable",
             ],
             is_quick: true,
+            condition: |_| None,
         },
     ),
     (
         "a_name_server_whose_host_is_nowhere",
         Configured {
-            // Of a network for examples (RFC 5737): a dyno's way there ends in silence.
-            file: Some("nameserver 198.51.100.53\n"),
+            file: Some(NOWHERE),
             says: &["name server 198.51.100.53 does not answer, although it was asked twice, after 2."],
             is_quick: false,
+            condition: |_| None,
         },
     ),
     (
         "a_name_server_without_a_route",
         Configured {
             file: Some("nameserver 2001:db8::53\n"),
+            says: &["name server 2001:db8::53 cannot be asked: this machine has no route (errno 101)"],
+            is_quick: true,
+            condition: |_| None,
+        },
+    ),
+    (
+        "a_name_server_behind_a_firewall_that_says_so",
+        Configured {
+            file: Some(NOWHERE),
             says: &[
-                "name server 2001:db8::53 cannot be asked: this machine has no route (errno 101), after ",
+                "name server 198.51.100.53 cannot be asked: ICMP type 3 code 13, prohibited, from 10.255.0.1, after ",
             ],
             is_quick: true,
+            condition: |source| {
+                let sender = IpAddr::from([10, 255, 0, 1]);
+                let saying = Prohibition::Administrative;
+                Some(Condition::BehindMiddlebox { port: 53, sender, saying, towards: source })
+            },
+        },
+    ),
+    (
+        "a_name_server_that_this_machine_rejects",
+        Configured {
+            file: Some(NOWHERE),
+            says: &["name server 198.51.100.53 cannot be asked: this machine's policy forbids it (errno 1)"],
+            is_quick: true,
+            condition: |_| Some(Condition::Forbids { to: IpAddr::from(NOBODY), how: Forbidding::Firewall }),
+        },
+    ),
+    (
+        "a_name_server_that_a_route_prohibits",
+        Configured {
+            file: Some(NOWHERE),
+            says: &["name server 198.51.100.53 cannot be asked: this machine's policy forbids it (errno 13)"],
+            is_quick: true,
+            condition: |_| {
+                Some(Condition::Forbids { to: IpAddr::from(NOBODY), how: Forbidding::ProhibitRoute })
+            },
         },
     ),
 ];
@@ -297,10 +341,15 @@ struct Configured {
     says: &'static [&'static str],
     /// Whether this is known without waiting for silence.
     is_quick: bool,
+    /// What the source's host, of this address, is put under.
+    condition: fn(IpAddr) -> Option<Condition>,
 }
 
 fn unconfigured(enclosure: &Enclosure, bench: &Bench, configured: Configured) -> Result<(), Failed> {
-    let stage = Stage::set(enclosure, World::generate(Base::DynoToVpc, &Vary::ALL, 12))?;
+    let mut world = World::generate(Base::DynoToVpc, &Vary::ALL, 12);
+    let condition = (configured.condition)(world.source_address());
+    world.conditions.extend(condition.map(|condition| (world.source(), condition)));
+    let stage = Stage::set(enclosure, world)?;
     let mut files = NameFiles::asking(&[]);
     files.resolv_conf = configured.file.map(str::to_string);
     let answer = why(bench, &stage, &files, &[])?;
@@ -334,14 +383,28 @@ fn second(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     let target = stage.world.target_address().ip();
     let honest = server(&stage, &[target], DnsBehaviour::Honest)?;
     let mut files = NameFiles::asking(&[&honest]);
-    // Of a network for examples (RFC 5737): a dyno's way there ends in silence.
-    files.resolv_conf = Some(format!("nameserver 198.51.100.53\nnameserver {}\n", honest.address()));
+    files.resolv_conf = Some(format!("{NOWHERE}nameserver {}\n", honest.address()));
     let answer = why(bench, &stage, &files, &[])?;
     let report = &answer.report;
     expect(report["verdict"] == "reachable" && answer.status == Some(0), report["summary"].to_string())?;
     let said = "Name server 198.51.100.53 does not answer, although it was asked twice";
     let is_said = texts(&report["findings"], "message").any(|text| text.contains(said));
     expect(is_said, format!("{}", report["findings"]))
+}
+
+/// However a server wastes time: the deadline is the whole's.
+fn hurried(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, World::generate(Base::DynoToVpc, &Vary::ALL, 12))?;
+    for behaviour in [DnsBehaviour::Mute, DnsBehaviour::MuteByTcp, DnsBehaviour::OtherId] {
+        let server = server(&stage, &[stage.world.target_address().ip()], behaviour)?;
+        let answer = why(bench, &stage, &NameFiles::asking(&[&server]), &["--deadline", "2"])?;
+        let (report, took) = (&answer.report, answer.report["elapsed_seconds"].as_f64().unwrap_or(f64::MAX));
+        expect(answer.status == Some(1), report["summary"].to_string())?;
+        expect(report["causes"][0]["code"] == "NAME_NOT_RESOLVED", report["summary"].to_string())?;
+        // What a busy machine adds is not the resolver's.
+        expect(took < 2.5, format!("{behaviour:?}: {took} s"))?;
+    }
+    Ok(())
 }
 
 /// `--until-reachable` asks for the name each time: it may be what is being mended.

@@ -336,7 +336,6 @@ impl Engine for ProbeEngine {
 
     fn cancel(&mut self, now: Duration, id: ProbeId) -> bool {
         let queued = self.queue.remove(id);
-        self.questions.remove(&id);
         let under_way: Vec<Key> = self
             .flights
             .iter()
@@ -344,6 +343,9 @@ impl Engine for ProbeEngine {
             .map(|(&key, _)| key)
             .collect();
         let found = queued || !under_way.is_empty();
+        if found {
+            self.questions.remove(&id);
+        }
         let mut unheard = Vec::new();
         for key in under_way {
             self.advance(now, key, |flight, _| flight.on_cancel(), &mut unheard);

@@ -129,7 +129,7 @@ causes! {
         fix: "Allow DNS resolution from the remote VPC on the peering (modify-vpc-peering-connection-options), or use a name that holds the private address.";
     NameNotResolved = "NAME_NOT_RESOLVED", aws: None, component: DnsName,
         meaning: "The name has no address here.",
-        evidence: "The answer of this machine's resolver. Names of a private hosted zone are unknown in a space; names of a space (localspace) are unknown in a VPC.",
+        evidence: "What this machine's resolver gives, and what each of its name servers says or does when it is asked by itself. Names of a private hosted zone are unknown in a space; names of a space (localspace) are unknown in a VPC.",
         fix: "Publish the private address under a public name, or use the address itself.";
     SecondaryCidrUnreachable = "SECONDARY_CIDR_UNREACHABLE", aws: Some("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR"), component: Vpc,
         meaning: "The target lies in a secondary CIDR of its VPC; from a Private Space only the primary one is reachable.",

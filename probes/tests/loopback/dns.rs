@@ -352,6 +352,35 @@ fn what_fails_by_tcp_is_told_apart() {
 }
 
 #[test]
+fn neither_a_drip_nor_a_flood_outlasts_the_timeout() {
+    let drip = saying(|query| {
+        let mut answer = response(&query, ResponseCode::NoError);
+        answer.metadata.truncation = true;
+        answer
+    });
+    let listener = TcpListener::bind(drip).unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        while stream.write_all(&[1]).is_ok() {
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let flood = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let flooding = flood.local_addr().unwrap();
+    thread::spawn(move || {
+        let (_, from) = flood.recv_from(&mut [0; 512]).unwrap();
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(2) {
+            let _ = flood.send_to(&[0x55; 64], from);
+        }
+    });
+    for server in [drip, flooding] {
+        let answer = ask_for(server, AddressRecord::A, Duration::from_millis(400));
+        assert_eq!((answer.observation.outcome, answer.reply.said), (Outcome::Timeout, None));
+    }
+}
+
+#[test]
 fn a_datagram_of_any_size_is_read() {
     let server = udp(Ipv4Addr::LOCALHOST, |query| {
         let mut bytes = honest(&query).to_vec().unwrap();

@@ -9,7 +9,7 @@ use core::time::Duration;
 use peerscope_vocabulary::{DnsAddress, DnsObservation, DnsSaid, DnsTransport, Outcome};
 
 use super::{Lookup, UDP_PAYLOAD, groups};
-use crate::diagnose::observed::{reason, seconds};
+use crate::diagnose::observed::{Shows, reason, seconds, shows};
 use crate::diagnose::scope::AddressScope;
 
 /// DNS's port.
@@ -48,8 +48,10 @@ pub fn server_sentence(group: &[&DnsObservation]) -> String {
         PORT => request.address.to_string(),
         port => SocketAddr::new(request.address, port).to_string(),
     };
-    let took = group.iter().map(|one| time(one)).max().unwrap_or_default();
-    format!("name server {server} {}, after {}", deeds(group), seconds(took))
+    let has_left = |one: &&&DnsObservation| !matches!(one.observation.outcome, Outcome::LocalError { .. });
+    let took = group.iter().filter(has_left).map(|one| time(one)).max();
+    let after = took.map(|took| format!(", after {}", seconds(took))).unwrap_or_default();
+    format!("name server {server} {}{after}", deeds(group))
 }
 
 /// The round trip where the kernel measured it, else as long as it took.
@@ -212,6 +214,9 @@ fn unanswered(one: &DnsObservation) -> String {
             "refuses by ICMP port unreachable from {}: nothing listens on its UDP port",
             observation.request.address
         ),
+        Outcome::Prohibited { .. } if shows(observation) == Shows::LocalPolicy => {
+            "cannot be asked: this machine's own firewall rejects the question".to_string()
+        }
         _ => format!("cannot be asked: {}", reason(observation).unwrap_or_default()),
     }
 }
@@ -344,7 +349,10 @@ mod tests {
             "cannot be asked: ICMP type 3 code 13, prohibited, from 10.9.0.1",
         );
         let no_route = Outcome::LocalError { refusal: LocalRefusal::NoRoute, errno: 101 };
-        says(&[&of(no_route)], "cannot be asked: this machine has no route (errno 101)");
+        assert_eq!(
+            server_sentence(&[&of(no_route)]),
+            "name server 10.0.0.2 cannot be asked: this machine has no route (errno 101)"
+        );
         let mut by_tcp = of(Outcome::Refused);
         by_tcp.reply.truncated = true;
         by_tcp.reply.transport = DnsTransport::Tcp;
