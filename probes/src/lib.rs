@@ -50,6 +50,9 @@
 //! # }
 //! ```
 //!
+//! A DNS server is asked by [`ProbeEngine::ask`]; what it said lies beside the observation
+//! ([`ProbeEngine::answer`]).
+//!
 //! Manners are kept here, below everyone who could forget them: see [`ProbeEngine`].
 
 mod capability;

@@ -39,20 +39,41 @@ impl Configuration {
     /// # Errors
     /// Where the file says what cannot be made sense of.
     pub(super) fn of_system() -> Result<Self, Failure> {
-        let content = match fs::read(FILE) {
-            Ok(content) => content,
-            Err(error) => return Ok(Self::of_loopback(&unreadable(&error))),
-        };
-        // Its error for a file without servers has no kind of its own: with one added, none is left.
-        let with_server = [&content[..], b"\nnameserver 127.0.0.1\n"].concat();
-        match (parse_resolv_conf(&content), parse_resolv_conf(&with_server)) {
-            (Ok((config, options)), _) => Ok(Self { config, options, remark: None }),
-            (Err(_), Ok((config, options))) => {
-                let remark = format!("{FILE} names no name server, so programs here ask 127.0.0.1");
-                Ok(Self { config, options, remark: Some(remark) })
-            }
-            (Err(_), Err(error)) => Err(Failure::usage(format!("{FILE}: {error}"))),
+        match fs::read(FILE) {
+            Ok(content) => Self::of_text(&content),
+            Err(error) => Ok(Self::of_loopback(&unreadable(&error))),
         }
+    }
+
+    /// As a file's content has it. Lines that make no sense are passed over, as the C library does; a search
+    /// list that does not is said to be.
+    fn of_text(content: &[u8]) -> Result<Self, Failure> {
+        let read = |content: &[u8], remark: Option<&str>| {
+            // Its error for a file without servers has no kind of its own: with one added, none is left.
+            let with_server = [content, b"\nnameserver 127.0.0.1\n"].concat();
+            let remark = |more: &[&str]| {
+                let remarks: Vec<&str> = remark.iter().chain(more).copied().collect();
+                (!remarks.is_empty()).then(|| format!("{FILE} {}", remarks.join(" and ")))
+            };
+            match (parse_resolv_conf(content), parse_resolv_conf(&with_server)) {
+                (Ok((config, options)), _) => Ok(Self { config, options, remark: remark(&[]) }),
+                (Err(_), Ok((config, options))) => {
+                    let remark = remark(&["names no name server, so programs here ask 127.0.0.1"]);
+                    Ok(Self { config, options, remark })
+                }
+                (Err(_), Err(error)) => Err(error),
+            }
+        };
+        let failed = |error| Failure::usage(format!("{FILE}: {error}"));
+        read(content, None).or_else(|_| {
+            let is_list = |line: &&[u8]| {
+                let line = line.trim_ascii_start();
+                line.starts_with(b"search") || line.starts_with(b"domain")
+            };
+            let lines = content.split(|byte| *byte == b'\n').filter(|line| !is_list(line));
+            let without = lines.collect::<Vec<_>>().join(&b'\n');
+            read(&without, Some("has a search list that is none, which is passed over")).map_err(failed)
+        })
     }
 
     fn of_loopback(why: &str) -> Self {
@@ -150,6 +171,26 @@ mod tests {
         assert_eq!(search.candidates("db.internal."), ["db.internal"]);
         let many = configuration("nameserver 10.0.0.2\nsearch a b c d e\n");
         assert_eq!(many.candidates("db"), ["db.a", "db.b", "db.c", "db"]);
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_is_made_the_best_of() {
+        for (text, server, remark) in [
+            ("nameserver 10.0.0.2\nnonsense\nnameserver not-an-address\n", "10.0.0.2:53", None),
+            ("\u{ff}\u{fe}\0\nnameserver 10.0.0.2\n", "10.0.0.2:53", None),
+            (
+                "search bad..domain\nnameserver 10.0.0.2\n",
+                "10.0.0.2:53",
+                Some("has a search list that is none"),
+            ),
+            ("", "127.0.0.1:53", Some("names no name server, so programs here ask 127.0.0.1")),
+            ("search a..b\n", "127.0.0.1:53", Some("passed over and names no name server")),
+        ] {
+            let read = Configuration::of_text(text.as_bytes()).unwrap();
+            assert_eq!(read.servers(), [server.parse().unwrap()], "{text:?}");
+            assert_eq!(read.remark.is_some(), remark.is_some(), "{:?}", read.remark);
+            assert!(remark.is_none_or(|said| read.remark.unwrap().contains(said)), "{text:?}");
+        }
     }
 
     #[test]

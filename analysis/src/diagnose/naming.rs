@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use peerscope_vocabulary::{DnsObservation, DnsSaid};
 
 use super::case::{Case, Question};
-use super::lookup::{Lookup, groups, is_odd, is_sound, lookup_sentence, server_sentence};
+use super::lookup::{
+    Lookup, Resolution, groups, is_odd, is_sound, lookup_sentence, resolution, server_sentence,
+};
 use super::scope::AddressScope;
 use super::show;
 use crate::cause::CauseCode;
@@ -28,7 +30,15 @@ pub(super) fn unresolved(case: &Case) -> Option<CauseReport> {
         text: format!("this machine's resolver: {reason}"),
         supports: true,
     });
-    let advice = CauseCode::NameNotResolved.cause().fix.to_string();
+    // That no server knows is another fault than that the name has no address.
+    let is_broken = !lookup.servers.is_empty() && resolution(&lookup.servers) == Resolution::Unknown;
+    let advice = match is_broken {
+        true => {
+            "Mend the name server, or name another one in this machine's /etc/resolv.conf; until then use the address itself (`--resolve ADDRESS` tells whether that works)."
+        }
+        false => CauseCode::NameNotResolved.cause().fix,
+    };
+    let advice = advice.to_string();
     cause.fixes.push(show::fix(case.topology.as_ref(), &name(case), Tool::Manual, String::new(), advice));
     Some(cause)
 }
