@@ -18,6 +18,11 @@ impl Flows {
         Self { boxes: Vec::new() }
     }
 
+    /// The union of boxes that the caller knows not to overlap.
+    pub(crate) fn of_disjoint(boxes: Vec<FlowBox>) -> Self {
+        Self { boxes }
+    }
+
     /// Whether there is no flow in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -41,13 +41,13 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
     let side = |site: &Site| match &site.network {
         NetworkId::Space | NetworkId::SpaceData => Side::Assumed,
         NetworkId::Vpc(vpc) if topology.vpc(vpc).is_some_and(|vpc| vpc.documented) => Side::Known,
-        NetworkId::Vpc(vpc) if topology.subnets().any(|(_, subnet)| subnet.vpc == *vpc) => Side::Known,
+        NetworkId::Vpc(vpc) if topology.subnets_of(vpc).next().is_some() => Side::Known,
         NetworkId::Vpc(_) => Side::Undocumented,
     };
     // An address that none of the VPC's subnets holds has no ACL and no route table: there is nothing
     // that the documents leave open.
     let in_no_subnet = |site: &Site| match (&site.subnet, &site.network) {
-        (None, NetworkId::Vpc(vpc)) => topology.subnets().any(|(_, subnet)| subnet.vpc == *vpc),
+        (None, NetworkId::Vpc(vpc)) => topology.subnets_of(vpc).next().is_some(),
         _ => false,
     };
     // Where other interfaces of the VPC are known, an address without one is not in use, and sends nothing.

@@ -1,5 +1,6 @@
 //! Where flows begin and end: an interface, or an address in a network.
 
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -72,57 +73,58 @@ pub(super) fn split(topology: &Topology, network: &NetworkId, flows: &Flows, end
     let NetworkId::Vpc(vpc) = network else {
         return vec![(Site { network: network.clone(), subnet: None, interface: None }, flows.clone())];
     };
-    let mut rest = flows.clone();
-    let mut sites: Vec<(Site, Flows)> = Vec::new();
-    let mut take = |site: Site, range: AddressRange, rest: &mut Flows| {
-        let taken: Flows = rest.boxes().iter().filter_map(|flows| end.restrict(flows, range)).collect();
-        for flows in taken.boxes() {
-            rest.remove(flows);
+    let mut owned: BTreeMap<&NetworkInterfaceId, Vec<FlowBox>> = BTreeMap::new();
+    let mut unowned: Vec<FlowBox> = Vec::new();
+    for flows in flows.boxes() {
+        let range = end.addresses(flows);
+        let mut rest = Some(range);
+        for (address, id) in topology.owned_in(vpc, range.first(), range.last()) {
+            let address = AddressRange::from(address);
+            owned.entry(id).or_default().push(end.with_addresses(*flows, address));
+            // Addresses come in ascending order: what lies below is done with.
+            let [below, above] = rest.map_or([None, None], |rest| rest.around(address));
+            unowned.extend(below.map(|below| end.with_addresses(*flows, below)));
+            rest = above;
         }
-        if !taken.is_empty() {
-            match sites.iter_mut().find(|(known, _)| *known == site) {
-                Some((_, flows)) => *flows = flows.union(&taken),
-                None => sites.push((site, taken)),
-            }
-        }
-    };
-    let in_question =
-        |address: IpAddr| flows.boxes().iter().any(|flows| end.addresses(flows).contains(address));
-    for (id, interface) in topology.interfaces().filter(|(_, one)| one.vpc.as_ref() == Some(vpc)) {
-        for address in interface.addresses.iter().copied().filter(|address| in_question(*address)) {
-            let subnet = interface.subnet.clone().or_else(|| topology.subnet_in(vpc, address).cloned());
-            let site = Site { network: network.clone(), subnet, interface: Some(id.clone()) };
-            take(site, AddressRange::from(address), &mut rest);
-        }
+        unowned.extend(rest.map(|rest| end.with_addresses(*flows, rest)));
     }
+    let site = |subnet: Option<SubnetId>, interface: Option<NetworkInterfaceId>| Site {
+        network: network.clone(),
+        subnet,
+        interface,
+    };
     // Interfaces answer for a whole block of sources; its unowned addresses send nothing, so they are
     // asked about only where no interface of the block is known.
-    let unowned = if end == End::Source && !sites_are_empty(&rest, flows) { Flows::none() } else { rest };
-    let mut rest = unowned;
-    let mut leftover: Vec<(Site, Flows)> = Vec::new();
-    for (id, subnet) in topology.subnets().filter(|(_, subnet)| subnet.vpc == *vpc) {
+    if end == End::Source && !owned.is_empty() {
+        unowned.clear();
+    }
+    let mut sites: Vec<(Site, Flows)> = Vec::with_capacity(owned.len());
+    for (id, boxes) in owned {
+        let subnet = topology.interface(id).and_then(|interface| {
+            let address = interface.addresses.first().copied();
+            let around = || address.and_then(|address| topology.subnet_in(vpc, address)).cloned();
+            interface.subnet.clone().or_else(around)
+        });
+        sites.push((site(subnet, Some(id.clone())), Flows::of_disjoint(boxes)));
+    }
+    let mut rest = Flows::of_disjoint(unowned);
+    for (id, subnet) in topology.subnets_of(vpc) {
+        if rest.is_empty() {
+            break;
+        }
         for cidr in &subnet.cidrs {
             let range = AddressRange::from(*cidr);
             let taken: Flows = rest.boxes().iter().filter_map(|flows| end.restrict(flows, range)).collect();
             if !taken.is_empty() {
                 rest = rest.difference(&taken);
-                leftover.push((
-                    Site { network: network.clone(), subnet: Some(id.clone()), interface: None },
-                    taken,
-                ));
+                sites.push((site(Some(id.clone()), None), taken));
             }
         }
     }
     if !rest.is_empty() {
-        leftover.push((Site { network: network.clone(), subnet: None, interface: None }, rest));
+        sites.push((site(None, None), rest));
     }
-    sites.extend(leftover);
     sites
-}
-
-/// Whether nothing was taken from `flows`, of which `rest` is left.
-fn sites_are_empty(rest: &Flows, flows: &Flows) -> bool {
-    rest.covers(flows)
 }
 
 /// Which networks a pair of addresses is meant to lie in. Several networks may use the same private

@@ -284,9 +284,16 @@ impl Topology {
                 self.network_acl_of.insert(subnet.clone(), id.clone());
             }
         }
+        for (id, subnet) in &self.subnets {
+            self.subnets_of.entry(subnet.vpc.clone()).or_default().push(id.clone());
+        }
         for (id, interface) in &self.interfaces {
             for address in &interface.addresses {
                 self.by_address.entry(*address).or_default().push(id.clone());
+                if let Some(vpc) = &interface.vpc {
+                    let owned = self.owned_in.entry(vpc.clone()).or_default();
+                    owned.entry(*address).or_insert_with(|| id.clone());
+                }
             }
             for group in &interface.security_groups {
                 self.by_security_group.entry(group.clone()).or_default().push(id.clone());

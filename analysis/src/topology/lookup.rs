@@ -133,12 +133,29 @@ impl Topology {
         self.vpcs_with_interfaces.contains(vpc)
     }
 
+    /// The addresses of a VPC that interfaces own, from `first` to `last`, ascending, with their owners.
+    pub fn owned_in(
+        &self,
+        vpc: &VpcId,
+        first: IpAddr,
+        last: IpAddr,
+    ) -> impl Iterator<Item = (IpAddr, &NetworkInterfaceId)> {
+        let owned = self.owned_in.get(vpc).filter(|_| first <= last);
+        let within = owned.map(|owned| owned.range(first..=last));
+        within.into_iter().flatten().map(|(address, id)| (*address, id))
+    }
+
+    /// The subnets of a VPC.
+    pub fn subnets_of(&self, vpc: &VpcId) -> impl Iterator<Item = (&SubnetId, &Subnet)> {
+        let ids = self.subnets_of.get(vpc).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.subnets.get_key_value(id))
+    }
+
     /// The subnet of a VPC that holds an address.
     #[must_use]
     pub fn subnet_in(&self, vpc: &VpcId, address: IpAddr) -> Option<&SubnetId> {
-        let holds =
-            |subnet: &Subnet| subnet.vpc == *vpc && subnet.cidrs.iter().any(|cidr| cidr.contains(&address));
-        self.subnets.iter().find(|(_, subnet)| holds(subnet)).map(|(id, _)| id)
+        let holds = |subnet: &Subnet| subnet.cidrs.iter().any(|cidr| cidr.contains(&address));
+        self.subnets_of(vpc).find(|(_, subnet)| holds(subnet)).map(|(id, _)| id)
     }
 
     /// The networks that hold an address: the space, and every VPC with a CIDR around it.
@@ -162,8 +179,11 @@ impl Topology {
         one: &NetworkId,
         other: &NetworkId,
     ) -> Option<(&VpcPeeringConnectionId, &Peering)> {
-        let joining = self.peerings.iter().filter(|(_, peering)| peering.joins(one, other));
-        joining.max_by_key(|(id, peering)| (peering.nearness(), self.routes_over(id)))
+        let mut joining = self.peerings.iter().filter(|(_, peering)| peering.joins(one, other));
+        let first = joining.next()?;
+        let Some(second) = joining.next() else { return Some(first) };
+        let all = [first, second].into_iter().chain(joining);
+        all.max_by_key(|(id, peering)| (peering.nearness(), self.routes_over(id)))
     }
 
     fn routes_over(&self, peering: &VpcPeeringConnectionId) -> usize {

@@ -198,6 +198,9 @@ pub struct Topology {
     lists_peerings: bool,
     /// Interfaces by address; several networks may use the same one.
     by_address: BTreeMap<IpAddr, Vec<NetworkInterfaceId>>,
+    /// The same within each VPC, in the order of the addresses.
+    owned_in: BTreeMap<VpcId, BTreeMap<IpAddr, NetworkInterfaceId>>,
+    subnets_of: BTreeMap<VpcId, Vec<SubnetId>>,
     by_security_group: BTreeMap<SecurityGroupId, Vec<NetworkInterfaceId>>,
     route_table_of: BTreeMap<SubnetId, RouteTableId>,
     main_route_table_of: BTreeMap<VpcId, RouteTableId>,
