@@ -212,7 +212,78 @@ fn a_reference_into_a_vpc_that_the_snapshot_lacks_is_not_known() {
         .iter_mut()
         .for_each(|all| all.retain(|one| !is_of_app(one.vpc_id.as_ref().map(|id| id.as_str()))));
     let said = said(&world, application());
-    assert!(said.contains(&"? UNKNOWN_PEERED_SGS eni-db forward".to_string()), "{said:?}");
+    assert!(said.contains(&"? UNKNOWN_PEERED_SGS sg-db forward".to_string()), "{said:?}");
+}
+
+/// Documents of the other VPC are no use without those of its interfaces: they say who has a group.
+#[test]
+fn a_reference_into_a_vpc_whose_interfaces_the_snapshot_lacks_is_not_known() {
+    let mut world = by_reference();
+    world
+        .aws
+        .network_interfaces
+        .get_or_insert_default()
+        .retain(|one| one.network_interface_id.as_str() == "eni-db");
+    let unknown = ["? UNKNOWN_PEERED_SGS sg-db forward"];
+    assert_eq!(said(&world, application()), unknown);
+    reference(&mut world).vpc_id = Some("vpc-app".into());
+    assert_eq!(said(&world, application()), unknown);
+    reference(&mut world).vpc_id = Some("vpc-elsewhere".into());
+    assert_eq!(said(&world, application()), MISMATCH, "a group of a third VPC");
+    reference(&mut world).vpc_id = None;
+    reference(&mut world).group_id = Some("sg-db".into());
+    assert_eq!(said(&world, application()), MISMATCH, "a group of its own VPC");
+    world.rules("sg-db").ip_permissions.push(tcp(5432, "10.1.0.10/32"));
+    assert_eq!(said(&world, application()), NOTHING, "another rule does");
+}
+
+#[test]
+fn a_reference_through_a_peering_that_is_not_active_or_gone_matches_nothing() {
+    let through = |pcx: &str, status: Option<&str>| {
+        let mut world = by_reference();
+        world.peering("pcx-old", ("vpc-app", &["10.1.0.0/16"]), ("vpc-db", &["10.2.0.0/16"]), "deleted");
+        reference(&mut world).vpc_id = Some("vpc-app".into());
+        reference(&mut world).vpc_peering_connection_id = Some(pcx.into());
+        reference(&mut world).peering_status = status.map(Into::into);
+        said(&world, application())
+    };
+    assert_eq!(through("pcx-1", None), NOTHING);
+    assert_eq!(through("pcx-old", None), MISMATCH);
+    assert_eq!(through("pcx-old", Some("active")), MISMATCH, "the peering's own document counts");
+    assert_eq!(through("pcx-gone", None), MISMATCH);
+    assert_eq!(through("pcx-unlisted", Some("active")), NOTHING, "a list may have been filtered");
+}
+
+#[test]
+fn a_reference_of_another_account_names_the_group_after_a_slash() {
+    let mut world = by_reference();
+    reference(&mut world).group_id = Some("999900001111/sg-app".into());
+    assert_eq!(said(&world, application()), NOTHING);
+}
+
+#[test]
+fn a_reference_holds_inside_one_region() {
+    let mut world = by_reference();
+    for subnet in world.aws.subnets.iter_mut().flatten() {
+        if subnet.subnet_id.as_str() == "subnet-app" {
+            subnet.availability_zone = Some("eu-west-2b".into());
+        }
+    }
+    assert_eq!(said(&world, application()), MISMATCH);
+}
+
+/// A group may be associated with other VPCs than its own; an interface has it all the same.
+#[test]
+fn a_group_of_another_vpc_counts_by_the_interfaces_that_have_it() {
+    let mut world = by_reference();
+    world.group("sg-shared", "vpc-shared", vec![tcp(5432, "10.1.0.0/16")], vec![tcp(5432, "10.2.0.0/16")]);
+    for one in world.aws.network_interfaces.iter_mut().flatten() {
+        one.groups[0].group_id = "sg-shared".into();
+    }
+    assert_eq!(said(&world, application()), NOTHING, "its own rules");
+    world.rules("sg-shared").ip_permissions =
+        vec![permission(IpProtocol::TCP, Some((5432, 5432)), &["sg-shared"])];
+    assert_eq!(said(&world, application()), NOTHING, "and a reference to it");
 }
 
 #[test]

@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use peerscope_analysis::diagnose::Machine;
 use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Verdict};
 use peerscope_analysis::topology::{NetworkId, Topology};
+use peerscope_document::aws::IpProtocol;
 use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
 use documents::World;
-use documents::rules::{over_peering, route};
+use documents::rules::{over_peering, permission, route};
 use starting::case;
 
 /// Two VPCs without a peering, with routes to each other over a transit gateway.
@@ -96,6 +97,42 @@ fn packets_decide_where_the_documents_do_not() {
     let named = named(&silent);
     assert_eq!(named.first().map(String::as_str), Some("TGW_RTB_ROUTES_ARE_UNKNOWN tgw-1"), "{named:?}");
     assert!(named.iter().all(|one| !one.starts_with("PEERING")), "{named:?}");
+}
+
+#[test]
+fn a_reference_that_may_mean_the_source_is_a_candidate_and_a_gap() {
+    let mut world = World::two_vpcs();
+    world.rules("sg-db").ip_permissions = vec![permission(IpProtocol::TCP, Some((5432, 5432)), &["sg-app"])];
+    let interfaces = world.aws.network_interfaces.get_or_insert_default();
+    interfaces.retain(|one| one.network_interface_id.as_str() == "eni-db");
+    let diagnosis = diagnosed(&world, Vec::new());
+    assert_eq!(diagnosis.verdict, Verdict::Undetermined);
+    let codes = named(&diagnosis);
+    assert!(codes.contains(&"UNKNOWN_PEERED_SGS sg-db".to_string()), "{codes:?}");
+    let gaps: Vec<&str> = diagnosis.gaps.iter().map(|gap| gap.what.as_str()).collect();
+    assert!(gaps.contains(&"the network interfaces of vpc-app and their security groups"), "{gaps:?}");
+}
+
+#[test]
+fn a_stale_reference_is_a_finding() {
+    let mut world = World::two_vpcs();
+    let mut rule = permission(IpProtocol::TCP, Some((5432, 5432)), &["sg-app"]);
+    rule.user_id_group_pairs[0].vpc_id = Some("vpc-app".into());
+    rule.user_id_group_pairs[0].vpc_peering_connection_id = Some("pcx-gone".into());
+    world.rules("sg-db").ip_permissions.push(rule.clone());
+    let diagnosis = diagnosed(&world, Vec::new());
+    assert_eq!(diagnosis.verdict, Verdict::Reachable, "another rule lets them in");
+    let messages: Vec<&str> = diagnosis.findings.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "sg-db has a rule, tcp 5432 from sg-app, that refers to a group which it cannot mean any more: pcx-gone is gone. It matches nothing."
+        ]
+    );
+    rule.user_id_group_pairs[0].vpc_peering_connection_id = Some("pcx-1".into());
+    world.rules("sg-db").ip_permissions = vec![rule];
+    let healthy = diagnosed(&world, Vec::new());
+    assert_eq!((healthy.verdict, healthy.findings.len()), (Verdict::Reachable, 0));
 }
 
 /// One setting that certainly stops the packets is the cause; what is open beside it is a gap.

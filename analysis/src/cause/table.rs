@@ -86,7 +86,7 @@ causes! {
     UnknownPeeredSgs = "UNKNOWN_PEERED_SGS", aws: Some("UNKNOWN_PEERED_SGS"), component: SecurityGroup,
         meaning: "A rule refers to a security group of a VPC that the snapshot does not hold, so who is meant is not known.",
         evidence: "The reference, and the absence of that VPC's documents.",
-        fix: "Add the other VPC's security groups and network interfaces to the snapshot.";
+        fix: "Add the other VPC's network interfaces (and their security groups) to the snapshot.";
     SubnetAclRestriction = "SUBNET_ACL_RESTRICTION", aws: Some("SUBNET_ACL_RESTRICTION"), component: NetworkAcl,
         meaning: "The network ACL of the subnet drops these packets, or the replies to them.",
         evidence: "The first entry that matches, by ascending number. An ACL is stateless: the replies need an outbound entry for the client's ports (Linux: 32768-60999).",

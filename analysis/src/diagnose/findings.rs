@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::RouteState;
 
 use super::case::{Case, Question};
-use super::show;
+use super::{show, stale};
 use crate::cause::CauseCode;
 use crate::flow::cidr_words;
 use crate::reach::{Blocker, Direction, reach};
@@ -20,6 +20,7 @@ pub(super) fn findings(case: &Case, question: &Question) -> Vec<Finding> {
     let mut findings = other_dynos(topology, question);
     findings.extend(consequences(topology, question));
     findings.extend(disagreeing_status(topology, question));
+    findings.extend(stale::references(topology, question));
     findings
 }
 

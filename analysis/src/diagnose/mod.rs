@@ -27,6 +27,7 @@ mod scope;
 mod seen;
 mod show;
 mod silence;
+mod stale;
 mod sweep;
 mod undecided;
 mod words;

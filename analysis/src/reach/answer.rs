@@ -118,7 +118,7 @@ impl Answer {
         for evaluated in self.segments.iter().flat_map(|segment| &segment.gates) {
             for part in &evaluated.parts {
                 let Some(code) = select(part.decision) else { continue };
-                let (component, direction) = (evaluated.gate.component(), evaluated.gate.direction());
+                let (component, direction) = (evaluated.gate.component_of(part), evaluated.gate.direction());
                 let same = |known: &&mut Blocker<'_>| {
                     known.code == code && known.component == component && known.direction == direction
                 };

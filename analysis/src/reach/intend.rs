@@ -71,7 +71,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
         Side::Undocumented => gates.push(Box::new(Undocumented::new(source, Direction::Forward))),
         Side::Known => {
             if source.interface.is_some() {
-                gates.push(Box::new(SecurityGroupGate::new(source, target, false)));
+                gates.push(Box::new(SecurityGroupGate::new(topology, source, target, false)));
             } else if lacks_interfaces(source) {
                 gates.push(Box::new(UnknownSender::new(source)));
             }
@@ -98,7 +98,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
                 gates.push(Box::new(NetworkAclGate::new(topology, target, false, Direction::Forward)));
             }
             if let Some(interface) = &target.interface {
-                gates.push(Box::new(SecurityGroupGate::new(target, source, true)));
+                gates.push(Box::new(SecurityGroupGate::new(topology, target, source, true)));
                 gates.push(Box::new(HostState::new(interface)));
             } else {
                 gates.push(Box::new(AddressOwner::new(target, crossing)));

@@ -128,6 +128,13 @@ impl<'a> Estate<'a> {
         joining.min_by_key(|peering| LIFE.iter().position(|stage| *stage == peering.status))
     }
 
+    /// The status of a peering that AWS lists.
+    pub(super) fn peering_status(&self, id: &str) -> Option<String> {
+        let mut listed = self.aws().flat_map(|aws| aws.vpc_peering_connections.iter().flatten());
+        let found = listed.find(|peering| peering.vpc_peering_connection_id.as_str() == id)?;
+        Some(found.status.as_ref()?.code.as_ref()?.as_str().to_string())
+    }
+
     /// The blocks of a prefix list.
     pub(super) fn prefix_list(&self, id: &str) -> Vec<IpNet> {
         let lists = self.aws().flat_map(|aws| aws.prefix_lists.iter().flatten());

@@ -98,7 +98,16 @@ fn names_peer(estate: &Estate<'_>, rule: &IpPermission, place: &Place, peer: IpA
     let Place::Vpc(vpc) = place else { return false };
     let Some(owner) = estate.owner(vpc, peer) else { return false };
     rule.user_id_group_pairs.iter().any(|pair| {
-        let holds = pair.peering_status.as_deref().is_none_or(|status| status == "active");
+        let said = pair.peering_status.as_deref();
+        // A reference through a peering holds while that is active: by its own document, else by what
+        // the rule says of it; of one that nothing lists or says anything, it is gone.
+        let holds = match &pair.vpc_peering_connection_id {
+            None => said.is_none_or(|status| status == "active"),
+            Some(id) => match estate.peering_status(id.as_str()) {
+                Some(status) => status == "active" && said.is_none_or(|status| status == "active"),
+                None => said == Some("active"),
+            },
+        };
         holds && owner.groups.iter().any(|group| Some(&group.group_id) == pair.group_id.as_ref())
     })
 }

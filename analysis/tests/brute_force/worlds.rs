@@ -338,7 +338,10 @@ fn permissions(choices: &mut Choices, owner: &str, peering: &(String, String)) -
             if group[..4] != owner[..4] {
                 pair.vpc_id = Some(format!("vpc-{}", &group[3..4]).as_str().into());
                 pair.vpc_peering_connection_id = Some(peering.0.as_str().into());
-                pair.peering_status = Some(peering.1.clone());
+                pair.peering_status = Some(peering.1.clone()).filter(|_| !choices.percent(30));
+                if choices.harm(10) {
+                    pair.vpc_peering_connection_id = Some("pcx-gone".into());
+                }
             }
         }
         permissions.push(made);

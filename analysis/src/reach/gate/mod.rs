@@ -11,6 +11,7 @@ mod carrier;
 mod host_state;
 mod network_acl;
 mod peering;
+mod reference;
 mod route;
 mod rule;
 mod security_group;
@@ -34,6 +35,7 @@ pub use network_acl::NetworkAclGate;
 pub(crate) use network_acl::entry_words;
 pub use peering::PeeringGate;
 pub(super) use peering::between;
+pub(crate) use reference::{other_region, staleness};
 pub use route::RouteGate;
 pub(crate) use route::route_words;
 pub use security_group::SecurityGroupGate;
@@ -124,6 +126,12 @@ pub struct Explanation {
 pub trait Gate: fmt::Debug {
     /// The component that decides here.
     fn component(&self) -> ComponentId;
+
+    /// The component that a part's decision lies in: most gates are one component for all.
+    fn component_of(&self, part: &Part) -> ComponentId {
+        let _ = part;
+        self.component()
+    }
 
     /// Which way the judged packets travel; `None` where the gate is the same both ways.
     fn direction(&self) -> Option<Direction>;

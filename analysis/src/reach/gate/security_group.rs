@@ -2,12 +2,14 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use ipnet::IpNet;
 use peerscope_document::aws::{IpPermission, UserIdGroupPair};
-use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId};
+use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
 
+use super::reference::{Referenced, reference_words, referenced};
 use super::rule::{RulePorts, matching, protocol_words};
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
@@ -22,6 +24,10 @@ use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Topology}
 #[derive(Debug)]
 pub struct SecurityGroupGate {
     interface: Option<NetworkInterfaceId>,
+    /// Its groups.
+    groups: Vec<SecurityGroupId>,
+    /// The VPC that it is in.
+    own: Option<VpcId>,
     /// The network of the other end: only its interfaces can be meant by a reference.
     peer_network: NetworkId,
     ingress: bool,
@@ -38,13 +44,19 @@ enum Peers {
 impl SecurityGroupGate {
     /// The groups of the site's interface; `peer` is where the other end is.
     #[must_use]
-    pub fn new(site: &Site, peer: &Site, ingress: bool) -> Self {
-        Self { interface: site.interface.clone(), peer_network: peer.network.clone(), ingress }
-    }
-
-    fn groups<'a>(&self, topology: &'a Topology) -> &'a [SecurityGroupId] {
-        let interface = self.interface.as_ref().and_then(|id| topology.interface(id));
-        interface.map_or(&[], |interface| interface.security_groups.as_slice())
+    pub fn new(topology: &Topology, site: &Site, peer: &Site, ingress: bool) -> Self {
+        let interface = site.interface.as_ref().and_then(|id| topology.interface(id));
+        let own = match &site.network {
+            NetworkId::Vpc(vpc) => Some(vpc.clone()),
+            NetworkId::Space | NetworkId::SpaceData => None,
+        };
+        Self {
+            interface: site.interface.clone(),
+            groups: interface.map(|interface| interface.security_groups.clone()).unwrap_or_default(),
+            own,
+            peer_network: peer.network.clone(),
+            ingress,
+        }
     }
 
     fn permissions<'a>(&self, topology: &'a Topology, group: &SecurityGroupId) -> Option<&'a [IpPermission]> {
@@ -71,38 +83,21 @@ impl SecurityGroupGate {
         peers
     }
 
-    /// The addresses that a reference to a group stands for, in the network of the other end alone: the
-    /// same addresses in another network are other machines.
+    /// The addresses that a reference to a group stands for, in the network of the other end alone.
     fn referenced(&self, topology: &Topology, pair: &UserIdGroupPair) -> Peers {
-        let none = Peers::Blocks(Vec::new());
-        let (Some(group), NetworkId::Vpc(peer_vpc)) = (&pair.group_id, &self.peer_network) else {
+        let NetworkId::Vpc(peer) = &self.peer_network else {
             // Heroku's groups are visible to nobody, so no reference can mean a dyno.
-            return none;
+            return Peers::Blocks(Vec::new());
         };
-        let through = pair.vpc_peering_connection_id.as_ref().and_then(|id| topology.peering(id));
-        if through.is_some_and(|peering| !peering.is_active()) {
-            return none;
+        match referenced(topology, self.own.as_ref(), peer, pair) {
+            Referenced::Addresses(blocks) => Peers::Blocks(blocks),
+            Referenced::Unknown(code) => Peers::Unknown(code),
         }
-        if pair.peering_status.as_deref().is_some_and(|status| status != "active") {
-            return none;
-        }
-        let documented = topology.vpc(peer_vpc).is_some_and(|vpc| vpc.documented)
-            || topology.security_group(group).is_some();
-        let meant = pair.vpc_id.as_ref().is_none_or(|vpc| vpc == peer_vpc);
-        if !documented && meant {
-            return Peers::Unknown(CauseCode::UnknownPeeredSgs);
-        }
-        let members = topology.interfaces_of_security_group(group).iter();
-        let members = members.filter_map(|id| topology.interface(id));
-        let members = members.filter(|interface| interface.vpc.as_ref() == Some(peer_vpc));
-        Peers::Blocks(
-            members.flat_map(|interface| interface.addresses.iter().copied().map(IpNet::from)).collect(),
-        )
     }
 
     /// Whether all groups are known and none has any rule in this direction.
     fn has_no_rules(&self, topology: &Topology) -> bool {
-        let groups = self.groups(topology);
+        let groups = &self.groups;
         !groups.is_empty()
             && groups.iter().all(|group| self.permissions(topology, group).is_some_and(<[_]>::is_empty))
     }
@@ -143,6 +138,17 @@ impl Gate for SecurityGroupGate {
         }
     }
 
+    fn component_of(&self, part: &Part) -> ComponentId {
+        match (part.decision, &part.witness) {
+            // Who is meant by a group's rule is a question to the group, not to the interface.
+            (Decision::Unknown(CauseCode::UnknownPeeredSgs), Witness::GroupRule(index, _)) => {
+                let group = self.groups.get(*index).cloned();
+                group.map_or_else(|| self.component(), ComponentId::SecurityGroup)
+            }
+            _ => self.component(),
+        }
+    }
+
     fn direction(&self) -> Option<Direction> {
         Some(Direction::Forward)
     }
@@ -156,7 +162,7 @@ impl Gate for SecurityGroupGate {
         let mut parts = Vec::new();
         // What a rule of unknown content may let through, if nothing else does.
         let mut perhaps: Vec<(Flows, CauseCode, Witness)> = Vec::new();
-        for (group_index, group) in self.groups(topology).iter().enumerate() {
+        for (group_index, group) in self.groups.iter().enumerate() {
             let Some(permissions) = self.permissions(topology, group) else {
                 perhaps.push((
                     flows.clone(),
@@ -212,7 +218,7 @@ impl Gate for SecurityGroupGate {
     }
 
     fn explain(&self, topology: &Topology, part: &Part) -> Explanation {
-        let groups = self.groups(topology);
+        let groups = &self.groups;
         let names = groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let interface = self.component().id().unwrap_or_default();
         let related: Vec<ComponentId> = groups.iter().cloned().map(ComponentId::SecurityGroup).collect();
@@ -232,23 +238,47 @@ impl Gate for SecurityGroupGate {
             Decision::Admitted | Decision::Assumed | Decision::Consequence => {
                 Explanation { rule, related, ..Explanation::default() }
             }
-            Decision::Unknown(code) => {
-                let what = match (code, permission, decider) {
-                    (CauseCode::UnknownPeeredSgs, Some(permission), _) => {
-                        format!(
-                            "the security groups of {} that a rule refers to ({})",
-                            self.peer_network,
-                            permission_words(permission, self.ingress)
-                        )
-                    }
-                    (_, Some(permission), _) => {
-                        format!(
-                            "the entries of the prefix list in {}",
-                            permission_words(permission, self.ingress)
-                        )
-                    }
-                    (_, None, Some((id, _))) => format!("the rules of security group {id}"),
-                    (_, None, None) => "the security groups".to_string(),
+            Decision::Unknown(CauseCode::UnknownPeeredSgs) => {
+                let pairs = permission.iter().flat_map(|one| &one.user_id_group_pairs);
+                let named = pairs.map(reference_words).collect::<Vec<_>>().join(", ");
+                let group = decider.map(|(id, _)| id.to_string()).unwrap_or_default();
+                let others = cidr_words(&self.peer().cidrs(&part.flows));
+                let reference = self.interface.iter().cloned().map(ComponentId::NetworkInterface);
+                Explanation {
+                    rule,
+                    summary: format!(
+                        "{group} refers to {named}, and whether {others} has that security group is not known."
+                    ),
+                    evidence: vec![format!(
+                        "{group} allows {}: {}",
+                        self.side(),
+                        permission.map(|one| permission_words(one, self.ingress)).unwrap_or_default()
+                    )],
+                    related: reference.collect(),
+                    omission: Some(Omission {
+                        what: format!(
+                            "the network interfaces of {} and their security groups",
+                            self.peer_network
+                        ),
+                        reason: "the snapshot does not hold them".to_string(),
+                        would_tell: format!(
+                            "whether a rule of {group} that refers to {named} means {others}"
+                        ),
+                    }),
+                }
+            }
+            Decision::Unknown(_) => {
+                let what = match (permission, decider) {
+                    (Some(permission), _) if permission.prefix_list_ids.is_empty() => format!(
+                        "the network interfaces that a rule refers to ({})",
+                        permission_words(permission, self.ingress)
+                    ),
+                    (Some(permission), _) => format!(
+                        "the entries of the prefix list in {}",
+                        permission_words(permission, self.ingress)
+                    ),
+                    (None, Some((id, _))) => format!("the rules of security group {id}"),
+                    (None, None) => "the security groups".to_string(),
                 };
                 Explanation {
                     rule,
@@ -304,7 +334,7 @@ impl Gate for SecurityGroupGate {
         let blocked = self.admit(topology, flows);
         let blocked = blocked.into_iter().filter(|part| matches!(part.decision, Decision::Blocked(_)));
         let blocked = blocked.fold(Flows::none(), |all, part| all.union(&part.flows));
-        let known = self.groups(topology).iter().filter(|id| topology.security_group(id).is_some());
+        let known = self.groups.iter().filter(|id| topology.security_group(id).is_some());
         security_group_plans(known, self.ingress, self.peer(), &blocked)
     }
 }
