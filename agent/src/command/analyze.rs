@@ -61,17 +61,20 @@ fn analysed(
     Ok(case(target, addresses.into(), source, vantage, known, false, Duration::from_secs(10)))
 }
 
-/// Runs a whole analysis and writes it in every format, for tests that ask only that it ends.
+/// Runs a whole analysis and writes it as text and JSON; nothing where source or target is not known.
 #[cfg(test)]
-pub(crate) fn report_for_test(loaded: &crate::snapshot::Loaded, from: &str, target: &str) {
+pub(crate) fn report_for_test(
+    loaded: &crate::snapshot::Loaded,
+    from: &str,
+    target: &str,
+) -> Option<(String, String)> {
     let at = jiff::Timestamp::UNIX_EPOCH;
     let target = TargetUrl::parse(target).unwrap();
-    let Ok(case) = analysed(&target, Known::from_documents(loaded.clone(), at), Some(from), None) else {
-        return;
-    };
+    let case = analysed(&target, Known::from_documents(loaded.clone(), at), Some(from), None).ok()?;
     let diagnosis = Machine::new(case, 0).report(Duration::ZERO, at);
-    serde_json::to_string(&diagnosis).unwrap();
+    let json = serde_json::to_string(&diagnosis).unwrap();
     let text = crate::text::diagnosis_text(&diagnosis, &Style { width: 80, colour: false });
     let is_plain = |character: char| character == '\n' || !character.is_control();
     assert!(text.chars().all(is_plain), "{text:?}");
+    Some((text, json))
 }

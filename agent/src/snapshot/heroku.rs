@@ -9,7 +9,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use peerscope_document::heroku::{HerokuDocuments, Peering, PeeringInfo, Space, SpaceTopology};
+use peerscope_document::heroku::{
+    HerokuDocuments, Peering, PeeringInfo, Space, SpaceNat, SpaceTopology, VpnConnection,
+};
 use peerscope_document::id::VpcPeeringConnectionId;
 
 use super::note::Note;
@@ -22,6 +24,8 @@ pub(super) struct HerokuParts {
     peering_infos: Vec<Part<PeeringInfo>>,
     peerings: Vec<Part<Vec<Peering>>>,
     topologies: Vec<Part<SpaceTopology>>,
+    nats: Vec<Part<SpaceNat>>,
+    vpn_connections: Vec<Part<Vec<VpnConnection>>>,
 }
 
 /// A document and where it came from.
@@ -47,11 +51,13 @@ impl HerokuParts {
         self.peering_infos.extend(parts(file, batch.peering_infos));
         self.peerings.extend(parts(file, batch.peerings));
         self.topologies.extend(parts(file, batch.topologies));
+        self.nats.extend(parts(file, batch.nats));
+        self.vpn_connections.extend(parts(file, batch.vpn_connections));
     }
 
     /// The documents of the space that counts.
     pub(super) fn resolve(self, notes: &mut Vec<Note>) -> HerokuDocuments {
-        let Self { spaces, peering_infos, peerings, topologies } = self;
+        let Self { spaces, peering_infos, peerings, topologies, nats, vpn_connections } = self;
         let info = peering_infos.first();
         let space = choose(&spaces, info);
         let others = Others::of(&spaces, &peering_infos, space, info);
@@ -74,11 +80,34 @@ impl HerokuParts {
                 others.note(notes, &part.file, "a topology", "another one came first");
             }
         }
+        let mut nat: Option<SpaceNat> = None;
+        for part in nats {
+            if others.own(part.folder()) && nat.is_none() {
+                nat = Some(part.value);
+            } else if nat.as_ref() != Some(&part.value) {
+                others.note(notes, &part.file, "a NAT", "another one came first");
+            }
+        }
+        let mut vpn: Option<Vec<VpnConnection>> = None;
+        for part in vpn_connections {
+            if !others.own(part.folder()) {
+                others.note(notes, &part.file, "VPN connections", "they lie beside another space");
+                continue;
+            }
+            let vpn = vpn.get_or_insert_default();
+            for connection in part.value {
+                if !vpn.contains(&connection) {
+                    vpn.push(connection);
+                }
+            }
+        }
         HerokuDocuments {
             space: space.map(|space| space.value.clone()),
             peering_info: info.map(|info| info.value.clone()),
             peerings: join(peerings, &others, notes),
             topology,
+            nat,
+            vpn_connections: vpn,
         }
     }
 }

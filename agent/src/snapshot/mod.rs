@@ -35,7 +35,6 @@ use files::{Origin, SnapshotFile};
 use heroku::HerokuParts;
 use manifest::Manifests;
 use outline::Outline;
-use recognise::Form;
 use typed::Batch;
 
 pub(crate) use note::Note;
@@ -151,13 +150,6 @@ impl Loader {
         }
         if !recognised {
             return false;
-        }
-        for (form, what) in
-            [(Form::SpaceNat, "the space's NAT"), (Form::VpnConnection, "the space's VPN connections")]
-        {
-            if outline.holds(form) {
-                self.notes.push(Note::passed_over(&file.path, what, "peerscope does not read them yet"));
-            }
         }
         if outline.is_incomplete() {
             self.notes.push(Note::incomplete(&file.path));

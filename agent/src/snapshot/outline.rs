@@ -67,11 +67,6 @@ impl Outline {
         self.any(&|outline| matches!(outline, Self::Object(Object { form: Some(_), .. })))
     }
 
-    /// Whether any object is a document of that form.
-    pub(super) fn holds(&self, form: Form) -> bool {
-        self.any(&|outline| matches!(outline, Self::Object(object) if object.form == Some(form)))
-    }
-
     /// Whether any document says that more pages follow.
     pub(super) fn is_incomplete(&self) -> bool {
         self.any(&|outline| matches!(outline, Self::Object(object) if object.is_incomplete))

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use peerscope_document::aws::{AwsDocuments, Instance, PrefixListEntry, Reservation};
-use peerscope_document::heroku::{Peering, PeeringInfo, Space, SpaceTopology};
+use peerscope_document::heroku::{Peering, PeeringInfo, Space, SpaceNat, SpaceTopology, VpnConnection};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -36,6 +36,8 @@ pub(super) struct HerokuBatch {
     pub(super) peering_infos: Vec<PeeringInfo>,
     pub(super) peerings: Option<Vec<Peering>>,
     pub(super) topologies: Vec<SpaceTopology>,
+    pub(super) nats: Vec<SpaceNat>,
+    pub(super) vpn_connections: Option<Vec<VpnConnection>>,
 }
 
 impl Batch {
@@ -139,9 +141,8 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D, form: Form, batch: &mut Ba
         Form::PeeringInfo => heroku.peering_infos.push(PeeringInfo::deserialize(deserializer)?),
         Form::Topology => heroku.topologies.push(SpaceTopology::deserialize(deserializer)?),
         Form::Manifest => manifests.push(DatedManifest::deserialize(deserializer)?),
-        Form::SpaceNat | Form::VpnConnection => {
-            deserializer.deserialize_ignored_any(IgnoredAny)?;
-        }
+        Form::SpaceNat => heroku.nats.push(SpaceNat::deserialize(deserializer)?),
+        Form::VpnConnection => push(&mut heroku.vpn_connections, deserializer)?,
     }
     Ok(())
 }

@@ -26,6 +26,12 @@ pub struct HerokuDocuments {
     pub peerings: Option<Vec<Peering>>,
     /// `GET /spaces/{id}/topology`
     pub topology: Option<SpaceTopology>,
+    /// `GET /spaces/{id}/nat`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nat: Option<SpaceNat>,
+    /// `GET /spaces/{id}/vpn-connections`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn_connections: Option<Vec<VpnConnection>>,
 }
 
 /// A Private Space.
@@ -58,6 +64,9 @@ pub struct Space {
     /// Whether it is a Shield space.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shield: Option<bool>,
+    /// Its NAT, which `heroku spaces:info --json` adds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbound_ips: Option<SpaceNat>,
 }
 
 /// A generation: a word in one variant of the API, an object in the other.
@@ -220,6 +229,42 @@ pub struct TopologyDyno {
     /// Its name inside the space.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+}
+
+/// The addresses that a space calls the internet from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpaceNat {
+    /// `disabled`, `updating`, `enabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The addresses, which are public and stable.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub sources: Vec<Ipv4Addr>,
+}
+
+/// A VPN connection of a space. Its tunnels have secrets, and nothing of them is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VpnConnection {
+    /// Its UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The networks that the space reaches over it.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub routable_cidrs: Vec<Cidr>,
+    /// `pending`, `provisioning`, `active`, `deprovisioning`, `failed` and others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}
+
+impl VpnConnection {
+    /// Whether the space may send anything over it: it is neither gone nor failed.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        !matches!(self.status.as_deref(), Some("failed" | "deprovisioning" | "deleting" | "deleted"))
+    }
 }
 
 /// Reads Heroku's mask (`******`) as absent.

@@ -152,9 +152,9 @@ causes! {
         evidence: "The route of the effective table.",
         fix: "Look at the rules and logs of the appliances behind the gateway load balancer.";
     UnsupportedComponent = "UNSUPPORTED_COMPONENT", aws: Some("UNSUPPORTED_COMPONENT"), component: VpnGateway,
-        meaning: "A route hands the packets to something of which nothing is known beyond its id: a VPN gateway, an appliance, a core network.",
-        evidence: "The route of the effective table.",
-        fix: "Look at what lies behind the component that the route names.";
+        meaning: "The packets take a way that is not modelled: a VPN, an appliance, a core network.",
+        evidence: "The route of the effective table, or Heroku's list of what the space reaches over a VPN.",
+        fix: "Look at what lies behind the component, from its own side.";
     PortClosed = "PORT_CLOSED", aws: None, component: NetworkInterface,
         meaning: "The host answers, and refuses: nothing listens on this port.",
         evidence: "A TCP reset in reply to the SYN. It proves that route, security group and network ACL let packets through, both ways.",

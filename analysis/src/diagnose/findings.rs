@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::RouteState;
 
 use super::case::{Case, Question};
-use super::{show, stale};
+use super::{nat_rules, show, stale};
 use crate::cause::CauseCode;
 use crate::flow::cidr_words;
 use crate::reach::{Blocker, Direction, reach};
@@ -21,6 +21,8 @@ pub(super) fn findings(case: &Case, question: &Question) -> Vec<Finding> {
     findings.extend(consequences(topology, question));
     findings.extend(disagreeing_status(topology, question));
     findings.extend(stale::references(topology, question));
+    findings.extend(nat_rules::mistaken(topology, question));
+    findings.extend(vpn_overlap(topology, question));
     findings
 }
 
@@ -103,6 +105,27 @@ fn consequences(topology: &Topology, question: &Question) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A VPC whose addresses the space reaches over a VPN too: which of the two ways Heroku's side takes is not
+/// shown to anybody.
+fn vpn_overlap(topology: &Topology, question: &Question) -> Option<Finding> {
+    let (source, target) = question.networks.as_ref()?;
+    let vpc = match (source, target) {
+        (NetworkId::Space, NetworkId::Vpc(vpc)) | (NetworkId::Vpc(vpc), NetworkId::Space) => vpc,
+        _ => return None,
+    };
+    let own = topology.blocks_of(&NetworkId::Vpc(vpc.clone()));
+    let overlaps = |block: &ipnet::IpNet| own.iter().any(|one| one.contains(block) || block.contains(one));
+    let (block, name) = topology.space()?.vpn_blocks.iter().find(|(block, _)| overlaps(block))?;
+    Some(Finding {
+        rule: "HPS-CIDR-07".to_string(),
+        severity: Severity::Warning,
+        message: format!(
+            "{vpc} overlaps {block}, which the space reaches over its VPN connection {name}: which way its packets take is Heroku's to say."
+        ),
+        components: Vec::from([show::component(Some(topology), &ComponentId::Vpc(vpc.clone()))]),
+    })
 }
 
 /// Where Heroku and AWS say different things of the intended peering, AWS's word counts.

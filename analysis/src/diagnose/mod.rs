@@ -20,6 +20,7 @@ mod lookup;
 mod loss;
 mod machine;
 mod naming;
+mod nat_rules;
 mod observed;
 mod path;
 mod prior;

@@ -7,8 +7,8 @@ use super::Site;
 use super::Ways;
 use super::gate::{
     AddressOwner, AddressPlan, Assumed, CarrierGate, DataService, Direction, Gate, HostState, NetworkAclGate,
-    PeeringGate, RouteGate, SecurityGroupGate, SpaceGeneration, Tracked, Undocumented, UnknownSender,
-    VpcCidr,
+    PeeringGate, RouteGate, SecurityGroupGate, SpaceGeneration, SpaceVpn, Tracked, Undocumented,
+    UnknownSender, VpcCidr,
 };
 use super::site::End;
 use crate::topology::{NetworkId, Topology};
@@ -85,6 +85,9 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
     if crossing {
         if [&source.network, &target.network].contains(&&NetworkId::Space) {
             gates.push(Box::new(SpaceGeneration));
+            if ways.vpn_end().is_some() {
+                gates.push(Box::new(SpaceVpn::new(ways.clone())));
+            }
         }
         gates.push(Box::new(AddressPlan::new(&source.network, &target.network, ways.clone())));
         gates.push(Box::new(PeeringGate::new(topology, source, target, peering.clone(), ways.clone())));

@@ -3,19 +3,20 @@
 //! Between ordinary VPCs packets follow the route tables, whether or not there is a peering: over a
 //! transit gateway, an appliance, a VPN. None of these is modelled, but that they are on the way is
 //! known, and a peering that the packets do not take is nothing to them. From and to a Heroku space
-//! nothing but a peering carries packets.
+//! nothing but a peering carries packets, and what Heroku lists as reached over a VPN of the space.
 
 use alloc::vec::Vec;
 
+use ipnet::IpNet;
 use peerscope_document::aws::{Route, RouteState, VpcEndpointType};
 use peerscope_document::id::{RouteTableId, SubnetId, VpcPeeringConnectionId};
 
 use super::gate::Direction;
-use super::routing::{has_unlisted_destination, won};
+use super::routing::{has_unlisted_destination, towards_block, won};
 use super::site::{End, Site};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
-use crate::topology::{GatewayKind, NetworkId, RouteTable, RouteTarget, Topology};
+use crate::topology::{GatewayKind, NetworkId, Peering, RouteTable, RouteTarget, Topology};
 
 /// What may carry packets to another VPC beside a peering, and is not modelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,12 +149,46 @@ impl Way {
     }
 }
 
-/// How packets may travel between two ordinary VPCs beside the peering meant to join them: their tables
-/// decide. From and to a space nothing but a peering carries packets, so there is no other way.
+/// How packets may travel beside the peering meant to join two networks. Between ordinary VPCs their tables
+/// decide; a space reaches over its VPN what Heroku lists, and nothing else.
 #[derive(Clone, Debug, Default)]
 pub struct Ways {
     ways: Option<(Way, Way)>,
     peering: Option<VpcPeeringConnectionId>,
+    vpn: Option<Vpn>,
+}
+
+/// The networks that a space reaches over VPN connections of its own, as one end of the flows.
+#[derive(Clone, Debug)]
+struct Vpn {
+    blocks: Vec<IpNet>,
+    /// The blocks that an active peering carries instead: those of the VPC itself.
+    peered: Vec<IpNet>,
+    /// The end that is not the space.
+    end: End,
+}
+
+impl Vpn {
+    fn new(topology: &Topology, source: &Site, target: &Site, peering: Option<&Peering>) -> Option<Self> {
+        let (vpc, end) = match (&source.network, &target.network) {
+            (NetworkId::Space, NetworkId::Vpc(_)) => (&target.network, End::Destination),
+            (NetworkId::Vpc(_), NetworkId::Space) => (&source.network, End::Source),
+            _ => return None,
+        };
+        let blocks: Vec<IpNet> = topology.space()?.vpn_blocks.iter().map(|(block, _)| *block).collect();
+        let peered =
+            if peering.is_some_and(Peering::is_active) { topology.blocks_of(vpc) } else { Vec::new() };
+        (!blocks.is_empty()).then_some(Self { blocks, peered, end })
+    }
+
+    fn carried(&self, flows: &Flows) -> Flows {
+        let within = |blocks: &[IpNet], flows: &Flows| {
+            let parts = blocks.iter().map(|block| towards_block(flows, self.end, *block));
+            parts.fold(Flows::none(), |all, part| all.union(&part))
+        };
+        let over_vpn = within(&self.blocks, flows);
+        over_vpn.difference(&within(&self.peered, &over_vpn))
+    }
 }
 
 impl Ways {
@@ -168,7 +203,9 @@ impl Ways {
         let ordinary = matches!((&source.network, &target.network), (NetworkId::Vpc(one), NetworkId::Vpc(other)) if one != other);
         let there = Way::new(topology, source.subnet.as_ref(), End::Destination);
         let back = Way::new(topology, target.subnet.as_ref(), End::Source);
-        Self { ways: ordinary.then_some((there, back)), peering }
+        let joining = peering.as_ref().and_then(|id| topology.peering(id));
+        let vpn = Vpn::new(topology, source, target, joining);
+        Self { ways: ordinary.then_some((there, back)), peering, vpn }
     }
 
     /// The flows that the table of one way hands to carriers.
@@ -220,6 +257,12 @@ impl Ways {
         })
     }
 
+    /// Of a space with VPN connections, the end that it may reach over them.
+    #[must_use]
+    pub fn vpn_end(&self) -> Option<End> {
+        self.vpn.as_ref().map(|vpn| vpn.end)
+    }
+
     /// Whether any table has a route to a carrier.
     #[must_use]
     pub fn any(&self, topology: &Topology) -> bool {
@@ -231,6 +274,9 @@ impl Ways {
     /// neither way: what the peering is, or that there is none, is nothing to them.
     #[must_use]
     pub fn elsewhere(&self, topology: &Topology, flows: &Flows) -> Flows {
+        if let Some(vpn) = &self.vpn {
+            return vpn.carried(flows);
+        }
         let Some((there, back)) = &self.ways else { return Flows::none() };
         let mut elsewhere = Flows::none();
         for way in [there, back] {

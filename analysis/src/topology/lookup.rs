@@ -217,7 +217,8 @@ impl Topology {
             ComponentId::Gateway(_, id) => self.gateways.get(id).map(|one| &one.ownership),
             ComponentId::VpcPeeringConnection(id) => return self.ownership_of_peering(id),
             ComponentId::Space => return self.ownership_of_space(),
-            ComponentId::Host(_) | ComponentId::DnsName(_) | ComponentId::Unknown(_) => None,
+            ComponentId::Host(address) => return self.ownership_of_dyno(*address),
+            ComponentId::DnsName(_) | ComponentId::Unknown(_) => None,
         }
         .cloned()
         .unwrap_or_default()
@@ -239,6 +240,13 @@ impl Topology {
             }),
             ..peering.ownership.clone()
         }
+    }
+
+    /// Of a host that only its address names, the dyno's name where one has it.
+    fn ownership_of_dyno(&self, address: IpAddr) -> Ownership {
+        let dynos = self.space.iter().flat_map(|space| &space.dynos);
+        let dyno = dynos.into_iter().find(|dyno| dyno.address == address);
+        Ownership { name: dyno.and_then(|dyno| dyno.name.clone()), ..Ownership::default() }
     }
 
     fn ownership_of_space(&self) -> Ownership {

@@ -30,7 +30,7 @@ pub use component::{ComponentId, ComponentType};
 pub use gateway::{Attachment, Gateway, GatewayKind, RouteTarget};
 pub use peering::{Peering, PeeringSide};
 pub use security_group::SecurityGroup;
-pub use space::Space;
+pub use space::{Dyno, Space};
 
 /// A routing domain: addresses are unique inside it, and only there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,11 +1,12 @@
 //! The Heroku Private Space, as far as Heroku shows it.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use ipnet::IpNet;
-use peerscope_document::heroku::{HerokuDocuments, Peering, PeeringType};
+use peerscope_document::heroku::{HerokuDocuments, Peering, PeeringType, TopologyApp};
 use peerscope_document::id::{AccountId, Region, VpcId};
 
 /// The space. Its routes, groups and ACLs are Heroku's and shown to nobody: they are assumed to admit.
@@ -35,17 +36,35 @@ pub struct Space {
     pub space_blocks: Vec<IpNet>,
     /// Blocks that a peered VPC must not overlap, beside the space's own.
     pub unavailable_blocks: Vec<IpNet>,
-    /// The addresses of the dynos that ran when the snapshot was taken.
-    pub dynos: Vec<IpAddr>,
+    /// The dynos that ran when the snapshot was taken.
+    pub dynos: Vec<Dyno>,
+    /// The addresses that the space calls the internet from.
+    pub nat_sources: Vec<IpAddr>,
+    /// The networks that the space reaches over VPN connections of its own, with each one's name.
+    pub vpn_blocks: Vec<(IpNet, String)>,
     /// Its generation, where Heroku says it.
     pub generation: Option<String>,
 }
 
+/// A dyno: its address changes at every restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dyno {
+    /// Its address.
+    pub address: IpAddr,
+    /// What people call it: `web.1 of orders`. Outside data.
+    pub name: Option<String>,
+    /// Its name inside the space.
+    pub hostname: Option<String>,
+}
+
+/// The suffix of the domain that every app has, before which its name stands.
+const APP_DOMAIN: &str = ".herokuapp.com";
+
 impl Space {
     /// The space that Heroku's documents describe; `None` where there are none.
     pub(super) fn from_documents(documents: &HerokuDocuments) -> Option<Self> {
-        let HerokuDocuments { space, peering_info, peerings, topology } = documents;
-        if space.is_none() && peering_info.is_none() && peerings.is_none() && topology.is_none() {
+        let HerokuDocuments { space, peering_info, peerings, topology, nat, vpn_connections } = documents;
+        if *documents == HerokuDocuments::default() {
             return None;
         }
         let mut result = Self::default();
@@ -73,11 +92,19 @@ impl Space {
         }
         result.data_blocks.sort_unstable();
         result.data_blocks.dedup();
-        let apps = topology.iter().flat_map(|topology| &topology.apps);
-        let dynos = apps.flat_map(|app| &app.formation).flat_map(|formation| &formation.dynos);
-        result.dynos = dynos.filter_map(|dyno| dyno.private_ip).map(IpAddr::V4).collect();
+        result.dynos = topology.iter().flat_map(|topology| &topology.apps).flat_map(dynos).collect();
+        let outbound = space.as_ref().and_then(|space| space.outbound_ips.as_ref());
+        let sources = nat.iter().chain(outbound).flat_map(|nat| &nat.sources);
+        result.nat_sources = sources.copied().map(IpAddr::V4).collect();
+        result.nat_sources.sort_unstable();
+        result.nat_sources.dedup();
+        for connection in vpn_connections.iter().flatten().filter(|one| one.is_there()) {
+            let name = connection.name.clone().or_else(|| connection.id.clone()).unwrap_or_default();
+            let blocks = connection.routable_cidrs.iter().map(|cidr| (cidr.network(), name.clone()));
+            result.vpn_blocks.extend(blocks);
+        }
         if !result.dyno_blocks_listed {
-            let holds_dyno = |block: &&IpNet| result.dynos.iter().any(|dyno| block.contains(dyno));
+            let holds_dyno = |block: &&IpNet| result.dynos.iter().any(|dyno| block.contains(&dyno.address));
             result.dyno_blocks = result.space_blocks.iter().filter(holds_dyno).copied().collect();
         }
         Some(result)
@@ -92,6 +119,23 @@ impl Space {
             .chain(&self.space_blocks)
             .any(|block| block.contains(&address))
     }
+}
+
+/// The dynos of an app, each with the name that Heroku's commands show.
+fn dynos(app: &TopologyApp) -> impl Iterator<Item = Dyno> {
+    let app_name = app.domains.iter().find_map(|domain| domain.strip_suffix(APP_DOMAIN));
+    app.formation.iter().flat_map(move |formation| {
+        formation.dynos.iter().filter_map(move |dyno| {
+            let process = formation.process_type.as_deref().zip(dyno.number);
+            let process = process.map(|(process, number)| format!("{process}.{number}"));
+            let name = match (process, app_name) {
+                (Some(process), Some(app)) => Some(format!("{process} of {app}")),
+                (process, _) => process,
+            };
+            let address = IpAddr::V4(dyno.private_ip?);
+            Some(Dyno { address, name, hostname: dyno.hostname.clone() })
+        })
+    })
 }
 
 /// Whether a peering is Heroku's own for a data service. `heroku-managed` is the older word for all.

@@ -60,11 +60,14 @@ fn shape(loaded: &Loaded) -> String {
             }
         }
     }
-    let HerokuDocuments { space, peering_info, peerings, topology } = &loaded.snapshot.heroku;
+    let HerokuDocuments { space, peering_info, peerings, topology, nat, vpn_connections } =
+        &loaded.snapshot.heroku;
     for (name, is_there) in [
         ("space ", space.is_some()),
         ("info ", peering_info.is_some()),
         ("topology ", topology.is_some()),
+        ("nat ", nat.is_some()),
+        ("vpn ", vpn_connections.is_some()),
         ("manifest ", loaded.snapshot.manifest.is_some()),
     ] {
         if is_there {
@@ -171,6 +174,7 @@ fn forms_are_told_apart() {
             r#"{"cidr": "10.0.0.0/16", "state": "allocated", "outbound_ips": {"sources": []}}"#,
             "space",
         ),
+        ("x.json", r#"[{"public_ip": "203.0.113.9", "tunnels": []}]"#, "vpn"),
         ("x.json", r#"{"vpc_cidr": "10.0.0.0/16"}"#, "info"),
         ("x.json", r#"{"pcx_id": "pcx-1"}"#, "peering1"),
         ("x.json", samples::TOPOLOGY, "topology"),
@@ -178,8 +182,8 @@ fn forms_are_told_apart() {
         ("x.json", r#"{"TransitGatewayRouteTables": [{"TransitGatewayRouteTableId": "tgw-rtb-1"}]}"#, ""),
         ("x.json", r#"{"SecurityGroupVpcAssociations": [{"GroupId": "sg-1", "VpcId": "vpc-1"}]}"#, ""),
         ("x.json", samples::MANIFEST, "manifest"),
-        ("x.json", samples::NAT, ""),
-        ("x.json", samples::VPN_CONNECTIONS, ""),
+        ("x.json", samples::NAT, "nat"),
+        ("x.json", samples::VPN_CONNECTIONS, "vpn"),
     ] {
         let loaded = load_texts(&[(name, text)]).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
         assert_eq!(shape(&loaded), expected, "{name}: {text}");
@@ -258,9 +262,10 @@ fn what_is_passed_over_is_noted() {
         [
             "a.json: the rest of a list passed over: the document ends with a NextToken: only its first pages were saved",
             "a.json: a value that is no object passed over: it is no AWS or Heroku document that peerscope knows",
-            "nat.json: the space's NAT passed over: peerscope does not read them yet",
-            "vpn.json: the space's VPN connections passed over: peerscope does not read them yet",
         ]
     );
+    let heroku = &loaded.snapshot.heroku;
+    assert!(heroku.nat.is_some() && heroku.vpn_connections.is_some());
     assert!(!format!("{loaded:?}").contains("not-to-be-shown"));
+    assert!(!serde_json::to_string(&loaded.snapshot).unwrap().contains("not-to-be-shown"));
 }

@@ -1,7 +1,7 @@
 //! Several spaces in one snapshot: one is analysed, none is mixed with another.
 
 use super::super::Loaded;
-use super::load_texts;
+use super::{load_texts, samples};
 
 fn space(name: &str, network: u8) -> String {
     format!(r#"{{"name": "{name}", "state": "allocated", "cidr": "10.{network}.0.0/16"}}"#)
@@ -13,6 +13,57 @@ fn info(network: u8) -> String {
 
 fn peering(id: &str) -> String {
     format!(r#"{{"pcx_id": "{id}", "status": "active"}}"#)
+}
+
+/// Both forms that the API's variants and the CLI give, and Heroku's mask.
+#[test]
+fn every_variant_of_a_document_says_the_same() {
+    let topology = samples::TOPOLOGY;
+    let plural = topology.replace("\"formation\"", "\"formations\"");
+    assert_ne!(topology, plural);
+    let of = |text: &str| load_texts(&[("x.json", text)]).unwrap().snapshot.heroku;
+    assert_eq!(of(topology).topology, of(&plural).topology);
+    let object = samples::SPACE.replace("\"cedar\"", r#"{"id": "c1", "name": "cedar"}"#);
+    assert_ne!(samples::SPACE, object);
+    let generation = |text: &str| of(text).space.unwrap().generation.unwrap().name().to_owned();
+    assert_eq!(generation(samples::SPACE), generation(&object));
+    let masked = of(samples::PEERINGS).peerings.unwrap();
+    assert_eq!((&masked[0].pcx_id, &masked[0].aws_vpc_id, &masked[0].aws_account_id), (&None, &None, &None));
+}
+
+/// The key of a tunnel has no field, so it can be in nothing that is shown or saved.
+#[test]
+fn the_key_of_a_vpn_is_neither_shown_nor_saved() {
+    const KEY: &str = "not-to-be-shown";
+    let files: Vec<_> =
+        samples::ALL.iter().copied().chain([("vpn.json", samples::VPN_CONNECTIONS)]).collect();
+    assert!(files.iter().any(|(_, text)| text.contains(KEY)));
+    let loaded = load_texts(&files).unwrap();
+    assert!(loaded.snapshot.heroku.vpn_connections.is_some());
+    let saved = serde_json::to_string(&loaded.snapshot).unwrap();
+    let mut said = 0;
+    for target in ["tcp://10.100.2.20:5432", "tcp://192.0.2.7:5432"] {
+        let Some((text, json)) = crate::command::analyze::report_for_test(&loaded, "space", target) else {
+            continue;
+        };
+        said += 1;
+        assert!(!text.contains(KEY) && !json.contains(KEY), "{text}");
+    }
+    assert_eq!(said, 2);
+    assert!(!saved.contains(KEY) && !format!("{loaded:?}").contains(KEY));
+    // Nor where the document is broken, whatever is wrong with it.
+    for (whole, broken) in [
+        ("\"192.0.2.0/24\"", "\"192.0.2.0/99\""),
+        ("\"status\": \"active\"", "\"status\": 5"),
+        ("not-to-be-shown\"", "not-to-be-shown"),
+        ("\"UP\"}]}]", "\"UP\""),
+        ("\"tunnels\"", "tunnels"),
+    ] {
+        let text = samples::VPN_CONNECTIONS.replace(whole, broken);
+        assert_ne!(text, samples::VPN_CONNECTIONS);
+        let errors = load_texts(&[("vpn.json", &text)]).unwrap_err().join("\n");
+        assert!(!errors.contains(KEY), "{errors}");
+    }
 }
 
 /// Space, VPC of the peering-info and peerings.

@@ -160,6 +160,14 @@ fn without_peering(part: Part, elsewhere: &Flows) -> Vec<Part> {
     [inside, outside].into_iter().filter(|part| !part.flows.is_empty()).collect()
 }
 
+/// What a table has for packets that a space sends or gets over its VPN is not judged.
+fn beside_vpn(part: Part, elsewhere: &Flows) -> Vec<Part> {
+    let inside = part.flows.intersection(elsewhere);
+    let inside = Part { flows: inside, decision: Decision::Admitted, witness: Witness::Elsewhere };
+    let outside = Part { flows: part.flows.difference(elsewhere), ..part };
+    [inside, outside].into_iter().filter(|part| !part.flows.is_empty()).collect()
+}
+
 fn destination_words(route: &Route) -> String {
     let cidr = route.destination_cidr_block.or(route.destination_ipv6_cidr_block);
     let list = route.destination_prefix_list_id.as_ref().map(ToString::to_string);
@@ -199,6 +207,11 @@ impl Gate for RouteGate {
                 vec![Part { flows: flows.clone(), decision, witness: Witness::Nothing }]
             }
         };
+        if self.ways.vpn_end().is_some() {
+            // What comes back to a space over its VPN is routed by what its gateway says, if at all.
+            let elsewhere = self.ways.elsewhere(topology, flows);
+            parts = parts.into_iter().flat_map(|part| beside_vpn(part, &elsewhere)).collect();
+        }
         if self.peering.is_none() {
             let elsewhere = self.ways.elsewhere(topology, flows);
             parts = parts.into_iter().flat_map(|part| without_peering(part, &elsewhere)).collect();

@@ -24,6 +24,7 @@ pub(crate) fn documents(site: &Site, own: &SpaceSite, draw: &mut Draw) -> Heroku
         peering_info: Some(peering_info(site, own, &mut draw.order)),
         peerings: Some(peerings),
         topology: draw.decoys.chance(50).then(|| topology(site, &mut draw.decoys)),
+        ..HerokuDocuments::default()
     }
 }
 
@@ -92,6 +93,7 @@ fn space(site: &Site, own: &SpaceSite, lot: &mut Lot) -> Space {
         )),
         team: Some(reference("acme", lot)),
         shield: Some(false),
+        outbound_ips: None,
     }
 }
 
