@@ -10,7 +10,7 @@ use peerscope_analysis::diagnose::{Case, Lookup, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::reach::pair_networks;
 use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, VantageKind};
-use peerscope_analysis::topology::{NetworkId, Topology};
+use peerscope_analysis::topology::{NetworkId, NetworkInterface, Topology};
 use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, echo_permitted};
 
@@ -111,7 +111,7 @@ pub(crate) fn documented_addresses(
 ) -> Result<Option<Vec<IpAddr>>, Failure> {
     match &target.host {
         Host::Address(address) => Ok(Some(vec![*address])),
-        Host::AwsId(id) => Ok(Some(addresses_of(id, topology).ok_or_else(|| unknown_id("TARGET", id))?.0)),
+        Host::AwsId(id) => Ok(Some(addresses_of(id, topology).ok_or_else(|| unknown_id("TARGET", id))?)),
         Host::Name(name) => Ok(topology.and_then(|topology| by_name(name, topology))),
     }
 }
@@ -122,34 +122,52 @@ fn unknown_id(what: &str, id: &str) -> Failure {
     ))
 }
 
-/// The addresses of an instance or interface, and the VPC that they are in.
-fn addresses_of(id: &str, topology: Option<&Topology>) -> Option<(Vec<IpAddr>, Option<NetworkId>)> {
-    let topology = topology?;
-    let interfaces = match topology.interfaces().find(|(known, _)| known.as_str() == id) {
+/// The interfaces of an instance, or the one of an interface's id.
+fn interfaces_of<'a>(id: &str, topology: &'a Topology) -> Option<Vec<&'a NetworkInterface>> {
+    let found = match topology.interfaces().find(|(known, _)| known.as_str() == id) {
         Some((_, interface)) => vec![interface],
         None => {
             let (_, instance) = topology.instances().find(|(known, _)| known.as_str() == id)?;
             instance.interfaces.iter().filter_map(|one| topology.interface(one)).collect()
         }
     };
-    // An instance is called by its primary interface's primary address.
-    let first = interfaces.first()?;
-    let address = *first.addresses.first()?;
-    Some((vec![address], first.vpc.clone().map(NetworkId::Vpc)))
+    Some(found)
 }
 
-/// The addresses of a name that the snapshot knows: an interface or instance that has it as its `Name`.
+/// Every address of an instance or interface: like a name's, all of them are diagnosed.
+fn addresses_of(id: &str, topology: Option<&Topology>) -> Option<Vec<IpAddr>> {
+    let interfaces = interfaces_of(id, topology?)?;
+    let addresses: Vec<IpAddr> = interfaces.iter().flat_map(|one| &one.addresses).copied().collect();
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+/// The addresses that an instance or interface calls from, and the VPC that they are in: of an instance
+/// with interfaces in several VPCs, those in its primary interface's.
+fn callers_of(id: &str, topology: Option<&Topology>) -> Option<(Vec<IpAddr>, Option<NetworkId>)> {
+    let interfaces = interfaces_of(id, topology?)?;
+    let vpc = interfaces.first()?.vpc.as_ref();
+    let own = interfaces.iter().filter(|one| one.vpc.as_ref() == vpc);
+    let addresses: Vec<IpAddr> = own.flat_map(|one| &one.addresses).copied().collect();
+    (!addresses.is_empty()).then(|| (addresses, vpc.cloned().map(NetworkId::Vpc)))
+}
+
+/// The addresses of a name that the snapshot knows: an interface or instance that has it as its `Name`, or
+/// a dyno's name inside its space.
 fn by_name(name: &str, topology: &Topology) -> Option<Vec<IpAddr>> {
-    let named = |(_, interface): &(_, &peerscope_analysis::topology::NetworkInterface)| {
-        interface.ownership.name.as_deref() == Some(name)
-    };
+    let named = |(_, interface): &(_, &NetworkInterface)| interface.ownership.name.as_deref() == Some(name);
     let mut found = topology.interfaces().filter(named);
-    let (_, interface) = found.next()?;
-    // A name that several have says nothing.
-    if found.next().is_some() {
-        return None;
+    match (found.next(), found.next()) {
+        (Some((_, interface)), None) => {
+            Some(interface.addresses.clone()).filter(|addresses| !addresses.is_empty())
+        }
+        // A name that several have says nothing.
+        (Some(_), Some(_)) => None,
+        (None, _) => {
+            let dynos = &topology.space()?.dynos;
+            let dyno = dynos.iter().find(|dyno| dyno.hostname.as_deref() == Some(name))?;
+            Some(vec![dyno.address])
+        }
     }
-    Some(vec![*interface.addresses.first()?])
 }
 
 /// The source of a case.
@@ -194,7 +212,7 @@ pub(crate) fn source(
             Ok(spec(vec![AddressRange::from(address)], Some(NetworkId::Space)))
         }
         id if is_aws_id(id) => {
-            let (addresses, network) = addresses_of(id, topology).ok_or_else(|| unknown_id("--from", id))?;
+            let (addresses, network) = callers_of(id, topology).ok_or_else(|| unknown_id("--from", id))?;
             Ok(spec(addresses.into_iter().map(AddressRange::from).collect(), network))
         }
         other => {
@@ -252,6 +270,23 @@ impl From<Vec<IpAddr>> for Resolved {
     }
 }
 
+/// Why nothing is said of a target in the other family than the source's.
+fn other_family(target: IpAddr, source: &SourceSpec) -> Gap {
+    let (own, other) = if target.is_ipv6() { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
+    let reason = match source.network {
+        Some(NetworkId::Space) => {
+            format!("Heroku's documents give a space {own} blocks alone, and nothing of {other} in it")
+        }
+        _ => format!("{} is {own} alone", escape(&source.input)),
+    };
+    Gap {
+        kind: GapKind::Scope,
+        what: format!("the source's {other} address towards {target}"),
+        reason,
+        would_tell: format!("whether the source has a way to {other} at all"),
+    }
+}
+
 /// A case, less what differs between commands.
 pub(crate) fn case(
     target: &TargetUrl,
@@ -262,7 +297,15 @@ pub(crate) fn case(
     probing: bool,
     deadline: Duration,
 ) -> Case {
-    let Resolved { addresses, lookup } = resolved;
+    let Resolved { mut addresses, lookup } = resolved;
+    let mut known = known;
+    let speaks =
+        |address: &IpAddr| source.ranges.iter().any(|range| range.first().is_ipv4() == address.is_ipv4());
+    if addresses.iter().any(speaks) {
+        addresses.retain(speaks);
+    } else if let (Some(address), false) = (addresses.first(), source.ranges.is_empty()) {
+        known.gaps.push(other_family(*address, &source));
+    }
     let ipv6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     Case {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -289,3 +332,6 @@ pub(crate) fn case(
         deadline,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,7 +150,7 @@ fn sound_addresses(lookup: &Lookup) -> Option<(Vec<IpAddr>, usize)> {
 }
 
 /// IPv6 counts only where this host has a route.
-fn usable(found: Vec<IpAddr>) -> Vec<IpAddr> {
+pub(crate) fn usable(found: Vec<IpAddr>) -> Vec<IpAddr> {
     let has_route = |address: &&IpAddr| address.is_ipv4() || source_address(**address).is_ok();
     let usable: Vec<IpAddr> = found.iter().filter(has_route).copied().collect();
     if usable.is_empty() { found } else { usable }

@@ -22,7 +22,7 @@ use crate::drive::drive;
 use crate::dyno::Dyno;
 use crate::evidence::{Evidence, SavedSource};
 use crate::exit::{Failure, Status};
-use crate::resolve::{Limits, look_up};
+use crate::resolve::{Limits, look_up, usable};
 use crate::target::{Host, TargetUrl};
 use crate::text::{Style, show};
 
@@ -148,7 +148,7 @@ fn resolved(
         }
         // What an application connects to is what the DNS says, not what a tag is called.
         (Host::Name(name), _) if !arguments.no_probe => name,
-        (_, documented) => return Ok((documented.unwrap_or_default().into(), None)),
+        (_, documented) => return Ok((usable(documented.unwrap_or_default()).into(), None)),
     };
     let found = look_up(name, Limits::within(arguments.deadline), started)?;
     let gap = (found.more > 0).then(|| Gap {

@@ -1,0 +1,83 @@
+//! What TARGET and SOURCE stand for.
+
+use peerscope_document::aws::{Instance, NetworkInterface, Reservation};
+use peerscope_document::{AwsCollection, Snapshot};
+
+use super::*;
+
+fn interface(id: &str, vpc: &str, addresses: &[&str]) -> NetworkInterface {
+    let ipv6 = addresses.iter().filter(|one| one.contains(':'));
+    let ipv6: Vec<_> = ipv6.map(|one| serde_json::json!({"Ipv6Address": one})).collect();
+    let ipv4 = addresses.iter().filter(|one| !one.contains(':'));
+    let ipv4: Vec<_> = ipv4.map(|one| serde_json::json!({"PrivateIpAddress": one})).collect();
+    serde_json::from_value(serde_json::json!({
+        "NetworkInterfaceId": id, "VpcId": vpc, "Ipv6Addresses": ipv6, "PrivateIpAddresses": ipv4,
+        "TagSet": [{"Key": "Name", "Value": format!("name of {id}")}],
+    }))
+    .unwrap()
+}
+
+fn topology() -> Topology {
+    let interfaces = vec![
+        interface("eni-00000001", "vpc-1", &["10.1.0.10", "10.1.0.11", "2001:db8::10"]),
+        interface("eni-00000002", "vpc-1", &["10.1.1.10"]),
+        interface("eni-00000003", "vpc-2", &["10.2.0.10"]),
+    ];
+    let instance: Instance = serde_json::from_value(serde_json::json!({
+        "InstanceId": "i-00000001", "NetworkInterfaces": interfaces,
+    }))
+    .unwrap();
+    let mut snapshot = Snapshot::default();
+    let mut collection = AwsCollection::default();
+    collection.documents.reservations = Some(vec![Reservation { owner_id: None, instances: vec![instance] }]);
+    snapshot.aws.push(collection);
+    snapshot.heroku.topology = serde_json::from_value(serde_json::json!({"apps": [{"formation": [{
+        "process_type": "web",
+        "dynos": [{"number": 1, "private_ip": "10.0.128.7", "hostname": "1.web.app.localspace"}],
+    }]}]}))
+    .unwrap();
+    Topology::from(&snapshot)
+}
+
+fn of_target(text: &str) -> Vec<String> {
+    let target = TargetUrl::parse(text).unwrap();
+    let found = documented_addresses(&target, Some(&topology())).ok().flatten().unwrap_or_default();
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_id_stands_for_all_addresses_as_a_name_does() {
+    let first = ["10.1.0.10", "10.1.0.11", "2001:db8::10"];
+    assert_eq!(of_target("tcp://eni-00000001:5432"), first);
+    assert_eq!(of_target("tcp://i-00000001:5432"), [&first[..], &["10.1.1.10", "10.2.0.10"]].concat());
+    assert_eq!(of_target("tcp://eni-00000009:5432"), [""; 0]);
+    assert_eq!(of_target("tcp://1.web.app.localspace:5432"), ["10.0.128.7"]);
+}
+
+#[test]
+fn an_instance_calls_from_every_address_in_the_vpc_of_its_primary_interface() {
+    let spec = source("i-00000001", Some(&topology()), None, PortRange::ALL).ok().unwrap();
+    let addresses: Vec<String> = spec.ranges.iter().map(|range| range.first().to_string()).collect();
+    assert_eq!(addresses, ["10.1.0.10", "10.1.0.11", "2001:db8::10", "10.1.1.10"]);
+    assert_eq!(spec.network, Some(NetworkId::Vpc("vpc-1".into())));
+}
+
+fn asked(from: &str, to: &str) -> Case {
+    let topology = topology();
+    let target = TargetUrl::parse(to).unwrap();
+    let addresses = documented_addresses(&target, Some(&topology)).ok().flatten().unwrap();
+    let source = source(from, Some(&topology), None, PortRange::ALL).ok().unwrap();
+    let vantage = Vantage { kind: VantageKind::Unknown, address: None };
+    let known = Known { topology: Some(topology), ..Known::default() };
+    case(&target, addresses.into(), source, vantage, known, false, Duration::from_secs(1))
+}
+
+#[test]
+fn a_source_of_one_family_asks_about_addresses_of_that_family() {
+    let addresses = |from: &str| asked(from, "tcp://eni-00000001:5432").target.addresses.len();
+    assert_eq!([addresses("10.1.1.10"), addresses("2001:db8::1"), addresses("i-00000001")], [2, 1, 3]);
+    let none = asked("10.1.1.10", "tcp://[2001:db8::10]:5432");
+    assert_eq!(none.target.addresses.len(), 1, "what was named is not dropped");
+    assert_eq!(none.gaps.len(), 1, "{:?}", none.gaps);
+    assert_eq!(none.gaps[0].reason, "10.1.1.10 is IPv4 alone");
+}
