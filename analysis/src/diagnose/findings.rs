@@ -160,7 +160,8 @@ pub(super) fn gaps(case: &Case, question: &Question) -> Vec<Gap> {
             gaps.push(gap);
         }
     };
-    if question.networks.is_none() {
+    // Without a source of the target's family there is no pair of networks to tell.
+    if question.networks.is_none() && !question.asked.is_empty() {
         add(Gap {
             kind: GapKind::Scope,
             what: format!("which networks {} and the source lie in", question.address),

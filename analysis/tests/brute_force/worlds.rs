@@ -46,6 +46,11 @@ pub(crate) const BLOCKS_V6: &[&str] = &[
     "2001:db8:b::/64",
     "2001:db8:a::10/128",
     "2001:db8:b::10/128",
+    "2001:db8:a:1::/64",
+    "2001:db8:b:1::10/128",
+    "2001:db8::/32",
+    // Host bits are set: AWS clears them.
+    "2001:db8:b:7::9/60",
 ];
 
 /// Ports at the edges of ranges that people write.
@@ -88,6 +93,9 @@ pub(crate) fn world(choices: &mut Choices) -> World {
     world.subnet("subnet-a3", "vpc-a", &["10.2.0.0/24"]);
     world.subnet("subnet-b1", "vpc-b", &["10.3.0.0/24", "2001:db8:b::/64"]);
     world.subnet("subnet-b2", "vpc-b", &["10.4.0.0/24"]);
+    // Subnets of IPv6 alone.
+    world.subnet("subnet-a6", "vpc-a", &["2001:db8:a:1::/64"]);
+    world.subnet("subnet-b6", "vpc-b", &["2001:db8:b:1::/64"]);
     world.prefix_list("pl-1", &["10.0.128.0/20", "10.3.0.0/24"]);
     world.prefix_list("pl-2", &["10.0.0.0/16", "10.1.0.10/32", "10.4.0.0/16", "2001:db8:b::/56"]);
 
@@ -97,8 +105,8 @@ pub(crate) fn world(choices: &mut Choices) -> World {
     let targets_a: Vec<&(String, bool)> = to_space.iter().chain(&to_b).collect();
     let targets_b: Vec<&(String, bool)> = to_b.iter().collect();
     for (vpc, blocks, subnets, targets) in [
-        ("a", &a, &["subnet-a1", "subnet-a2", "subnet-a3"][..], &targets_a),
-        ("b", &b, &["subnet-b1", "subnet-b2"][..], &targets_b),
+        ("a", &a, &["subnet-a1", "subnet-a2", "subnet-a3", "subnet-a6"][..], &targets_a),
+        ("b", &b, &["subnet-b1", "subnet-b2", "subnet-b6"][..], &targets_b),
     ] {
         side(&mut world, choices, vpc, blocks, subnets, targets);
     }
@@ -114,6 +122,8 @@ pub(crate) fn world(choices: &mut Choices) -> World {
         ("eni-a3", "vpc-a", "subnet-a3", &["10.2.0.10"][..]),
         ("eni-b1", "vpc-b", "subnet-b1", &["10.3.0.10", "2001:db8:b::10"][..]),
         ("eni-b2", "vpc-b", "subnet-b2", &["10.4.0.10"][..]),
+        ("eni-a6", "vpc-a", "subnet-a6", &["2001:db8:a:1::10"][..]),
+        ("eni-b6", "vpc-b", "subnet-b6", &["2001:db8:b:1::10", "2001:db8:b:1::11"][..]),
     ] {
         let groups = if vpc == "vpc-a" { &GROUPS[..2] } else { &GROUPS[2..] };
         let attached =

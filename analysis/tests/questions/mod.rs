@@ -27,17 +27,32 @@ const B: &[&str] = &["10.3.0.10/32", "10.4.0.10/32"];
 const B_WIDE: &[&str] = &["10.3.0.10/32", "10.3.0.0/28", "10.4.0.0/16", "10.0.0.0/8", "10.9.0.1/32"];
 const DYNOS: &[&str] = &["10.0.128.7/32", "10.0.128.0/20", "10.0.144.0/20", "10.0.128.0/19"];
 
+const A6: &[&str] = &["2001:db8:a::10/128", "2001:db8:a:1::10/128"];
+const A6_WIDE: &[&str] =
+    &["2001:db8:a::10/128", "2001:db8:a:1::10/128", "2001:db8:a::/120", "2001:db8:a::/56", "2001:db8::/32"];
+const B6: &[&str] = &["2001:db8:b::10/128", "2001:db8:b:1::10/128", "2001:db8:b:1::11/128"];
+const B6_WIDE: &[&str] = &[
+    "2001:db8:b::10/128",
+    "2001:db8:b::/120",
+    "2001:db8:b:1::/64",
+    "2001:db8:b::/56",
+    "2001:db8::/32",
+    "2001:db8:ff::1/128",
+];
+
 impl Question {
     /// A question of these choices.
     pub(crate) fn new(choices: &mut Choices) -> Self {
         let (a, b) = (|| Place::Vpc("vpc-a".into()), || Place::Vpc("vpc-b".into()));
-        let (from, to, sources, destinations): (_, _, &[&str], &[&str]) = match choices.below(8) {
+        let (from, to, sources, destinations): (_, _, &[&str], &[&str]) = match choices.below(11) {
             0 | 1 => (Place::Space, a(), DYNOS, A_WIDE),
             2 | 3 => (a(), b(), A, B_WIDE),
             4 => (b(), a(), B, A_WIDE),
             5 => (a(), a(), A, A_WIDE),
             6 => (a(), Place::Space, A, DYNOS),
-            _ => (a(), b(), &["2001:db8:a::10/128"], &["2001:db8:b::10/128", "2001:db8:b::/120"]),
+            7 | 8 => (a(), b(), A6, B6_WIDE),
+            9 => (b(), a(), B6, A6_WIDE),
+            _ => (a(), a(), A6, A6_WIDE),
         };
         let ipv6 = sources[0].contains(':');
         let protocols = if ipv6 { [6, 17, 58, 6, 47] } else { [6, 17, 1, 6, 47] };
@@ -126,7 +141,20 @@ fn port_range(choices: &mut Choices) -> PortRange {
 
 /// Addresses of a range: its ends, and the edges of every block of the alphabets and beside them.
 fn addresses(range: AddressRange) -> Vec<IpAddr> {
-    let hosts = ["10.1.0.10", "10.1.0.11", "10.1.0.15", "10.1.1.10", "10.2.0.10", "10.3.0.10", "10.4.0.10"];
+    let hosts = [
+        "10.1.0.10",
+        "10.1.0.11",
+        "10.1.0.15",
+        "10.1.1.10",
+        "10.2.0.10",
+        "10.3.0.10",
+        "10.4.0.10",
+        "2001:db8:a::10",
+        "2001:db8:a:1::10",
+        "2001:db8:b::10",
+        "2001:db8:b:1::10",
+        "2001:db8:b:1::11",
+    ];
     let hosts: Vec<IpAddr> = hosts.iter().filter_map(|host| host.parse().ok()).collect();
     // Mostly somebody is there.
     let mut found: Vec<IpAddr> = hosts.iter().cycle().take(hosts.len() * 8).copied().collect();
