@@ -99,6 +99,22 @@ fn packets_decide_where_the_documents_do_not() {
     assert!(named.iter().all(|one| !one.starts_with("PEERING")), "{named:?}");
 }
 
+/// The packets leave the peering aside: that the route does so may be the fault, and what it leads to may
+/// carry them all the same.
+#[test]
+fn beside_an_active_peering_both_the_gateway_and_the_route_are_named() {
+    let mut world = World::two_vpcs();
+    world.routes("rtb-app").push(route("10.2.0.0/24", "tgw-1"));
+    let both = ["TGW_RTB_ROUTES_ARE_UNKNOWN tgw-1", "MORE_SPECIFIC_ROUTE rtb-app"];
+    let unasked = diagnosed(&world, Vec::new());
+    assert_eq!((unasked.verdict, named(&unasked)), (Verdict::Undetermined, both.map(String::from).to_vec()));
+    let silent = diagnosed(&world, vec![connect(Outcome::Timeout)]);
+    let likeliest: Vec<String> = named(&silent).into_iter().take(2).collect();
+    assert_eq!(likeliest, [both[1], both[0]]);
+    let connected = diagnosed(&world, vec![connect(Outcome::Connected)]);
+    assert_eq!((connected.verdict, named(&connected)), (Verdict::Reachable, Vec::new()));
+}
+
 #[test]
 fn a_reference_that_may_mean_the_source_is_a_candidate_and_a_gap() {
     let mut world = World::two_vpcs();

@@ -54,13 +54,18 @@ fn configured(
         let flows = unknown.flows.intersection(silent);
         let Some(part) = unknown.parts.first().filter(|_| !flows.is_empty()) else { continue };
         let explanation = unknown.gate.explain(topology, part);
-        for code in possible(unknown.code) {
+        // Of a table that is known, the documents tell what it would be.
+        let codes = match &unknown.component {
+            ComponentId::RouteTable(_) => core::slice::from_ref(&unknown.code),
+            _ => possible(unknown.code),
+        };
+        for code in codes {
             let mut cause = show::candidate(case, *code, &unknown.component, &flows);
             cause.direction = unknown.direction;
             cause.summary.clone_from(&explanation.summary);
             cause.related =
                 explanation.related.iter().map(|one| show::component(Some(topology), one)).collect();
-            found.push((UNKNOWN_GATE_WEIGHT / possible(unknown.code).len() as f64, cause));
+            found.push((UNKNOWN_GATE_WEIGHT / codes.len() as f64, cause));
         }
     }
     let crosses_space = question

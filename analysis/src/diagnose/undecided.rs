@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::case::{Case, Question};
 use super::show;
 use crate::report::{Basis, CauseReport, Evidence};
+use crate::topology::ComponentType;
 
 /// What such gates share of the confidence that one of them stops the packets: nothing tells, so it is
 /// even.
@@ -31,5 +32,8 @@ pub(super) fn candidates(case: &Case, question: &Question) -> Vec<CauseReport> {
             facts.map(|text| Evidence { kind: Basis::Configuration, text, supports: true }).collect();
         Some(cause)
     };
-    unknowns.iter().filter_map(candidate).collect()
+    let mut found: Vec<CauseReport> = unknowns.iter().filter_map(candidate).collect();
+    // What is open first; that a table hands packets there is known, and only may be the fault.
+    found.sort_by_key(|cause| cause.component.component_type == ComponentType::RouteTable);
+    found
 }

@@ -104,14 +104,16 @@ fn behind_nat(topology: &Topology, route: &Route, flows: &Flows) -> Option<(Carr
 struct Way {
     /// The table; `None` where it is not known.
     table: Option<RouteTableId>,
+    /// The network that the packets go to.
+    towards: NetworkId,
     /// Which end of the flow the packets go to.
     end: End,
 }
 
 impl Way {
-    fn new(topology: &Topology, subnet: Option<&SubnetId>, end: End) -> Self {
+    fn new(topology: &Topology, subnet: Option<&SubnetId>, towards: &NetworkId, end: End) -> Self {
         let table = subnet.and_then(|subnet| topology.effective_route_table(subnet));
-        Self { table: table.map(|(id, _)| id.clone()), end }
+        Self { table: table.map(|(id, _)| id.clone()), towards: towards.clone(), end }
     }
 
     fn table<'a>(&self, topology: &'a Topology) -> Option<&'a RouteTable> {
@@ -201,8 +203,8 @@ impl Ways {
         peering: Option<VpcPeeringConnectionId>,
     ) -> Self {
         let ordinary = matches!((&source.network, &target.network), (NetworkId::Vpc(one), NetworkId::Vpc(other)) if one != other);
-        let there = Way::new(topology, source.subnet.as_ref(), End::Destination);
-        let back = Way::new(topology, target.subnet.as_ref(), End::Source);
+        let there = Way::new(topology, source.subnet.as_ref(), &target.network, End::Destination);
+        let back = Way::new(topology, target.subnet.as_ref(), &source.network, End::Source);
         let joining = peering.as_ref().and_then(|id| topology.peering(id));
         let vpn = Vpn::new(topology, source, target, joining);
         Self { ways: ordinary.then_some((there, back)), peering, vpn }
@@ -255,6 +257,33 @@ impl Ways {
             Direction::Forward => there,
             Direction::Return => back,
         })
+    }
+
+    /// Whether a peering joins the two networks that is active.
+    #[must_use]
+    pub fn peering_is_active(&self, topology: &Topology) -> bool {
+        self.peering.as_ref().and_then(|id| topology.peering(id)).is_some_and(Peering::is_active)
+    }
+
+    /// The flows that the peering would carry one way, if the table sent them over it: it is active, and
+    /// they go to addresses of the other VPC itself.
+    #[must_use]
+    pub fn carried_by_peering(&self, topology: &Topology, direction: Direction, flows: &Flows) -> Flows {
+        let Some(way) = self.way(direction).filter(|_| self.peering_is_active(topology)) else {
+            return Flows::none();
+        };
+        let blocks = topology.blocks_of(&way.towards);
+        let within = blocks.into_iter().map(|block| towards_block(flows, way.end, block));
+        within.fold(Flows::none(), |all, part| all.union(&part))
+    }
+
+    /// The flows of which one way at least is a carrier's that does not certainly stop them.
+    #[must_use]
+    pub fn handed_on(&self, topology: &Topology, flows: &Flows) -> Flows {
+        let Some((there, back)) = &self.ways else { return self.elsewhere(topology, flows) };
+        let carried = [there, back].into_iter().flat_map(|way| way.carried(topology, flows));
+        let open = carried.filter(|carried| !carried.carrier.stops);
+        open.fold(Flows::none(), |all, carried| all.union(&carried.flows))
     }
 
     /// Of a space with VPN connections, the end that it may reach over them.

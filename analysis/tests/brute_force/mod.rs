@@ -93,8 +93,24 @@ pub(crate) fn blockers(snapshot: &Snapshot, from: &Place, to: &Place, packet: Pa
         over(from, source_subnet, packet.to) || over(to, target_subnet, packet.from)
     });
     let by_another_way = (there.is_some() || back.is_some()) && !joined;
-    found.extend(there.clone());
-    found.extend(back.clone());
+    // Beside an active peering the route may be the fault, and is where what it leads to drops the packet.
+    let active = peering.as_ref().filter(|peering| peering.is_active());
+    for (place, other, subnet, address, elsewhere, direction) in [
+        (from, to, source_subnet, packet.to, &there, "forward"),
+        (to, from, target_subnet, packet.from, &back, "return"),
+    ] {
+        let Some(elsewhere) = elsewhere else { continue };
+        // What lies behind the other VPC no peering would carry.
+        let is_its_own = matches!(other, Place::Vpc(vpc) if estate.has_addresses_around(vpc, address));
+        let active = active.filter(|_| is_its_own);
+        if let (Place::Vpc(vpc), Some(subnet), Some(peering)) = (place, subnet, active) {
+            let table = routing::table(&estate, vpc, subnet, address, Some(peering), direction);
+            found.extend(table.map(|table| Blocker { unknown: elsewhere.unknown, ..table }));
+        }
+        if elsewhere.unknown || active.is_none() {
+            found.insert(elsewhere.clone());
+        }
+    }
     if by_another_way {
         for (place, subnet, address, elsewhere, direction) in [
             (from, source_subnet, packet.to, &there, "forward"),

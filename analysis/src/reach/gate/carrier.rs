@@ -81,18 +81,28 @@ impl Gate for CarrierGate {
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
         let code = self.carrier.code;
-        let decision = if self.carrier.stops { Decision::Blocked(code) } else { Decision::Unknown(code) };
         let mut rest = flows.clone();
         let mut parts = Vec::new();
         for carried in self.ways.carried(topology, self.direction, flows) {
             if carried.carrier == self.carrier {
                 rest = rest.difference(&carried.flows);
-                parts.push(Part { flows: carried.flows, decision, witness: Witness::Rule(carried.route) });
+                let witness = Witness::Rule(carried.route);
+                if !self.carrier.stops {
+                    parts.push(Part { flows: carried.flows, decision: Decision::Unknown(code), witness });
+                    continue;
+                }
+                // What an active peering could have carried is the route's fault.
+                let meant = self.ways.carried_by_peering(topology, self.direction, &carried.flows);
+                let own = Part {
+                    flows: carried.flows.difference(&meant),
+                    decision: Decision::Blocked(code),
+                    witness: witness.clone(),
+                };
+                parts.extend([own, Part { flows: meant, decision: Decision::Consequence, witness }]);
             }
         }
-        if !rest.is_empty() {
-            parts.push(Part { flows: rest, decision: Decision::Admitted, witness: Witness::Elsewhere });
-        }
+        parts.push(Part { flows: rest, decision: Decision::Admitted, witness: Witness::Elsewhere });
+        parts.retain(|part| !part.flows.is_empty());
         parts
     }
 

@@ -13,7 +13,7 @@ use crate::cause::CauseCode;
 use crate::flow::{Flows, cidr_words};
 use crate::reach::routing::{Candidate, candidates, has_unlisted_destination, towards_block};
 use crate::reach::site::End;
-use crate::reach::{Site, Ways};
+use crate::reach::{Carried, Site, Ways};
 use crate::repair::{Edit, route_plans};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, RouteTable, RouteTarget, Topology};
 
@@ -72,10 +72,8 @@ impl RouteGate {
         let mut rest = flows.clone();
         let mut parts = Vec::new();
         for carried in carried {
-            // It does its part; what becomes of the packets is the carrier's to say.
             rest = rest.difference(&carried.flows);
-            let witness = Witness::Rule(carried.route);
-            parts.push(Part { flows: carried.flows, decision: Decision::Admitted, witness });
+            parts.extend(self.handed_over(topology, &candidates, carried));
         }
         for (at, winner) in candidates.iter().enumerate() {
             let mut taken = towards_block(&rest, self.end, winner.destination);
@@ -116,9 +114,40 @@ impl RouteGate {
         parts
     }
 
+    /// What a table does that hands packets to a carrier. Without an active peering it does its part, and
+    /// what becomes of the packets is the carrier's to say. Beside an active one the route may be the very
+    /// fault, and is where the carrier certainly stops them.
+    fn handed_over(&self, topology: &Topology, candidates: &[Candidate<'_>], carried: Carried) -> Vec<Part> {
+        let Carried { carrier, route, flows } = carried;
+        let witness = Witness::Rule(route);
+        let mut meant = self.ways.carried_by_peering(topology, self.direction, &flows);
+        let decide = |winner: &Candidate<'_>, rival: Option<&Candidate<'_>>| match self
+            .decide(topology, winner, rival)
+        {
+            Decision::Blocked(code) if !carrier.stops => Decision::Unknown(code),
+            decision => decision,
+        };
+        let rest = flows.difference(&meant);
+        let mut parts = vec![Part { flows: rest, decision: Decision::Admitted, witness: witness.clone() }];
+        for (at, winner) in candidates.iter().enumerate().filter(|(_, one)| one.index == route) {
+            let mut taken = towards_block(&meant, self.end, winner.destination);
+            meant = meant.difference(&taken);
+            for rival in candidates[at + 1..].iter().filter(|one| self.is_over_peering(one.route)) {
+                let contested = towards_block(&taken, self.end, rival.destination);
+                taken = taken.difference(&contested);
+                let decision = decide(winner, Some(rival));
+                parts.push(Part { flows: contested, decision, witness: witness.clone() });
+            }
+            parts.push(Part { flows: taken, decision: decide(winner, None), witness: witness.clone() });
+        }
+        parts.retain(|part| !part.flows.is_empty());
+        parts
+    }
+
     /// Whether the words of a part are to speak of the peering.
     fn is_meant_over_peering(&self, topology: &Topology, part: &Part) -> bool {
-        self.peering.is_some() && self.ways.elsewhere(topology, &part.flows).is_empty()
+        self.ways.peering_is_active(topology)
+            || (self.peering.is_some() && self.ways.elsewhere(topology, &part.flows).is_empty())
     }
 
     /// What the route does to packets that it wins, `rival` being a route over the peering that loses.
@@ -255,6 +284,19 @@ impl Gate for RouteGate {
             Decision::Admitted | Decision::Assumed | Decision::Consequence => {
                 return Explanation { rule, ..Explanation::default() };
             }
+            Decision::Unknown(_) if route.is_some_and(|one| !has_unlisted_destination(topology, one)) => {
+                let route = route.map(route_words).unwrap_or_default();
+                return Explanation {
+                    summary: format!(
+                        "Route table {id} sends packets for {} elsewhere than{over}, by {route}: that may be the fault.",
+                        cidr_words(&self.end.cidrs(&part.flows))
+                    ),
+                    evidence: vec![format!("{id} routes: {}", table_words(table))],
+                    rule,
+                    related: self.peering.iter().cloned().map(ComponentId::VpcPeeringConnection).collect(),
+                    omission: None,
+                };
+            }
             Decision::Unknown(_) => {
                 let list = route.map(destination_words).unwrap_or_default();
                 return Explanation {
@@ -315,7 +357,7 @@ impl Gate for RouteGate {
     fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
         let Some((id, table)) = self.table.as_ref().zip(self.table(topology)) else { return Vec::new() };
         // What travels by another way has to come back by it, or by a peering that is nobody's plan.
-        let flows = &flows.difference(&self.ways.elsewhere(topology, flows));
+        let flows = &flows.difference(&self.ways.handed_on(topology, flows));
         let Some(peering) = &self.peering else { return Vec::new() };
         let blocked = self.admit(topology, flows).into_iter();
         let blocked = blocked.filter(|part| matches!(part.decision, Decision::Blocked(_)));
