@@ -133,6 +133,16 @@ impl AddressRange {
         }
     }
 
+    /// The first and the last address as numbers.
+    pub(super) fn span(self) -> (u128, u128) {
+        (self.first, self.last)
+    }
+
+    /// The addresses of this range from one number to another, both within it.
+    pub(super) fn within_span(self, first: u128, last: u128) -> Self {
+        Self { family: self.family, first: first.max(self.first), last: last.min(self.last) }
+    }
+
     fn address(self, number: u128) -> IpAddr {
         match self.family {
             Family::V4 => IpAddr::V4(Ipv4Addr::from(number as u32)),

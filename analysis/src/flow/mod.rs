@@ -6,12 +6,14 @@
 //! its two ends exchanged, so that blocked parts of both directions can be compared and joined.
 
 mod address_range;
+mod first_match;
 mod flow_box;
 mod port_range;
 mod projection;
 mod set;
 
 pub use address_range::{AddressRange, Family};
+pub(crate) use first_match::{FirstMatch, first_match};
 pub use flow_box::{Flow, FlowBox};
 pub use port_range::{PortRange, ProtocolRange};
 pub use projection::{cidr_words, range_words};

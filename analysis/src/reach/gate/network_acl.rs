@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::{IpProtocol, NetworkAclEntry, RuleAction};
 use peerscope_document::id::{NetworkAclId, SubnetId};
 
-use super::rule::{RulePorts, matching, protocol_words};
+use super::rule::{RulePorts, Rules, matching, protocol_words};
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::{AddressRange, FlowBox, Flows};
@@ -120,25 +120,18 @@ impl Gate for NetworkAclGate {
                 witness: Witness::Nothing,
             }];
         };
-        let mut rest = flows.clone();
-        let mut parts = Vec::new();
+        let mut rules = Rules::default();
         let on_this_side = |(_, entry): &(usize, &NetworkAclEntry)| entry.egress == self.egress;
         for (index, entry) in acl.entries.iter().enumerate().filter(on_this_side) {
-            if rest.is_empty() {
-                break;
-            }
-            let taken: Flows = rest.boxes().iter().filter_map(|flows| self.matching(entry, flows)).collect();
-            if taken.is_empty() {
-                continue;
-            }
-            rest = rest.difference(&taken);
             let decision = match entry.rule_action {
                 RuleAction::Allow => Decision::Admitted,
                 RuleAction::Deny => Decision::Blocked(code),
                 _ => Decision::Unknown(code),
             };
-            parts.push(Part { flows: taken, decision, witness: Witness::Rule(index) });
+            let boxes = flows.boxes().iter().filter_map(|flows| self.matching(entry, flows));
+            rules.add(decision, Witness::Rule(index), boxes);
         }
+        let (mut parts, rest) = rules.decide(flows);
         if !rest.is_empty() {
             parts.push(Part { flows: rest, decision: Decision::Blocked(code), witness: Witness::Nothing });
         }

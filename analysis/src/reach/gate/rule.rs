@@ -2,11 +2,12 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use peerscope_document::aws::IpProtocol;
 
-use super::Direction;
-use crate::flow::{AddressRange, FlowBox, PortRange, ProtocolRange};
+use super::{Decision, Direction, Part, Witness};
+use crate::flow::{AddressRange, FirstMatch, FlowBox, Flows, PortRange, ProtocolRange, first_match};
 use crate::reach::site::End;
 
 /// ICMP's and ICMPv6's echo messages (RFC 792; RFC 4443, section 4).
@@ -70,6 +71,44 @@ pub(super) fn protocol_words(protocol: IpProtocol) -> String {
         IpProtocol::All => "all traffic".to_string(),
         IpProtocol::Number(number) if !matches!(number, 1 | 6 | 17 | 58) => format!("protocol {number}"),
         named => named.to_string(),
+    }
+}
+
+/// Rules in order, of which the first that matches decides.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    /// What each rule does, and what is said to have decided.
+    decisions: Vec<(Decision, Witness)>,
+    boxes: Vec<(usize, FlowBox)>,
+}
+
+impl Rules {
+    /// Adds a rule behind all others, by the flows that it matches.
+    pub(super) fn add(&mut self, decision: Decision, witness: Witness, boxes: impl Iterator<Item = FlowBox>) {
+        let index = self.decisions.len();
+        let before = self.boxes.len();
+        self.boxes.extend(boxes.map(|one| (index, one)));
+        if self.boxes.len() > before {
+            self.decisions.push((decision, witness));
+        }
+    }
+
+    /// Adds all rules of another list behind these.
+    pub(super) fn append(&mut self, other: Self) {
+        let before = self.decisions.len();
+        self.decisions.extend(other.decisions);
+        self.boxes.extend(other.boxes.into_iter().map(|(index, one)| (before + index, one)));
+    }
+
+    /// The parts of `flows` that rules decide, one for each of them, and what no rule matches.
+    pub(super) fn decide(&self, flows: &Flows) -> (Vec<Part>, Flows) {
+        let FirstMatch { decided, rest } = first_match(flows, &self.boxes);
+        let mut parts: Vec<Part> = Vec::new();
+        for (index, flows) in decided {
+            let Some((decision, witness)) = self.decisions.get(index) else { continue };
+            parts.push(Part { flows, decision: *decision, witness: witness.clone() });
+        }
+        (parts, rest)
     }
 }
 

@@ -10,10 +10,10 @@ use peerscope_document::aws::{IpPermission, UserIdGroupPair};
 use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
 
 use super::reference::{Referenced, reference_words, referenced};
-use super::rule::{RulePorts, matching, protocol_words};
+use super::rule::{RulePorts, Rules, matching, protocol_words};
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
-use crate::flow::{AddressRange, Flows, cidr_words, range_words};
+use crate::flow::{AddressRange, FlowBox, Flows, cidr_words, range_words};
 use crate::reach::Site;
 use crate::reach::site::End;
 use crate::repair::{Edit, security_group_plans};
@@ -158,57 +158,48 @@ impl Gate for SecurityGroupGate {
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
-        let mut rest = flows.clone();
-        let mut parts = Vec::new();
-        // What a rule of unknown content may let through, if nothing else does.
-        let mut perhaps: Vec<(Flows, CauseCode, Witness)> = Vec::new();
+        let mut rules = Rules::default();
+        // What a rule of unknown content may let through, if nothing else does: it comes last.
+        let mut perhaps = Rules::default();
         for (group_index, group) in self.groups.iter().enumerate() {
             let Some(permissions) = self.permissions(topology, group) else {
-                perhaps.push((
-                    flows.clone(),
-                    CauseCode::EniSgRulesMismatch,
-                    Witness::GroupRule(group_index, usize::MAX),
-                ));
+                let unknown = Decision::Unknown(CauseCode::EniSgRulesMismatch);
+                let witness = Witness::GroupRule(group_index, usize::MAX);
+                perhaps.add(unknown, witness, flows.boxes().iter().copied());
                 continue;
             };
             for (index, permission) in permissions.iter().enumerate() {
-                let witness = Witness::GroupRule(group_index, index);
-                let matched = |block: AddressRange, rest: &Flows| -> Flows {
-                    let ports = permission_ports(permission);
-                    let one = |flows| {
-                        matching(flows, self.peer(), block, permission.ip_protocol, ports, Direction::Forward)
-                    };
-                    rest.boxes().iter().filter_map(one).collect()
+                let (protocol, ports) = (permission.ip_protocol, permission_ports(permission));
+                let matched = |block: AddressRange| {
+                    let one =
+                        move |flows| matching(flows, self.peer(), block, protocol, ports, Direction::Forward);
+                    flows.boxes().iter().filter_map(one)
                 };
-                let mut taken = Flows::none();
+                // Most rules are about other ports: who is meant by them need not be found out.
+                let concerned = |one: &FlowBox| {
+                    let whole = AddressRange::all(self.peer().addresses(one).family());
+                    matching(one, self.peer(), whole, protocol, ports, Direction::Forward)
+                };
+                let whole: Vec<FlowBox> = flows.boxes().iter().filter_map(concerned).collect();
+                if whole.is_empty() {
+                    continue;
+                }
+                let witness = Witness::GroupRule(group_index, index);
                 for peers in self.peers(topology, permission) {
                     match peers {
                         Peers::Blocks(blocks) => {
-                            for block in blocks {
-                                taken = taken.union(&matched(AddressRange::from(block), &rest));
-                            }
+                            let boxes = blocks.into_iter().map(AddressRange::from).flat_map(matched);
+                            rules.add(Decision::Admitted, witness.clone(), boxes);
                         }
                         Peers::Unknown(code) => {
-                            for one in flows.boxes() {
-                                let whole = AddressRange::all(self.peer().addresses(one).family());
-                                perhaps.push((matched(whole, flows), code, witness.clone()));
-                            }
+                            perhaps.add(Decision::Unknown(code), witness.clone(), whole.iter().copied());
                         }
                     }
                 }
-                if !taken.is_empty() {
-                    rest = rest.difference(&taken);
-                    parts.push(Part { flows: taken, decision: Decision::Admitted, witness });
-                }
             }
         }
-        for (flows, code, witness) in perhaps {
-            let unknown = flows.intersection(&rest);
-            if !unknown.is_empty() {
-                rest = rest.difference(&unknown);
-                parts.push(Part { flows: unknown, decision: Decision::Unknown(code), witness });
-            }
-        }
+        rules.append(perhaps);
+        let (mut parts, rest) = rules.decide(flows);
         if !rest.is_empty() {
             let empty = self.has_no_rules(topology);
             let code = if empty { CauseCode::SgHasNoRules } else { CauseCode::EniSgRulesMismatch };
