@@ -104,7 +104,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
                 gates.push(Box::new(SecurityGroupGate::new(topology, target, source, true)));
                 gates.push(Box::new(HostState::new(interface)));
             } else {
-                gates.push(Box::new(AddressOwner::new(target, crossing)));
+                gates.push(Box::new(AddressOwner::new(target, crossing, ways.clone())));
             }
         }
     }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::{AddressRange, Flows};
-use crate::reach::{End, Site};
+use crate::reach::{End, Site, Ways};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Topology};
 
 /// Stands where an interface's groups would stand: the address is owned by no interface that the
@@ -18,13 +18,15 @@ pub struct AddressOwner {
     site: Site,
     /// Whether packets come from another network: then an address outside the VPC's blocks is transit.
     crossing: bool,
+    /// Other ways there than a peering.
+    ways: Ways,
 }
 
 impl AddressOwner {
     /// A site without an interface.
     #[must_use]
-    pub fn new(site: &Site, crossing: bool) -> Self {
-        Self { site: site.clone(), crossing }
+    pub fn new(site: &Site, crossing: bool, ways: Ways) -> Self {
+        Self { site: site.clone(), crossing, ways }
     }
 }
 
@@ -57,8 +59,8 @@ impl Gate for AddressOwner {
             // as that.
             let outside = flows.difference(&inside);
             if !outside.is_empty() {
-                let decision = Decision::Consequence;
-                parts.push(Part { flows: outside, decision, witness: Witness::Nothing });
+                let elsewhere = self.ways.elsewhere(topology, &outside);
+                parts.extend(super::beside(elsewhere, &outside, Decision::Consequence));
             }
         }
         if !inside.is_empty() {
