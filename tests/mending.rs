@@ -15,7 +15,7 @@ use collateral::{Opening, Reach};
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::Enclosure;
 use peerscope_laboratory::operator;
-use peerscope_laboratory::scenario::{Scenario, Stage, prove_in_kernel};
+use peerscope_laboratory::scenario::{Scenario, Stage, Status, prove_in_kernel};
 use peerscope_laboratory::world::{Base, Style};
 use peerscope_laboratory::{Host, KernelOutcome};
 use serde_json::Value;
@@ -24,7 +24,7 @@ use serde_json::Value;
 const WORLDS: usize = 2;
 const MORE_WORLDS: &str = "PEERSCOPE_WORLDS";
 /// The scenarios of this test, below the folder of all.
-const FOLDERS: [&str; 2] = ["", "vpc-to-dyno"];
+const FOLDERS: [&str; 4] = ["", "vpc-to-dyno", "vpc-to-vpc", "vpc-to-vpc/ipv6"];
 /// Faults that meet: each has its fix, and only all of them together mend.
 const COMBINED: [(&str, &[&str]); 9] = [
     ("dyno-to-vpc", &["route-missing", "group-without-rule"]),
@@ -38,7 +38,18 @@ const COMBINED: [(&str, &[&str]); 9] = [
     ("vpc-to-dyno", &["peering-rejected", "network-acl-no-return-ports", "group-empty"]),
 ];
 /// What no command mends: a program that does not run, and what no setting of either side changes.
-const WITHOUT_COMMAND: [&str; 2] = ["PORT_CLOSED", "SECONDARY_CIDR_UNREACHABLE"];
+const WITHOUT_COMMAND: [&str; 10] = [
+    "PEERING_MISSING",
+    "PORT_CLOSED",
+    "SECONDARY_CIDR_UNREACHABLE",
+    "TRANSITIVE_PEERING",
+    "UNKNOWN_DESTINATION",
+    "HOST_SILENT",
+    "FIREWALL_REJECT",
+    "LOCAL_NO_ROUTE",
+    "LOCAL_POLICY",
+    "PACKET_LOSS",
+];
 /// How long an answer that must come is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long silence is waited for.
@@ -56,7 +67,9 @@ fn trials(
 ) -> Result<Vec<Trial>, Box<dyn std::error::Error>> {
     let worlds = std::env::var(MORE_WORLDS).map_or(Ok(WORLDS), |number| number.parse())?;
     let is_mendable = |scenario: &Scenario| {
-        scenario.expect.cause.as_deref().is_some_and(|cause| !WITHOUT_COMMAND.contains(&cause))
+        let expect = &scenario.expect;
+        let by_command = !expect.by_hand && expect.status == Status::Established;
+        expect.cause.as_deref().is_some_and(|cause| by_command && !WITHOUT_COMMAND.contains(&cause))
     };
     let mut scenarios = combined()?;
     for folder in FOLDERS {

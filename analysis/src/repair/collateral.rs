@@ -65,11 +65,14 @@ pub fn newly_open(
     opened
 }
 
-/// The addresses at the other end of what an interface may newly send or get: the sources that were
-/// asked about, or, where those are the interface's own, the whole network that they call into.
+/// The addresses at the other end of what an interface may newly send or get: the whole network that it calls
+/// into or that calls it; of a space the dyno blocks that were asked about, which are all that call.
 fn other_end(topology: &Topology, network: &NetworkId, asked: &Flows, end: End) -> Vec<AddressRange> {
     match (end, network) {
         (End::Source, NetworkId::Space) => {
+            topology.blocks_of(network).into_iter().map(AddressRange::from).collect()
+        }
+        (End::Destination, NetworkId::Vpc(_)) => {
             topology.blocks_of(network).into_iter().map(AddressRange::from).collect()
         }
         (End::Source, _) => asked.destinations().into_iter().map(AddressRange::from).collect(),
