@@ -77,7 +77,7 @@ fn scenario(base: &str, vary: &[&str], echo: bool) -> Result<Scenario, Box<dyn s
 
 /// One world: the kernel first, then the report of packets, then that of documents alone.
 fn acquitted(enclosure: &Enclosure, bench: &Bench, scenario: &Scenario, seed: u64) -> Result<(), Failed> {
-    let stage = Stage::set(enclosure, scenario.world(seed)?)?;
+    let stage = Stage::set_lean(enclosure, scenario.world(seed)?)?;
     for port in SOURCE_PORTS {
         let outcome = stage.twin.connect(&stage.source(), port, stage.world.target_address(), ANSWER)?;
         if outcome != KernelOutcome::Connected {

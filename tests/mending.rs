@@ -23,6 +23,8 @@ use serde_json::Value;
 /// Worlds of each scenario, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: usize = 2;
 const MORE_WORLDS: &str = "PEERSCOPE_WORLDS";
+/// How many worlds stand at once.
+const SIDE_BY_SIDE: usize = 24;
 /// The scenarios of this test, below the folder of all.
 const FOLDERS: [&str; 4] = ["", "vpc-to-dyno", "vpc-to-vpc", "vpc-to-vpc/ipv6"];
 /// Faults that meet: each has its fix, and only all of them together mend.
@@ -58,7 +60,11 @@ const SILENCE: Duration = Duration::from_millis(700);
 const SOURCE_PORTS: [u16; 3] = [33001, 49001, 60901];
 
 fn main() -> ExitCode {
-    bench::main(|enclosure, bench| Ok((Arguments::from_args(), trials(enclosure, bench)?)))
+    bench::main(|enclosure, bench| {
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
+        Ok((arguments, trials(enclosure, bench)?))
+    })
 }
 
 fn trials(

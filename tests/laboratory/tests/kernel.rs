@@ -27,7 +27,7 @@ use peerscope_laboratory::{
 };
 
 /// Worlds of each scenario, unless the environment variable [`MORE_WORLDS`] asks for more.
-const WORLDS: usize = 2;
+const WORLDS: usize = 1;
 const MORE_WORLDS: &str = "PEERSCOPE_LABORATORY_WORLDS";
 /// How long silence is waited for, and an answer that must come.
 const SILENCE: Duration = Duration::from_millis(700);

@@ -56,7 +56,7 @@ pub fn prove_alone(enclosure: &Enclosure, scenario: &Scenario, seed: u64) -> Res
     let mut wrong = Vec::new();
     for alone in &scenario.kernel.alone {
         let staged = scenario.world_with(alone.fault, seed).map_err(|error| vec![error.to_string()])?;
-        let stage = Stage::set(enclosure, staged).map_err(|error| vec![error.to_string()])?;
+        let stage = Stage::set_lean(enclosure, staged).map_err(|error| vec![error.to_string()])?;
         let mut proof = Proof { world: &stage.world, twin: &stage.twin, wrong: Vec::new() };
         proof.drops(&alone.drops);
         wrong.extend(proof.wrong.into_iter().map(|what| format!("{:?} alone: {what}", alone.fault)));

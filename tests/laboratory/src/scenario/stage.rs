@@ -22,7 +22,25 @@ impl<'e> Stage<'e> {
     /// # Errors
     /// [`LaboratoryError`] where the twin cannot be built or the port is taken.
     pub fn set(enclosure: &'e Enclosure, world: World) -> Result<Self, LaboratoryError> {
-        let mut twin = Twin::build(enclosure, &world.snapshot, &world.dynos())?;
+        let twin = Twin::build(enclosure, &world.snapshot, &world.dynos())?;
+        Self::furnish(twin, world)
+    }
+
+    /// The same with the hosts of the world's flow alone, the dynos and those that have conditions
+    /// ([`Twin::build_lean`]).
+    ///
+    /// # Errors
+    /// As [`Stage::set`].
+    pub fn set_lean(enclosure: &'e Enclosure, world: World) -> Result<Self, LaboratoryError> {
+        let dynos = world.dynos();
+        let mut hosts = vec![world.source(), world.target()];
+        hosts.extend(dynos.iter().copied().map(Host::Dyno));
+        hosts.extend(world.conditions.iter().map(|(host, _)| host.clone()));
+        let twin = Twin::build_lean(enclosure, &world.snapshot, &dynos, &hosts)?;
+        Self::furnish(twin, world)
+    }
+
+    fn furnish(mut twin: Twin<'e>, world: World) -> Result<Self, LaboratoryError> {
         for (host, condition) in &world.conditions {
             twin.impose(host, condition.clone())?;
         }

@@ -28,7 +28,7 @@ mod ruleset;
 mod socket;
 mod wiring;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -61,6 +61,8 @@ pub struct Twin<'e> {
     enclosure: &'e Enclosure,
     prefix: String,
     dynos: Vec<IpAddr>,
+    /// The hosts that have a namespace; absent: all.
+    needed: Option<BTreeSet<Host>>,
     names: Names,
     plan: Plan,
     imposed: BTreeMap<Host, Imposed>,
@@ -84,10 +86,34 @@ impl<'e> Twin<'e> {
         snapshot: &Snapshot,
         dynos: &[IpAddr],
     ) -> Result<Self, LaboratoryError> {
+        Self::make_of(enclosure, snapshot, dynos, None)
+    }
+
+    /// The same with these hosts alone: packets to others are lost uncounted, and what no wire joins with any
+    /// of these is left out. Namespaces are what costs.
+    ///
+    /// # Errors
+    /// As [`Twin::build`].
+    pub fn build_lean(
+        enclosure: &'e Enclosure,
+        snapshot: &Snapshot,
+        dynos: &[IpAddr],
+        hosts: &[Host],
+    ) -> Result<Self, LaboratoryError> {
+        Self::make_of(enclosure, snapshot, dynos, Some(hosts.iter().cloned().collect()))
+    }
+
+    fn make_of(
+        enclosure: &'e Enclosure,
+        snapshot: &Snapshot,
+        dynos: &[IpAddr],
+        needed: Option<BTreeSet<Host>>,
+    ) -> Result<Self, LaboratoryError> {
         let mut twin = Self {
             enclosure,
             prefix: format!("twin{}", TWINS.fetch_add(1, Ordering::Relaxed)),
             dynos: dynos.to_vec(),
+            needed,
             names: Names::default(),
             plan: Plan::default(),
             imposed: BTreeMap::new(),
@@ -104,7 +130,7 @@ impl<'e> Twin<'e> {
     /// # Errors
     /// [`LaboratoryError`] where the kernel refuses something; the twin is then neither of the two.
     pub fn rebuild(&mut self, snapshot: &Snapshot) -> Result<(), LaboratoryError> {
-        let new = Plan::new(snapshot, &self.dynos, &mut self.names);
+        let new = Plan::new(snapshot, &self.dynos, self.needed.as_ref(), &mut self.names);
         let old = std::mem::take(&mut self.plan);
         let tools = &self.enclosure.tools;
         let (gone, links) = wiring::removals(&self.prefix, &old, &new);
@@ -135,9 +161,9 @@ impl<'e> Twin<'e> {
         at_once(&routers, |(namespace, ports, old, router)| {
             namespace.within(|| self.set_up_router(ports, *old, router))
         })?;
-        at_once(&wiring::new_hosts(old, new), |host| {
-            self.namespace(&host.name).within(|| self.set_up_host(host))
-        })?;
+        let mut hosts = wiring::new_hosts(old, new);
+        hosts.retain(|host| host.is_real);
+        at_once(&hosts, |host| self.namespace(&host.name).within(|| self.set_up_host(host)))?;
         at_once(&routers, |(namespace, ports, ..)| namespace.within(|| self.await_ports(ports)))
     }
 
@@ -185,7 +211,7 @@ impl<'e> Twin<'e> {
             setting(&format!("net/ipv4/conf/{port}/rp_filter"), "0")?;
         }
         run(ip, &["-batch", "-"], &wiring::tables(ports, &new.tables, self.generation))?;
-        if let Some(six) = wiring::version_six_tables(&new.tables, self.generation) {
+        if let Some(six) = wiring::version_six_tables(ports, &new.tables, self.generation) {
             setting("net/ipv6/conf/all/forwarding", "1")?;
             // It is there if an earlier snapshot had IPv6; if it is not, the routes tell.
             let _ = run(ip, &["-force", "-batch", "-"], &six.nowhere);
@@ -218,7 +244,11 @@ impl<'e> Twin<'e> {
     }
 
     fn planned(&self, host: &Host) -> Result<&PlannedHost, LaboratoryError> {
-        self.plan.hosts.get(host).ok_or_else(|| LaboratoryError::NoSuchHost(host.to_string()))
+        self.plan
+            .hosts
+            .get(host)
+            .filter(|planned| planned.is_real)
+            .ok_or_else(|| LaboratoryError::NoSuchHost(host.to_string()))
     }
 
     /// What the names of all its namespaces begin with.
@@ -267,7 +297,8 @@ impl<'e> Twin<'e> {
 impl Drop for Twin<'_> {
     fn drop(&mut self) {
         let plan = &self.plan;
-        let names = plan.hosts.values().map(|host| &host.name).chain(plan.routers.keys());
+        let hosts = plan.hosts.values().filter(|host| host.is_real).map(|host| &host.name);
+        let names = hosts.chain(plan.routers.keys());
         let text: String = names.map(|name| format!("netns del {}.{name}\n", self.prefix)).collect();
         // -force goes on where a half-built twin lacks one. What is left goes with the process.
         let _ = run(&self.enclosure.tools.ip, &["-force", "-batch", "-"], &text);

@@ -75,6 +75,8 @@ pub(crate) struct PlannedHost {
     /// The router's namespace.
     pub(crate) router: String,
     pub(crate) addresses: Vec<IpAddr>,
+    /// Whether it has a namespace. Else what is sent to it is lost.
+    pub(crate) is_real: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -108,12 +110,19 @@ impl PlannedTable {
 }
 
 impl Plan {
-    /// Plans the twin of a snapshot, with these dynos beside those that its topology lists.
-    pub(crate) fn new(snapshot: &Snapshot, dynos: &[IpAddr], names: &mut Names) -> Self {
+    /// Plans the twin of a snapshot, with these dynos beside those that its topology lists. Where `needed`
+    /// names hosts, only those are real, and networks that none of them is joined with are left out.
+    pub(crate) fn new(
+        snapshot: &Snapshot,
+        dynos: &[IpAddr],
+        needed: Option<&BTreeSet<Host>>,
+        names: &mut Names,
+    ) -> Self {
         let estate = Estate::new(snapshot);
         let mut attached = AttachedTo::new();
         let mut plan = Self::default();
-        let mut planned = Planning { estate: &estate, names, plan: &mut plan, attached: &mut attached };
+        let mut planned =
+            Planning { estate: &estate, names, plan: &mut plan, attached: &mut attached, needed };
         planned.hosts(dynos);
         let wires = planned.wires();
         for vpc in estate.vpcs.keys() {
@@ -124,7 +133,27 @@ impl Plan {
         if attached.contains_key(&Network::Space) {
             plan.routers.insert(names.router(&Network::Space), space_router(&estate, &attached, &wires));
         }
+        if needed.is_some() {
+            plan.leave_out_the_unconcerned();
+        }
         plan
+    }
+
+    /// Keeps the networks of real hosts, and what wires join them with.
+    fn leave_out_the_unconcerned(&mut self) {
+        let real = self.hosts.values().filter(|host| host.is_real).map(|host| host.router.clone());
+        let mut kept: BTreeSet<String> = real.collect();
+        loop {
+            let joined = self.wires.values().filter(|wire| wire.routers.iter().any(|it| kept.contains(it)));
+            let more: BTreeSet<String> = joined.flat_map(|wire| wire.routers.clone()).collect();
+            if more.is_subset(&kept) {
+                break;
+            }
+            kept.extend(more);
+        }
+        self.routers.retain(|name, _| kept.contains(name));
+        self.hosts.retain(|_, host| kept.contains(&host.router));
+        self.wires.retain(|_, wire| wire.routers.iter().all(|it| kept.contains(it)));
     }
 }
 
@@ -133,6 +162,7 @@ struct Planning<'a, 'p> {
     names: &'p mut Names,
     plan: &'p mut Plan,
     attached: &'p mut AttachedTo<'a>,
+    needed: Option<&'p BTreeSet<Host>>,
 }
 
 impl<'a> Planning<'a, '_> {
@@ -164,7 +194,8 @@ impl<'a> Planning<'a, '_> {
         }
         let port = self.names.host(&host);
         let router = self.names.router(&network);
-        let planned = PlannedHost { name: port.clone(), router, addresses: addresses.clone() };
+        let is_real = self.needed.is_none_or(|needed| needed.contains(&host));
+        let planned = PlannedHost { name: port.clone(), router, addresses: addresses.clone(), is_real };
         self.plan.hosts.insert(host, planned);
         self.attached.entry(network).or_default().push(Attached { port, addresses, interface, subnet });
     }

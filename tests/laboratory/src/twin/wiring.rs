@@ -20,7 +20,7 @@ pub(crate) const HOST_PORT: &str = "eth0";
 pub(crate) fn removals(prefix: &str, old: &Plan, new: &Plan) -> (Vec<String>, Vec<(String, String)>) {
     let kept_host = |host: &PlannedHost| new.hosts.values().any(|other| other == host);
     let kept_router = |name: &String| new.routers.contains_key(name);
-    let hosts = old.hosts.values().filter(|host| !kept_host(host)).map(|host| &host.name);
+    let hosts = old.hosts.values().filter(|host| host.is_real && !kept_host(host)).map(|host| &host.name);
     let routers = old.routers.keys().filter(|name| !kept_router(name));
     let namespaces = hosts.chain(routers).map(|name| format!("{prefix}.{name}")).collect();
     let links = old
@@ -49,7 +49,8 @@ pub(crate) fn new_hosts<'p>(old: &Plan, new: &'p Plan) -> Vec<&'p PlannedHost> {
 pub(crate) fn namespaces(prefix: &str, old: &Plan, new: &Plan) -> String {
     let mut text = String::new();
     let routers = new.routers.keys().filter(|name| !old.routers.contains_key(*name));
-    for name in new_hosts(old, new).into_iter().map(|host| &host.name).chain(routers) {
+    let hosts = new_hosts(old, new).into_iter().filter(|host| host.is_real).map(|host| &host.name);
+    for name in hosts.chain(routers) {
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "netns add {prefix}.{name}");
     }
@@ -71,7 +72,7 @@ pub(crate) fn links(prefix: &str, old: &Plan, new: &Plan) -> String {
             index + 1
         );
     };
-    for host in new_hosts(old, new) {
+    for host in new_hosts(old, new).into_iter().filter(|host| host.is_real) {
         link([&host.router, &host.name], [&host.name, HOST_PORT]);
     }
     for (_, wire) in new.wires.iter().filter(|(id, wire)| old.wires.get(*id) != Some(wire)) {
@@ -104,7 +105,8 @@ pub(crate) fn host(host: &PlannedHost) -> String {
 
 /// The ports that a router has by a plan.
 pub(crate) fn ports(router: &str, plan: &Plan) -> Vec<String> {
-    let hosts = plan.hosts.values().filter(|host| host.router == router).map(|host| host.name.clone());
+    let hosts = plan.hosts.values().filter(|host| host.is_real && host.router == router);
+    let hosts = hosts.map(|host| host.name.clone());
     let wires = plan.wires.values().filter(|wire| wire.routers.iter().any(|it| it == router));
     hosts.chain(wires.map(|wire| wire.name.clone())).collect()
 }
@@ -129,10 +131,19 @@ pub(crate) fn tables(ports: &[String], tables: &[PlannedTable], generation: u32)
     for (index, table) in tables.iter().enumerate() {
         let number = number(generation, index);
         for (block, port) in table.routes.iter().filter(|(block, _)| block.addr().is_ipv4()) {
-            let _ = writeln!(text, "route add {block} dev {port} table {number}");
+            let _ = writeln!(text, "route add {} table {number}", way(*block, port, ports));
         }
     }
     text + &rules(tables, generation)
+}
+
+/// By a port, or into nothing where the port's host is not real: no device is there then.
+fn way(block: IpNet, port: &str, ports: &[String]) -> String {
+    if port == NOWHERE || ports.iter().any(|known| known == port) {
+        format!("{block} dev {port}")
+    } else {
+        format!("blackhole {block}")
+    }
 }
 
 /// What IPv6 needs beside that.
@@ -145,7 +156,11 @@ pub(crate) struct VersionSix {
 
 /// The same for IPv6, where a table needs it. `ip` takes rules for IPv4 unless a batch is told otherwise as
 /// a whole.
-pub(crate) fn version_six_tables(tables: &[PlannedTable], generation: u32) -> Option<VersionSix> {
+pub(crate) fn version_six_tables(
+    ports: &[String],
+    tables: &[PlannedTable],
+    generation: u32,
+) -> Option<VersionSix> {
     if !tables.iter().any(PlannedTable::has_version_six) {
         return None;
     }
@@ -158,8 +173,12 @@ pub(crate) fn version_six_tables(tables: &[PlannedTable], generation: u32) -> Op
     for (index, table) in tables.iter().enumerate() {
         let number = number(generation, index);
         for (block, port) in table.routes.iter().filter(|(block, _)| block.addr().is_ipv6()) {
-            let port = if port == NOWHERE { NOWHERE_VERSION_SIX } else { port };
-            let _ = writeln!(routes, "route add {block} dev {port} table {number}");
+            let way = if port == NOWHERE {
+                format!("{block} dev {NOWHERE_VERSION_SIX}")
+            } else {
+                way(*block, port, ports)
+            };
+            let _ = writeln!(routes, "route add {way} table {number}");
         }
     }
     Some(VersionSix { nowhere, routes, rules: rules(tables, generation) })
