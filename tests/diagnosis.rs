@@ -5,6 +5,8 @@
 //! What these tests mostly do is wait for silence, so more of them run at once than there are processors.
 
 mod bench;
+#[path = "diagnosis/pairs.rs"]
+mod pairs;
 
 use std::fs;
 use std::path::Path;
@@ -20,6 +22,8 @@ use serde_json::Value;
 /// Worlds of each scenario, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: usize = 5;
 const MORE_WORLDS: &str = "PEERSCOPE_WORLDS";
+/// How many worlds stand at once: each waits for silence four seconds long, and computes for a tenth of one.
+const SIDE_BY_SIDE: usize = 32;
 /// Folders of scenarios, below that of all, with commas between them, in the place of [`FOLDERS`].
 const OTHER_FOLDERS: &str = "PEERSCOPE_SCENARIOS";
 /// The scenarios of this test, below the folder of all.
@@ -54,7 +58,11 @@ const MENDABLE: [&str; 8] = [
 const DISAGREES: &str = "CONFIGURATION_DISAGREES";
 
 fn main() -> ExitCode {
-    bench::main(|enclosure, bench| Ok((Arguments::from_args(), trials(enclosure, bench)?)))
+    bench::main(|enclosure, bench| {
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
+        Ok((arguments, trials(enclosure, bench)?))
+    })
 }
 
 fn trials(
@@ -73,12 +81,18 @@ fn trials(
             }
         }
     }
+    // One world each: they are many.
+    for (name, scenario) in pairs::all()? {
+        let seed = scenario.seeds().next().unwrap_or_default();
+        let name = format!("every pair {name}");
+        trials.push(Trial::test(name, move || diagnose(enclosure, bench, &scenario, seed)));
+    }
     Ok(trials)
 }
 
 /// One world: the kernel first, then the diagnosis.
 fn diagnose(enclosure: &Enclosure, bench: &Bench, scenario: &Scenario, seed: u64) -> Result<(), Failed> {
-    let stage = Stage::set(enclosure, scenario.world(seed)?)?;
+    let stage = Stage::set_lean(enclosure, scenario.world(seed)?)?;
     prove_in_kernel(scenario, &stage.world, &stage.twin)
         .map_err(|wrong| format!("the scenario lies: {}", wrong.join("; ")))?;
     let snapshot = bench.folder(&scenario.name);
