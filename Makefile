@@ -3,13 +3,18 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test bench prepare lint purity
+.PHONY: demo test torture bench prepare lint purity
 
 demo: prepare
 	$(CARGO) run --quiet --package peerscope -- demo
 
 test: prepare lint purity
 	$(CARGO) test --workspace --quiet
+
+# What is too long for every change: many more random worlds.
+torture: prepare
+	PEERSCOPE_AGREEMENT_WORLDS=2000 $(CARGO) test --package peerscope --test agreement
+	PEERSCOPE_HEALTHY_WORLDS=2000 $(CARGO) test --package peerscope --test healthy
 
 # Speed, against the size of synthetic organisations; docs/BENCHMARKS.md has the figures and the machine.
 bench:

@@ -13,6 +13,7 @@ pub(crate) mod make;
 mod noise;
 mod role;
 mod routing;
+mod scramble;
 pub(crate) mod site;
 mod space;
 mod temptation;
