@@ -9,7 +9,7 @@ use peerscope_document::id::{PrefixListId, SubnetId, VpcId, VpcPeeringConnection
 use super::edit::{Lacking, documents, route_tables, serving_table, subnet};
 use super::{Fault, FaultKind, Via};
 use crate::world::make::{explicit_association, peering, peering_route, peering_side, static_route};
-use crate::world::{Lot, World, block_routes, own_peering};
+use crate::world::{Base, Lot, World, block_routes, own_peering};
 
 pub(super) fn apply(fault: &Fault, world: &mut World, lot: &mut Lot) -> Lacking<()> {
     let subnet = subnet(fault, world)?;
@@ -89,7 +89,9 @@ fn blackhole(world: &mut World, subnet: &SubnetId, lot: &mut Lot) -> Lacking<()>
 
 fn more_specific(via: Option<Via>, world: &mut World, subnet: &SubnetId, lot: &mut Lot) -> Lacking<()> {
     let via = via.unwrap_or_else(|| {
-        lot.pick([Via::TransitGateway, Via::NatGateway, Via::NetworkInterface, Via::Peering])
+        let via = lot.pick([Via::TransitGateway, Via::NatGateway, Via::NetworkInterface, Via::Peering]);
+        // Between two ordinary VPCs a transit gateway may carry the packets all the same.
+        if via == Via::TransitGateway && world.base() == Base::VpcToVpc { Via::NatGateway } else { via }
     });
     let remote = world.remote();
     let own = remote.hosts[0];

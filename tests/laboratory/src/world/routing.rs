@@ -110,8 +110,13 @@ fn decoy_routes(
             table.routes.push(Route { state: Some(RouteState::Blackhole), ..route });
         }
         if lot.chance(30) {
-            let whole = private_whole(site.remote.block);
-            table.routes.push(Route { transit_gateway_id: Some(lot.id("tgw")), ..static_route(whole) });
+            let whole = static_route(private_whole(site.remote.block));
+            // Between two ordinary VPCs a transit gateway may carry what the peering is meant to; a space
+            // can be reached over the peering alone.
+            table.routes.push(match site.space().is_some() {
+                true => Route { transit_gateway_id: Some(lot.id("tgw")), ..whole },
+                false => Route { nat_gateway_id: Some(lot.id("nat")), ..whole },
+            });
         }
     }
     (other, dead)
