@@ -15,6 +15,7 @@ pub mod cause;
 pub mod change;
 pub mod diagnose;
 pub mod flow;
+pub mod matrix;
 pub mod reach;
 pub mod repair;
 pub mod report;

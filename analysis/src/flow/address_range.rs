@@ -133,6 +133,24 @@ impl AddressRange {
         }
     }
 
+    /// The address above all of the range.
+    pub(super) fn next(self) -> Option<IpAddr> {
+        let is_last = self.last == Self::all(self.family).last;
+        (!is_last).then(|| self.address(self.last + 1))
+    }
+
+    /// What lies below an address and what does not.
+    pub(crate) fn split_before(self, address: IpAddr) -> [Option<Self>; 2] {
+        let at = Self::from(address).first;
+        if at <= self.first {
+            return [None, Some(self)];
+        }
+        if at > self.last {
+            return [Some(self), None];
+        }
+        [Some(Self { last: at - 1, ..self }), Some(Self { first: at, ..self })]
+    }
+
     /// The first and the last address as numbers.
     pub(super) fn span(self) -> (u128, u128) {
         (self.first, self.last)

@@ -115,6 +115,12 @@ range! {
 }
 
 impl PortRange {
+    /// The smallest range that holds both.
+    #[must_use]
+    pub(crate) fn hull(self, other: Self) -> Self {
+        Self { first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
+
     /// The range of an ICMP type, with one code or all of them.
     #[must_use]
     pub fn icmp(icmp_type: u8, code: Option<u8>) -> Self {

@@ -3,6 +3,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use core::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::{AddressRange, FlowBox, Flows, PortRange};
@@ -35,6 +37,57 @@ impl Flows {
     fn addresses(&self, end: impl Fn(&FlowBox) -> AddressRange) -> Vec<IpNet> {
         let ranges = merged(self.boxes().iter().map(end).collect(), AddressRange::joined);
         ranges.into_iter().flat_map(AddressRange::cidrs).collect()
+    }
+}
+
+impl PortRange {
+    /// Ascending ranges of which no two touch.
+    pub(crate) fn merged(ranges: Vec<Self>) -> Vec<Self> {
+        merged(ranges, Self::joined)
+    }
+}
+
+impl AddressRange {
+    /// The disjoint ranges, ascending, into which the edges of ranges cut all that these hold.
+    pub(crate) fn slices(ranges: &[Self]) -> Vec<Self> {
+        let mut whole: Vec<Self> = Vec::new();
+        let mut begins: Vec<IpAddr> = ranges.iter().map(|range| range.first()).collect();
+        begins.extend(ranges.iter().filter_map(|range| range.next()));
+        begins.sort_unstable();
+        begins.dedup();
+        for range in Self::merged(ranges.to_vec()) {
+            let from = begins.partition_point(|begin| *begin <= range.first());
+            let mut rest = range;
+            for begin in begins.iter().skip(from).take_while(|begin| **begin <= range.last()) {
+                let [below, above] = rest.split_before(*begin);
+                whole.extend(below);
+                match above {
+                    Some(above) => rest = above,
+                    None => break,
+                }
+            }
+            whole.push(rest);
+        }
+        whole
+    }
+
+    /// What two lists of disjoint ascending ranges have in common.
+    pub(crate) fn common(ones: &[Self], others: &[Self]) -> Vec<Self> {
+        let mut common = Vec::new();
+        let mut begin = 0;
+        for one in ones {
+            while others.get(begin).is_some_and(|other| other.last() < one.first()) {
+                begin += 1;
+            }
+            let near = others.iter().skip(begin).take_while(|other| other.first() <= one.last());
+            common.extend(near.filter_map(|other| one.intersection(*other)));
+        }
+        common
+    }
+
+    /// Ascending ranges of which no two touch.
+    pub(crate) fn merged(ranges: Vec<Self>) -> Vec<Self> {
+        merged(ranges, Self::joined)
     }
 }
 

@@ -23,6 +23,11 @@ impl Flows {
         Self { boxes }
     }
 
+    /// Adds flows that the caller knows not to be in the set.
+    pub(crate) fn add_disjoint(&mut self, other: &Self) {
+        self.boxes.extend_from_slice(&other.boxes);
+    }
+
     /// Whether there is no flow in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use divan::Bencher;
 use peerscope_analysis::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
+use peerscope_analysis::matrix::{MatrixQuery, matrix};
 use peerscope_analysis::reach::reach;
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::Snapshot;
@@ -41,4 +42,28 @@ fn one_flow(bencher: Bencher<'_, '_>, interfaces: usize) {
     };
     let flows = Flows::from(flow);
     bencher.bench(|| reach(&topology, &NetworkId::Space, &target, divan::black_box(&flows)).opening());
+}
+
+fn client() -> PortRange {
+    PortRange::new(32768, 60999).unwrap_or(PortRange::ALL)
+}
+
+/// From the space to every interface that it is peered with.
+#[divan::bench(args = SIZES)]
+fn space_to_every_target(bencher: Bencher<'_, '_>, interfaces: usize) {
+    let topology = Topology::from(&snapshot(interfaces));
+    let query = MatrixQuery {
+        sources: vec![NetworkId::Space],
+        protocols: vec![6],
+        ..MatrixQuery::everything(client())
+    };
+    bencher.bench(|| matrix(&topology, divan::black_box(&query)));
+}
+
+/// Every source to every interface.
+#[divan::bench(args = [100, 1_000], sample_count = 5)]
+fn everything(bencher: Bencher<'_, '_>, interfaces: usize) {
+    let topology = Topology::from(&snapshot(interfaces));
+    let query = MatrixQuery::everything(client());
+    bencher.bench(|| matrix(&topology, divan::black_box(&query)));
 }

@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::{AddressRange, Flows};
 use crate::reach::{End, Site, Ways};
@@ -41,6 +41,10 @@ impl Gate for AddressOwner {
 
     fn direction(&self) -> Option<Direction> {
         Some(Direction::Forward)
+    }
+
+    fn judges(&self) -> Judges {
+        Judges::Interface
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {

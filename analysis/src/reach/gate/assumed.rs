@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use peerscope_document::id::NetworkInterfaceId;
 
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::flow::Flows;
 use crate::topology::{ComponentId, Topology};
 
@@ -63,6 +63,10 @@ impl Tracked {
 }
 
 impl Gate for Tracked {
+    fn judges(&self) -> Judges {
+        Judges::Interface
+    }
+
     fn component(&self) -> ComponentId {
         ComponentId::NetworkInterface(self.interface.clone())
     }

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::{Flows, cidr_words};
 use crate::reach::site::End;
@@ -77,6 +77,10 @@ impl Gate for CarrierGate {
 
     fn direction(&self) -> Option<Direction> {
         Some(self.direction)
+    }
+
+    fn judges(&self) -> Judges {
+        if self.direction == Direction::Forward { Judges::Source } else { Judges::Target }
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {

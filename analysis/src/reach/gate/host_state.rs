@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::InstanceStateName;
 use peerscope_document::id::{InstanceId, NetworkInterfaceId};
 
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::topology::{ComponentId, Topology};
@@ -24,6 +24,11 @@ impl HostState {
     #[must_use]
     pub fn new(interface: &NetworkInterfaceId) -> Self {
         Self { interface: interface.clone() }
+    }
+
+    /// Whether documents say that the instance does not run.
+    pub(crate) fn is_stopped(&self, topology: &Topology) -> bool {
+        self.stopped(topology).is_some()
     }
 
     /// The instance and its state, where it does not run.
@@ -48,6 +53,10 @@ impl Gate for HostState {
 
     fn direction(&self) -> Option<Direction> {
         Some(Direction::Forward)
+    }
+
+    fn judges(&self) -> Judges {
+        Judges::Interface
     }
 
     fn is_hop(&self, _: &Part) -> bool {

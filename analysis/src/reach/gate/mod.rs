@@ -124,6 +124,19 @@ pub struct Explanation {
     pub omission: Option<crate::topology::Omission>,
 }
 
+/// What a gate's decision depends on, beside the flows: gates of equal ends decide alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judges {
+    /// The source's site, and the network of the target.
+    Source,
+    /// The networks of both, and the route tables of their subnets.
+    Crossing,
+    /// The target's subnet, and the network of the source.
+    Target,
+    /// The target's interface.
+    Interface,
+}
+
 /// One thing that packets must pass.
 pub trait Gate: fmt::Debug {
     /// The component that decides here.
@@ -142,6 +155,11 @@ pub trait Gate: fmt::Debug {
     /// is a condition, worth showing only where it is not met, or beside the way that the packets take.
     fn is_hop(&self, part: &Part) -> bool {
         part.witness != Witness::Elsewhere
+    }
+
+    /// What its decision depends on.
+    fn judges(&self) -> Judges {
+        Judges::Crossing
     }
 
     /// What it would be if this gate stopped packets although the documents say otherwise: they may be

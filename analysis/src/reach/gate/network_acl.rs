@@ -9,7 +9,7 @@ use peerscope_document::aws::{IpProtocol, NetworkAclEntry, RuleAction};
 use peerscope_document::id::{NetworkAclId, SubnetId};
 
 use super::rule::{RulePorts, Rules, matching, protocol_words};
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::{AddressRange, FlowBox, Flows};
 use crate::reach::Site;
@@ -105,6 +105,13 @@ impl Gate for NetworkAclGate {
 
     fn direction(&self) -> Option<Direction> {
         Some(self.direction)
+    }
+
+    fn judges(&self) -> Judges {
+        match (self.egress, self.direction) {
+            (true, Direction::Forward) | (false, Direction::Return) => Judges::Source,
+            (false, Direction::Forward) | (true, Direction::Return) => Judges::Target,
+        }
     }
 
     fn if_shut(&self) -> Option<CauseCode> {

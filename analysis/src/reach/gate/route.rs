@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::{Route, RouteState};
 use peerscope_document::id::{RouteTableId, SubnetId, VpcPeeringConnectionId};
 
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::{Flows, cidr_words};
 use crate::reach::routing::{Candidate, candidates, has_unlisted_destination, towards_block};
@@ -222,6 +222,10 @@ impl Gate for RouteGate {
 
     fn direction(&self) -> Option<Direction> {
         Some(self.direction)
+    }
+
+    fn judges(&self) -> Judges {
+        if self.direction == Direction::Forward { Judges::Source } else { Judges::Target }
     }
 
     fn if_shut(&self) -> Option<CauseCode> {

@@ -53,6 +53,16 @@ impl RulePorts {
         }
     }
 
+    /// The ports as one range; `None` where there are none.
+    pub(super) fn range(self) -> Option<PortRange> {
+        match self {
+            Self::All => Some(PortRange::ALL),
+            Self::Ports(range) => Some(range),
+            Self::Icmp(icmp_type, code) => Some(PortRange::icmp(icmp_type, code)),
+            Self::Nothing => None,
+        }
+    }
+
     /// The ports in a sentence: `5432`, `1024-65535`, `type 8`; empty for all.
     pub(super) fn words(self) -> String {
         match self {

@@ -11,9 +11,9 @@ use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
 
 use super::reference::{Referenced, reference_words, referenced};
 use super::rule::{RulePorts, Rules, matching, protocol_words};
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::cause::CauseCode;
-use crate::flow::{AddressRange, FlowBox, Flows, cidr_words, range_words};
+use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange, cidr_words, range_words};
 use crate::reach::Site;
 use crate::reach::site::End;
 use crate::repair::{Edit, security_group_plans};
@@ -57,6 +57,28 @@ impl SecurityGroupGate {
             peer_network: peer.network.clone(),
             ingress,
         }
+    }
+
+    /// One group by itself, for interfaces of this VPC that are called from the other network.
+    pub(crate) fn of_group(group: &SecurityGroupId, vpc: &VpcId, peer_network: &NetworkId) -> Self {
+        Self {
+            interface: None,
+            groups: Vec::from([group.clone()]),
+            own: Some(vpc.clone()),
+            peer_network: peer_network.clone(),
+            ingress: true,
+        }
+    }
+
+    /// The ports that any rule of the groups opens to anybody, for one protocol; ICMP's types and codes as
+    /// [`PortRange::icmp`] has them.
+    pub(crate) fn opened(&self, topology: &Topology, protocol: u8) -> Vec<PortRange> {
+        let permissions = self.groups.iter().filter_map(|group| self.permissions(topology, group)).flatten();
+        let opened = permissions.filter_map(|permission| {
+            let concerns = ProtocolRange::from(permission.ip_protocol).contains(protocol);
+            permission_ports(permission).range().filter(|_| concerns)
+        });
+        PortRange::merged(opened.collect())
     }
 
     fn permissions<'a>(&self, topology: &'a Topology, group: &SecurityGroupId) -> Option<&'a [IpPermission]> {
@@ -151,6 +173,10 @@ impl Gate for SecurityGroupGate {
 
     fn direction(&self) -> Option<Direction> {
         Some(Direction::Forward)
+    }
+
+    fn judges(&self) -> Judges {
+        if self.ingress { Judges::Interface } else { Judges::Source }
     }
 
     fn if_shut(&self) -> Option<CauseCode> {

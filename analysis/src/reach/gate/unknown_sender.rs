@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::Site;
@@ -33,6 +33,10 @@ impl Gate for UnknownSender {
 
     fn direction(&self) -> Option<Direction> {
         Some(Direction::Forward)
+    }
+
+    fn judges(&self) -> Judges {
+        Judges::Source
     }
 
     fn admit(&self, _: &Topology, flows: &Flows) -> Vec<Part> {
