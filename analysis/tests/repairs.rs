@@ -11,7 +11,7 @@ mod mending;
 
 use std::net::IpAddr;
 
-use peerscope_analysis::flow::{Flow, FlowBox, Flows, PortRange};
+use peerscope_analysis::flow::{Flow, Flows, PortRange};
 use peerscope_analysis::reach::reach;
 use peerscope_analysis::repair::{Edit, EntryPorts, newly_open};
 use peerscope_analysis::topology::Topology;
@@ -30,35 +30,72 @@ fn with_neighbours(mut world: World, vpc: &str, prefix: &str) -> World {
     world.group("sg-ssh", vpc, vec![tcp(22, "10.0.0.0/8")], Vec::new());
     world.interface("eni-open", vpc, "subnet-db", &[&format!("{prefix}.30")], &["sg-open"]);
     world.interface("eni-both", vpc, "subnet-db", &[&format!("{prefix}.31")], &["sg-db", "sg-ssh"]);
+    // Calls of one's own: what a route lets back it also lets out.
+    let out = permission(IpProtocol::All, None, &["0.0.0.0/0"]);
+    world.group("sg-caller", vpc, Vec::new(), vec![out]);
+    world.interface("eni-caller", vpc, "subnet-db", &[&format!("{prefix}.32")], &["sg-caller"]);
+    world.interface("eni-caller-too", vpc, "subnet-db", &[&format!("{prefix}.33")], &["sg-caller"]);
+    third(&mut world, vpc);
     world
 }
 
-/// Every packet that matters: from the asked sources to every machine of the target's network.
-fn packets(world: &World, asked: Asked) -> Vec<Packet> {
+/// Another VPC, peered with this one too, whose machines take calls and make them.
+fn third(world: &mut World, vpc: &str) {
+    use peerscope_document::aws::IpProtocol;
+    world.vpc("vpc-third", &["10.9.0.0/16"]);
+    world.subnet("subnet-third", "vpc-third", &["10.9.0.0/24"]);
+    world.network_acl("acl-third", "vpc-third", &["subnet-third"], documents::rules::open_entries());
+    let everything = || vec![permission(IpProtocol::All, None, &["0.0.0.0/0"])];
+    world.group("sg-third", "vpc-third", everything(), everything());
+    world.interface("eni-third", "vpc-third", "subnet-third", &["10.9.0.10"], &["sg-third"]);
+    let block = if vpc == "vpc-db" && world.heroku.space.is_some() { "10.100.0.0/16" } else { "10.2.0.0/16" };
+    let routes = vec![route("10.9.0.0/16", "local"), route(block, "pcx-third")];
+    world.route_table("rtb-third", "vpc-third", &["main"], routes);
+    world.routes("rtb-db").push(route("10.9.0.0/16", "pcx-third"));
+    world.peering("pcx-third", (vpc, &[block]), ("vpc-third", &["10.9.0.0/16"]), "active");
+}
+
+/// Every packet that matters: between the machines of the two networks, in every direction, and of a
+/// third network where there is one.
+fn packets(world: &World, asked: Asked) -> Vec<(&'static str, &'static str, Packet)> {
     let mut found = Vec::new();
-    let interfaces = world.aws.network_interfaces.iter().flatten();
-    let in_target = interfaces.filter(|one| one.vpc_id.as_ref().is_some_and(|id| id.as_str() == asked.to));
-    let targets: Vec<IpAddr> = in_target.filter_map(|one| one.private_ip_address).map(IpAddr::V4).collect();
-    let sources: Vec<IpAddr> =
-        ["10.0.128.0", "10.0.128.7", "10.0.143.255", "10.0.144.0", "10.0.150.1", "10.0.159.255", "10.1.0.10"]
-            .iter()
-            .filter_map(|address| address.parse().ok())
-            .filter(|address| asked.flows().boxes().iter().any(|one| one.source.contains(*address)))
-            .collect();
-    for from in sources {
-        for to in &targets {
-            found.push(Packet { from, to: *to, protocol: 1, from_port: 0, to_port: 8 << 8 });
-            found.push(Packet { from, to: *to, protocol: 47, from_port: 0, to_port: 0 });
-            for from_port in [0, 1023, 1024, 32767, 32768, 49151, 49152, 60999, 61000, 65535] {
+    let networks = [asked.from, asked.to, "vpc-third"];
+    for (from_network, to_network) in
+        networks.iter().flat_map(|from| networks.iter().map(move |to| (*from, *to)))
+    {
+        if (from_network, to_network) == ("space", "space") {
+            continue;
+        }
+        let (sources, targets) = (machines(world, from_network), machines(world, to_network));
+        for (from, to) in sources.iter().flat_map(|from| targets.iter().map(move |to| (*from, *to))) {
+            if (from_network, from) == (to_network, to) {
+                continue;
+            }
+            let mut add = |protocol, from_port, to_port| {
+                found.push((from_network, to_network, Packet { from, to, protocol, from_port, to_port }));
+            };
+            add(1, 0, 8 << 8);
+            add(47, 0, 0);
+            for from_port in [0, 1023, 1024, 5432, 32767, 32768, 49151, 49152, 60999, 61000, 65535] {
                 for to_port in [0, 22, 5000, 5431, 5432, 5433, 6000, 6001, 40000, 65535] {
-                    for protocol in [6, 17] {
-                        found.push(Packet { from, to: *to, protocol, from_port, to_port });
-                    }
+                    add(6, from_port, to_port);
+                    add(17, from_port, to_port);
                 }
             }
         }
     }
     found
+}
+
+/// The machines of a network: dynos and others at the edges of the space's blocks, or every interface.
+fn machines(world: &World, network: &str) -> Vec<IpAddr> {
+    if network == "space" {
+        let edges = ["10.0.5.5", "10.0.128.0", "10.0.128.7", "10.0.143.255", "10.0.144.0", "10.0.159.255"];
+        return edges.iter().filter_map(|address| address.parse().ok()).collect();
+    }
+    let interfaces = world.aws.network_interfaces.iter().flatten();
+    let own = interfaces.filter(|one| one.vpc_id.as_ref().is_some_and(|id| id.as_str() == network));
+    own.filter_map(|one| one.private_ip_address).map(IpAddr::V4).collect()
 }
 
 fn flow(packet: Packet) -> Flow {
@@ -125,19 +162,31 @@ fn check_plan(name: &str, world: &World, asked: Asked, others: &[Edit], plan: &[
     let first = mended(world, others).unwrap_or_else(|error| panic!("{}: {error}", context()));
     let second = mended(&first, plan).unwrap_or_else(|error| panic!("{}: {error}", context()));
     let (first, second) = (first.snapshot(), second.snapshot());
-    let meant: Flows =
-        flows.boxes().iter().map(|one| FlowBox { source_ports: PortRange::ALL, ..*one }).collect();
-    let (from, to) = (place(asked.from), place(asked.to));
-    for packet in packets(world, asked).into_iter().skip(turn % 23).step_by(23) {
-        let passes_after = blockers(&second, &from, &to, packet).is_empty();
-        if flows.contains(&flow(packet)) {
+    let meant = meant(plan, asked);
+    let all = packets(world, asked);
+    for (from, to, packet) in all.into_iter().skip(turn % 97).step_by(97) {
+        let (here, there) = (place(from), place(to));
+        let passes_after = blockers(&second, &here, &there, packet).is_empty();
+        let is_asked = (from, to) == (asked.from, asked.to);
+        if is_asked && flows.contains(&flow(packet)) {
             assert!(passes_after, "{}: {packet:?} is still stopped", context());
         }
-        let newly = passes_after && !blockers(&first, &from, &to, packet).is_empty();
-        let beyond = newly && !meant.contains(&flow(packet));
+        let newly = passes_after && !blockers(&first, &here, &there, packet).is_empty();
+        let beyond = newly && !(is_asked && meant.contains(&flow(packet)));
         let listed = opened.iter().any(|opened| opened.flows.contains(&flow(packet)));
         assert_eq!(listed, beyond, "{}: {packet:?} listed, and opened beyond what was asked", context());
     }
+}
+
+/// What a plan is for: the port, from whichever source port; a route or a peering has to serve the whole
+/// space that it leads to.
+fn meant(plan: &[Edit], asked: Asked) -> Flows {
+    let filters = |edit: &Edit| matches!(edit, Edit::Authorize { .. } | Edit::AllowInNetworkAcl { .. });
+    let asked = match asked.from {
+        "space" if !plan.iter().all(filters) => Asked { source: "10.0.0.0/16", ..asked },
+        _ => asked,
+    };
+    Asked { source_ports: PortRange::ALL, ..asked }.flows()
 }
 
 fn check_all(healthy: &World, asked: Asked, faults: &[Fault]) {

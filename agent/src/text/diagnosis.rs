@@ -3,19 +3,14 @@
 
 use std::fmt::Write;
 
-use peerscope_analysis::report::{
-    CauseReport, CauseStatus, Diagnosis, Fix, OpenedReport, Tool, VantageKind, Verdict,
-};
+use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, VantageKind, Verdict};
 use peerscope_analysis::topology::ComponentType;
 use peerscope_vocabulary::ProbeKind;
 
-use super::Style;
-use super::layout::{command, wrapped};
+use super::layout::{MARGIN, wrapped};
 use super::picture::{name, picture};
+use super::{Style, mending};
 use crate::escape::escape;
-
-/// The margin of everything that belongs to a label.
-const MARGIN: &str = "          ";
 
 /// Writes the diagnosis.
 pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
@@ -23,9 +18,17 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
     text.push_str(&headline(diagnosis, style));
     text.push_str(&wrapped(&escape(&diagnosis.summary), style.width, "", ""));
     section(&mut text, &picture(diagnosis, style));
+    let plan = diagnosis.plan.as_ref().filter(|plan| plan.steps.len() > 1);
     for cause in &diagnosis.causes {
         let several = diagnosis.causes.len() > 1;
-        section(&mut text, &cause_text(cause, several, style));
+        // What a common plan mends is told once, there.
+        let is_planned = plan.is_some_and(|plan| mending::is_in(plan, cause));
+        let mut part = cause_text(cause, several, style);
+        part.push_str(&mending::fixes(cause, is_planned, style));
+        section(&mut text, &part);
+    }
+    if let Some(plan) = plan {
+        section(&mut text, &mending::plan(plan, &diagnosis.causes, style));
     }
     section(&mut text, &observations(diagnosis, style));
     section(
@@ -98,7 +101,7 @@ fn target_interface(diagnosis: &Diagnosis) -> Option<String> {
     (last.component_type == ComponentType::NetworkInterface).then(|| name(last))
 }
 
-/// One cause: evidence, then what mends it.
+/// One cause and its evidence.
 fn cause_text(cause: &CauseReport, several: bool, style: &Style) -> String {
     let mut text = String::new();
     let sure = match (cause.status, cause.confidence) {
@@ -130,80 +133,7 @@ fn cause_text(cause: &CauseReport, several: bool, style: &Style) -> String {
     if !candidate && !cause.evidence.iter().any(|evidence| !evidence.supports) {
         text.push_str(&format!("        {}\n", style.faint("− nothing speaks against it")));
     }
-    for (index, fix) in cause.fixes.iter().enumerate() {
-        text.push_str(&fix_text(fix, index, style));
-    }
     text
-}
-
-/// What to run, where, what it opens, how to undo it, and what is proven of it.
-fn fix_text(fix: &Fix, index: usize, style: &Style) -> String {
-    let label = if index == 0 { "Mend      " } else { "or        " };
-    let mut text = wrapped(&escape(&fix.explanation), style.width, label, MARGIN);
-    let place: Vec<String> = [
-        fix.account.as_ref().map(|account| format!("account {account}")),
-        fix.region.as_ref().map(|region| region.to_string()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let hand = fix.managed_by.as_ref().map(|hand| format!("managed by {hand}: change it there, or run this"));
-    let mut run: Vec<String> = Vec::new();
-    if fix.tool != Tool::Heroku && !place.is_empty() {
-        run.push(format!("in {}", place.join(", ")));
-    }
-    run.extend(hand);
-    if !run.is_empty() {
-        text.push_str(&wrapped(&escape(&format!("{}:", run.join("; "))), style.width, MARGIN, MARGIN));
-    }
-    if !fix.command.is_empty() {
-        text.push_str(&command(&escape_lines(&fix.command), style.width, "            "));
-    }
-    if fix.verified {
-        text.push_str(&wrapped(
-            "proven on the model: with it, and the first fix of every other cause, this path is reachable",
-            style.width,
-            MARGIN,
-            MARGIN,
-        ));
-    }
-    if fix.verified || !fix.opens.is_empty() {
-        text.push_str(&wrapped(&opens(&fix.opens), style.width, MARGIN, MARGIN));
-    }
-    if !fix.undo.is_empty() {
-        text.push_str(&wrapped("to undo it:", style.width, MARGIN, MARGIN));
-        text.push_str(&command(&escape_lines(&fix.undo), style.width, "            "));
-    }
-    text
-}
-
-/// Commands keep their line feeds; everything else in them is escaped.
-fn escape_lines(commands: &str) -> String {
-    commands.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n")
-}
-
-fn opens(opened: &[OpenedReport]) -> String {
-    const SHOWN: usize = 4;
-    if opened.is_empty() {
-        return "opens nothing else".to_string();
-    }
-    let mut parts: Vec<String> = opened
-        .iter()
-        .take(SHOWN)
-        .map(|one| {
-            let ports: Vec<String> = one.flows.ports.iter().map(ToString::to_string).collect();
-            let ports = if ports == ["0-65535"] {
-                "all ports".to_string()
-            } else {
-                format!("port {}", ports.join(", "))
-            };
-            format!("{} {ports}", escape(&name(&one.component)))
-        })
-        .collect();
-    if opened.len() > SHOWN {
-        parts.push(format!("{} more", opened.len() - SHOWN));
-    }
-    format!("also opens: {}", parts.join("; "))
 }
 
 /// What the probes saw, a line each way of ending.

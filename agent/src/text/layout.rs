@@ -3,6 +3,9 @@
 use textwrap::{Options, WordSplitter};
 use unicode_width::UnicodeWidthStr;
 
+/// The margin of everything that belongs to a label.
+pub(super) const MARGIN: &str = "          ";
+
 /// Wraps words to `width` columns, the first line after `first`, the others after `rest`; ends with a
 /// line feed. Words longer than a line (an ARN, a name without spaces) are broken.
 pub(crate) fn wrapped(words: &str, width: usize, first: &str, rest: &str) -> String {

@@ -5,6 +5,7 @@
 
 mod diagnosis;
 mod layout;
+mod mending;
 mod picture;
 
 use std::io::IsTerminal;

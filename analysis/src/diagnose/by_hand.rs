@@ -3,7 +3,9 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
+use super::alternatives::{Way, alternatives, request_of_peering};
 use super::case::{Case, Question};
 use super::show;
 use crate::cause::CauseCode;
@@ -11,11 +13,22 @@ use crate::reach::Blocker;
 use crate::report::{Fix, Tool};
 use crate::topology::{ComponentId, NetworkId, Topology};
 
-/// What a person does where the model knows no edit.
-pub(super) fn by_hand(case: &Case, question: &Question, blocker: &Blocker<'_>) -> Fix {
+/// What a person does where the model knows no edit, best first.
+pub(super) fn by_hand(case: &Case, question: &Question, blocker: &Blocker<'_>) -> Vec<Fix> {
     let topology = case.topology.as_ref();
+    let mut ways = alternatives(case, question, blocker.code);
+    if ways.is_empty() {
+        ways.push(look_or_do(topology, question, blocker));
+    }
+    let fix = |(tool, command, explanation): Way| {
+        show::fix(topology, &blocker.component, tool, command, explanation)
+    };
+    ways.into_iter().map(fix).collect()
+}
+
+fn look_or_do(topology: Option<&Topology>, question: &Question, blocker: &Blocker<'_>) -> Way {
     let address = question.address;
-    let (tool, command, explanation) = match blocker.code {
+    match blocker.code {
         CauseCode::PeeringNotActive => {
             let id = blocker.component.id().unwrap_or_default();
             (
@@ -25,23 +38,6 @@ pub(super) fn by_hand(case: &Case, question: &Question, blocker: &Blocker<'_>) -
             )
         }
         CauseCode::PeeringMissing => create_peering(topology, question),
-        CauseCode::SecondaryCidrUnreachable => {
-            let primary = primary_cidr(topology, question).unwrap_or_else(|| "the primary CIDR".to_string());
-            (
-                Tool::Manual,
-                String::new(),
-                format!(
-                    "No setting makes a secondary CIDR reachable from a space. Give the target an address in {primary}, or put a proxy or a network load balancer there that forwards to {address}."
-                ),
-            )
-        }
-        CauseCode::TransitivePeering => (
-            Tool::Manual,
-            String::new(),
-            format!(
-                "No setting makes a peering carry packets through a VPC. Peer with the network of {address} itself, or put a proxy or a network load balancer into the peered VPC."
-            ),
-        ),
         CauseCode::UnknownDestination => (
             Tool::Aws,
             format!(
@@ -65,17 +61,11 @@ pub(super) fn by_hand(case: &Case, question: &Question, blocker: &Blocker<'_>) -
         }
         CauseCode::HostSilent => start_instance(topology, blocker),
         _ => (Tool::Manual, String::new(), blocker.code.cause().fix.to_string()),
-    };
-    show::fix(topology, &blocker.component, tool, command, explanation)
-}
-
-fn primary_cidr(topology: Option<&Topology>, question: &Question) -> Option<String> {
-    let (_, NetworkId::Vpc(vpc)) = question.networks.as_ref()? else { return None };
-    Some(topology?.vpc(vpc)?.primary?.to_string())
+    }
 }
 
 /// The command that starts the instance behind an interface.
-fn start_instance(topology: Option<&Topology>, blocker: &Blocker<'_>) -> (Tool, String, String) {
+fn start_instance(topology: Option<&Topology>, blocker: &Blocker<'_>) -> Way {
     let ComponentId::NetworkInterface(id) = &blocker.component else {
         return (Tool::Manual, String::new(), blocker.code.cause().fix.to_string());
     };
@@ -84,23 +74,20 @@ fn start_instance(topology: Option<&Topology>, blocker: &Blocker<'_>) -> (Tool, 
     (Tool::Aws, command.unwrap_or_default(), "Starts the instance.".to_string())
 }
 
-/// The request for a peering between the space and the target's VPC.
-fn create_peering(topology: Option<&Topology>, question: &Question) -> (Tool, String, String) {
-    let explanation = "Asks for a peering; after a minute or two have it accepted (heroku spaces:peerings:accept), then add routes to the space's network.";
-    let command = topology.zip(question.networks.as_ref()).and_then(|(topology, networks)| {
-        let (NetworkId::Space, NetworkId::Vpc(vpc)) = networks else { return None };
-        let space = topology.space()?;
-        let mut command = format!(
-            "aws ec2 create-vpc-peering-connection --vpc-id {vpc} --peer-vpc-id {}",
-            space.vpc.as_ref()?
-        );
-        if let Some(account) = &space.account {
-            command.push_str(&format!(" --peer-owner-id {account}"));
+/// The request for a peering between the two networks.
+fn create_peering(topology: Option<&Topology>, question: &Question) -> Way {
+    let space = question
+        .networks
+        .as_ref()
+        .is_some_and(|(source, target)| [source, target].contains(&&NetworkId::Space));
+    let explanation = match space {
+        true => {
+            "Asks for a peering; after a minute or two have it accepted (heroku spaces:peerings:accept), then add routes to the space's network."
         }
-        if let Some(region) = &space.region {
-            command.push_str(&format!(" --peer-region {region}"));
+        false => {
+            "Asks for a peering; have it accepted (aws ec2 accept-vpc-peering-connection), then add routes on both sides."
         }
-        Some(command)
-    });
+    };
+    let command = request_of_peering(topology, question);
     (Tool::Aws, command.unwrap_or_default(), explanation.to_string())
 }

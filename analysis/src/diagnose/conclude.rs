@@ -15,16 +15,17 @@ use peerscope_vocabulary::Observation;
 use super::case::{Case, Question};
 use super::causes::{answered, configured};
 use super::findings::{findings, gaps};
-use super::fixes::fixes;
+use super::fixes::mending;
 use super::lookup::dns_report;
 use super::observed::{Shows, shows, source_ports};
+use super::plan::joined;
 use super::seen::Seen;
 use super::{changed, loss, naming, path, show, silence, undecided, words};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::Blocker;
 use crate::report::{
-    CauseReport, Diagnosis, Finding, Gap, NextProbe, Paths, SCHEMA, Severity, Source, Verdict,
+    CauseReport, Diagnosis, Finding, Gap, NextProbe, Paths, Plan, SCHEMA, Severity, Source, Verdict,
 };
 use crate::topology::ComponentType;
 
@@ -35,6 +36,7 @@ struct Conclusion {
     causes: Vec<CauseReport>,
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
+    plan: Option<Plan>,
     paths: Paths,
     next_probe: Option<NextProbe>,
     summary: String,
@@ -55,6 +57,7 @@ pub(super) fn conclude(
         whole.verdict = Some(Verdict::Blocked);
         whole.summary.clone_from(&cause.summary);
         whole.causes = Vec::from([cause]);
+        whole.plan = None;
     }
     let single = case.source.ranges.iter().all(|range| range.is_single());
     let mut gaps = case.gaps.clone();
@@ -83,6 +86,7 @@ pub(super) fn conclude(
         verdict: whole.verdict.unwrap_or(Verdict::Undetermined),
         summary: whole.summary,
         causes: whole.causes,
+        plan: whole.plan,
         paths: whole.paths,
         observations: case
             .lookup
@@ -121,14 +125,15 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
 
     let mut causes = answered(case, question, deciding);
     let mut from_configuration: Vec<CauseReport> = Vec::new();
+    let mut plan = None;
     if let Some(topology) = &case.topology {
         let explained = |blocker: &Blocker<'_>| configured(topology, question, blocker, silent, observed);
         from_configuration = standing.iter().map(explained).collect();
-        for (cause, fixes) in
-            from_configuration.iter_mut().zip(fixes(case, question, &standing.iter().collect::<Vec<_>>()))
-        {
+        let mending = mending(case, question, &standing.iter().collect::<Vec<_>>());
+        for (cause, fixes) in from_configuration.iter_mut().zip(mending.fixes) {
             cause.fixes = fixes;
         }
+        plan = mending.plan;
         // A peering comes first: what is mended beside it may need the id that mending it gives.
         from_configuration
             .sort_by_key(|cause| cause.component.component_type != ComponentType::VpcPeeringConnection);
@@ -167,11 +172,13 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     }
     if verdict == Verdict::Reachable {
         causes.clear();
+        plan = None;
     }
     let mut conclusion = Conclusion {
         verdict: Some(verdict),
         findings: contradicted.iter().map(|blocker| disagreement(case, blocker, observed)).collect(),
         gaps: gaps(case, question),
+        plan,
         next_probe: silence::next_probe(case, question, &causes, &seen),
         summary: words::summary(case, question, verdict, &causes, &seen),
         ..Conclusion::default()
@@ -320,6 +327,7 @@ fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
         };
         whole.next_probe = first.next_probe.take();
     }
+    whole.plan = joined(conclusions.iter_mut().filter_map(|one| one.plan.take()));
     for one in conclusions {
         whole.causes.extend(one.causes);
         for finding in one.findings {

@@ -1,22 +1,40 @@
 //! What mends each established cause: the plan with the least collateral, proven with the others.
 
+use alloc::string::String;
 use alloc::vec::Vec;
-
-use peerscope_document::id::VpcPeeringConnectionId;
 
 use super::by_hand::by_hand;
 use super::case::{Case, Question};
+use super::plan::plan;
 use super::show;
 use crate::flow::Flows;
-use crate::reach::{Blocker, reach};
-use crate::repair::{Edit, Opened, instruction, newly_open};
-use crate::report::{Affects, Fix, OpenedReport};
+use crate::reach::{Blocker, End, reach};
+use crate::repair::{
+    Edit, Fill, Instruction, Opened, fills, instruction, newly_open, terraform, volume, widened,
+};
+use crate::report::{Affects, Calls, Fix, OpenedReport, Plan};
 use crate::topology::{ComponentId, NetworkId, Topology};
 
-/// The fixes of each blocker, in the order given.
-pub(super) fn fixes(case: &Case, question: &Question, blockers: &[&Blocker<'_>]) -> Vec<Vec<Fix>> {
+/// What mends the blockers.
+#[derive(Default)]
+pub(super) struct Mending {
+    /// The fixes of each blocker, in the order given.
+    pub(super) fixes: Vec<Vec<Fix>>,
+    /// The first of each as one plan.
+    pub(super) plan: Option<Plan>,
+}
+
+/// A plan for one blocker, weighed.
+struct Weighed {
+    edits: Vec<Edit>,
+    opened: Vec<Opened>,
+    fills: Vec<Fill>,
+}
+
+/// The fixes of each blocker, and one plan of the first of each.
+pub(super) fn mending(case: &Case, question: &Question, blockers: &[&Blocker<'_>]) -> Mending {
     let (Some(topology), Some((source, target))) = (&case.topology, &question.networks) else {
-        return blockers.iter().map(|_| Vec::new()).collect();
+        return Mending { fixes: blockers.iter().map(|_| Vec::new()).collect(), plan: None };
     };
     let bench = Bench { topology, source, target, served: &question.served, asked: &question.asked };
     let plans: Vec<Vec<Vec<Edit>>> =
@@ -24,39 +42,50 @@ pub(super) fn fixes(case: &Case, question: &Question, blockers: &[&Blocker<'_>])
     let firsts: Vec<&[Edit]> =
         plans.iter().map(|plans| plans.first().map_or(&[][..], Vec::as_slice)).collect();
     // What a plan opens shows only where nothing else stands in the way.
-    let ranked: Vec<Vec<(Vec<Opened>, &[Edit])>> = plans
+    let mut ranked: Vec<Vec<Weighed>> = plans
         .iter()
         .enumerate()
-        .map(|(index, plans)| {
-            let others = bench.with(&except(&firsts, index));
-            let mut ranked: Vec<(Vec<Opened>, &[Edit])> =
-                plans.iter().map(|plan| (bench.opened(&others, plan), plan.as_slice())).collect();
-            ranked.sort_by_key(|(opened, plan)| (opened.len(), plan.len()));
-            ranked
-        })
+        .map(|(index, plans)| bench.ranked(&bench.with(&except(&firsts, index)), plans))
         .collect();
-    let chosen: Vec<&[Edit]> =
-        ranked.iter().map(|ranked| ranked.first().map_or(&[][..], |(_, plan)| *plan)).collect();
+    let chosen: Vec<Vec<Edit>> = ranked
+        .iter()
+        .map(|ranked| ranked.first().map(|first| first.edits.clone()).unwrap_or_default())
+        .collect();
+    let chosen: Vec<&[Edit]> = chosen.iter().map(Vec::as_slice).collect();
     let replaced = chosen.iter().flat_map(|plan| plan.iter()).find_map(|edit| match edit {
         Edit::ReplacePeering { peering, .. } => Some(peering),
         _ => None,
     });
-    let results = ranked.into_iter().enumerate().map(|(index, ranked)| {
+    let mut fixes: Vec<Vec<Fix>> = Vec::new();
+    for (index, ranked) in ranked.iter_mut().enumerate() {
         let others = except(&chosen, index);
-        let base = bench.with(&others);
-        let fix = |(_, plan): (Vec<Opened>, &[Edit])| {
-            let mut together = others.clone();
-            together.extend(plan.iter());
-            let verified = bench.is_reachable(&bench.with(&together));
-            fix(topology, plan, replaced, &bench.opened(&base, plan), verified)
-        };
-        let mut fixes: Vec<Fix> = ranked.into_iter().filter_map(fix).collect();
-        if fixes.is_empty() {
-            fixes.push(by_hand(case, question, blockers[index]));
+        // The commands of every plan come before any Terraform: each form in the order of the plans.
+        let (mut own, mut as_terraform): (Vec<Fix>, Vec<Fix>) = (Vec::new(), Vec::new());
+        if !ranked.is_empty() {
+            let base = bench.with(&others);
+            // Of the others the best may be another than the first.
+            let is_as_weighed = others == except(&firsts, index);
+            for weighed in ranked {
+                let mut after = base.clone();
+                weighed.edits.iter().for_each(|edit| edit.apply(&mut after));
+                if !is_as_weighed {
+                    weighed.opened = bench.opened(&base, &after, &weighed.edits);
+                }
+                let verified = bench.is_reachable(&after);
+                let form =
+                    |made: Option<Instruction>| made.map(|made| fix(topology, weighed, made, verified));
+                own.extend(form(instruction(topology, &weighed.edits, replaced)));
+                as_terraform.extend(form(terraform(topology, &weighed.edits, replaced)));
+            }
         }
-        fixes
-    });
-    results.collect()
+        own.extend(as_terraform);
+        if own.is_empty() {
+            own = by_hand(case, question, blockers[index]);
+        }
+        fixes.push(own);
+    }
+    let plan = plan(&bench, blockers, &chosen, &fixes, replaced);
+    Mending { fixes, plan }
 }
 
 /// The edits of every plan but one.
@@ -66,8 +95,8 @@ fn except<'a>(plans: &[&'a [Edit]], index: usize) -> Vec<&'a Edit> {
 }
 
 /// What plans are tried on.
-struct Bench<'a> {
-    topology: &'a Topology,
+pub(super) struct Bench<'a> {
+    pub(super) topology: &'a Topology,
     source: &'a NetworkId,
     target: &'a NetworkId,
     served: &'a Flows,
@@ -75,7 +104,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn with(&self, edits: &[&Edit]) -> Topology {
+    pub(super) fn with(&self, edits: &[&Edit]) -> Topology {
         let mut copy = self.topology.clone();
         for edit in edits {
             edit.apply(&mut copy);
@@ -83,47 +112,91 @@ impl Bench<'_> {
         copy
     }
 
-    fn opened(&self, before: &Topology, plan: &[Edit]) -> Vec<Opened> {
-        let mut after = before.clone();
-        for edit in plan {
-            edit.apply(&mut after);
+    /// The plans for one blocker, best first: what keeps within AWS's quotas, then the one with the least
+    /// collateral, then the one with the fewest edits.
+    fn ranked(&self, base: &Topology, plans: &[Vec<Edit>]) -> Vec<Weighed> {
+        let mut weighed: Vec<Weighed> = Vec::new();
+        for plan in plans {
+            let one = self.weighed(base, plan.clone());
+            // Where there is no room for a rule a block, one for all of them may do.
+            let wide = if one.exceeds() { widened(plan) } else { None };
+            weighed.push(one);
+            weighed.extend(wide.map(|wide| self.weighed(base, wide)));
         }
-        newly_open(before, &after, plan, self.source, self.target, self.served)
+        if weighed.iter().any(|one| !one.exceeds()) {
+            weighed.retain(|one| !one.exceeds());
+        }
+        weighed.sort_by(|one, other| {
+            let (ones, others) = (volume(&one.opened), volume(&other.opened));
+            one.opened
+                .len()
+                .cmp(&other.opened.len())
+                .then(ones.total_cmp(&others))
+                .then(one.edits.len().cmp(&other.edits.len()))
+        });
+        weighed
+    }
+
+    fn weighed(&self, base: &Topology, edits: Vec<Edit>) -> Weighed {
+        let mut after = base.clone();
+        edits.iter().for_each(|edit| edit.apply(&mut after));
+        let opened = self.opened(base, &after, &edits);
+        let fills = fills(base, &after, &edits);
+        Weighed { edits, opened, fills }
+    }
+
+    pub(super) fn opened(&self, before: &Topology, after: &Topology, plan: &[Edit]) -> Vec<Opened> {
+        newly_open(before, after, plan, self.source, self.target, self.served)
     }
 
     /// Whether the analysis comes out reachable. Of a block of a VPC only the machines in it are asked
     /// about, so what counts is the answer's flows.
-    fn is_reachable(&self, topology: &Topology) -> bool {
+    pub(super) fn is_reachable(&self, topology: &Topology) -> bool {
         let opening = reach(topology, self.source, self.target, self.asked).opening();
         !opening.admitted.is_empty() && opening.blocked.is_empty() && opening.unknown.is_empty()
     }
 }
 
-fn fix(
-    topology: &Topology,
-    plan: &[Edit],
-    replaced: Option<&VpcPeeringConnectionId>,
-    opened: &[Opened],
-    verified: bool,
-) -> Option<Fix> {
-    let instruction = instruction(topology, plan, replaced)?;
+impl Weighed {
+    fn exceeds(&self) -> bool {
+        self.fills.iter().any(|fill| fill.exceeds)
+    }
+}
+
+fn fix(topology: &Topology, weighed: &Weighed, instruction: Instruction, verified: bool) -> Fix {
     let owner = topology.ownership(&instruction.component);
-    let opens = opened.iter().map(|opened| OpenedReport {
-        component: show::component(Some(topology), &ComponentId::NetworkInterface(opened.interface.clone())),
-        protocols: protocols(&opened.flows),
-        flows: Affects::from(&opened.flows),
-    });
-    Some(Fix {
+    Fix {
         tool: instruction.tool,
         command: instruction.command,
         explanation: instruction.explanation,
         undo: instruction.undo,
-        opens: opens.collect(),
+        opens: reported(topology, &weighed.opened),
         managed_by: owner.managed_by,
         account: owner.account.map(|account| account.as_str().into()),
         region: owner.region.map(|region| region.as_str().into()),
         verified,
-    })
+        note: note(&weighed.fills),
+    }
+}
+
+/// What is to be said of quotas; nothing where there is room.
+pub(super) fn note(fills: &[Fill]) -> Option<String> {
+    let words: Vec<&str> = fills.iter().map(|fill| fill.words.as_str()).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// What is opened, as it is shown.
+pub(super) fn reported(topology: &Topology, opened: &[Opened]) -> Vec<OpenedReport> {
+    let report = |opened: &Opened| OpenedReport {
+        component: show::component(Some(topology), &ComponentId::NetworkInterface(opened.interface.clone())),
+        calls: match opened.end {
+            End::Destination => Calls::Received,
+            End::Source => Calls::Made,
+        },
+        protocols: protocols(&opened.flows),
+        flows: Affects::from(&opened.flows),
+    };
+    opened.iter().map(report).collect()
 }
 
 fn protocols(flows: &Flows) -> Vec<crate::flow::ProtocolRange> {

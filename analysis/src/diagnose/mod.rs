@@ -5,6 +5,7 @@
 //! concludes is worked out by pure functions from the observations and the answers of
 //! [`crate::reach`].
 
+mod alternatives;
 mod approach;
 mod battery;
 mod beside;
@@ -23,6 +24,7 @@ mod naming;
 mod nat_rules;
 mod observed;
 mod path;
+mod plan;
 mod prior;
 mod scope;
 mod seen;

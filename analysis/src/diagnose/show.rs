@@ -65,6 +65,7 @@ pub(super) fn fix(
         account: owner.account.map(|account| account.as_str().into()),
         region: owner.region.map(|region| region.as_str().into()),
         verified: false,
+        note: None,
     }
 }
 

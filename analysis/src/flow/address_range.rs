@@ -73,6 +73,12 @@ impl AddressRange {
         self.address(self.last)
     }
 
+    /// How many addresses there are, as near as a floating-point number comes.
+    #[must_use]
+    pub(crate) fn size(self) -> f64 {
+        (self.last - self.first) as f64 + 1.0
+    }
+
     /// Whether the range is a single address.
     #[must_use]
     pub fn is_single(self) -> bool {

@@ -1,27 +1,45 @@
-//! What else a change lets through.
+//! What else a change lets through, exactly, in both directions.
+//!
+//! A change concerns more than the question: a group is shared, a route serves every machine of its
+//! subnets and carries their calls as well as their replies, a peering joins two whole networks. So each
+//! edit first says which flows it can concern at all ([`scope`]), and what of them passes with the edits
+//! and did not without is what they opened. Interfaces that the same settings serve are judged together:
+//! an address in a rule is the other end's, so one look at a subnet's machines of the same groups does
+//! for all of them.
 
-use alloc::collections::BTreeSet;
+mod scope;
+
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
-use peerscope_document::id::{NetworkInterfaceId, VpcId};
+use peerscope_document::id::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId};
 
+use self::scope::{Ends, Scope, scopes};
 use super::Edit;
-use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
-use crate::reach::{End, reach};
+use crate::flow::{AddressRange, FlowBox, Flows, PortRange};
+use crate::reach::{Decision, End, Site, intend};
 use crate::topology::{NetworkId, Topology};
 
-/// Flows towards one interface that a change opened.
+/// Flows towards one interface that a change opened, or from it where they end in a space, whose
+/// interfaces nobody sees.
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// The interface.
     pub interface: NetworkInterfaceId,
+    /// Its end of the flows.
+    pub end: End,
     /// The flows.
     pub flows: Flows,
 }
 
-/// Every flow of the same direction as `asked` that `edits` opened and nobody asked for: between the
-/// other side and whichever interface of the customer's side the changed components serve, on any
-/// protocol and port. `before` and `after` are the topology without and with the edits.
+/// Every flow that `edits` opened and nobody asked for, on any protocol and port and in both directions,
+/// ascending by interface. `before` and `after` are the topology without and with the edits. What was
+/// asked for are the flows `asked` from `source` to `target`, from whichever source port; of a route or a
+/// peering to a space, from all of the space, which is what it has to be for.
+///
+/// Addresses that no interface owns are in nobody's use: where all machines of a block are let through,
+/// the block is listed as a whole.
 #[must_use]
 pub fn newly_open(
     before: &Topology,
@@ -31,125 +49,211 @@ pub fn newly_open(
     target: &NetworkId,
     asked: &Flows,
 ) -> Vec<Opened> {
-    // What was asked for is a port, from whichever source port.
-    let meant: Flows =
-        asked.boxes().iter().map(|one| FlowBox { source_ports: PortRange::ALL, ..*one }).collect();
-    let mut opened = Vec::new();
-    for (id, end) in affected(before, edits, source, target) {
-        let Some(interface) = before.interface(&id) else { continue };
-        let others = other_end(before, if end == End::Source { target } else { source }, asked, end);
-        let mut everything = Vec::new();
-        for own in interface.addresses.iter().copied().map(AddressRange::from) {
-            for other in others.iter().filter(|other| other.family() == own.family()) {
-                let (source, destination) = if end == End::Source { (own, *other) } else { (*other, own) };
-                everything.push(FlowBox {
-                    source,
-                    destination,
-                    protocol: ProtocolRange::ALL,
-                    source_ports: PortRange::ALL,
-                    ports: PortRange::ALL,
-                });
-            }
+    let mut opened: BTreeMap<(NetworkInterfaceId, End), Flows> = BTreeMap::new();
+    let asked = Asked { source, target, flows: asked };
+    for edit in edits {
+        let meant = asked.meant(before, edit);
+        for scope in scopes(after, edit) {
+            let meant = if asked.is_between(&scope) { meant.clone() } else { Flows::none() };
+            open_in(before, after, &scope, &meant, &mut opened);
         }
-        let everything: Flows = everything.into_iter().collect();
-        let beyond = everything.difference(&meant);
-        let open = reach(after, source, target, &beyond).opening().admitted;
-        if open.is_empty() {
+    }
+    let opened = opened.into_iter().filter(|(_, flows)| !flows.is_empty());
+    opened.map(|((interface, end), flows)| Opened { interface, end, flows: flows.normalised() }).collect()
+}
+
+/// How much is opened: the number of flows, as near as a floating-point number comes.
+#[must_use]
+pub fn volume(opened: &[Opened]) -> f64 {
+    let size = |one: &FlowBox| {
+        let span = |first: u16, last: u16| f64::from(last - first) + 1.0;
+        let protocols = one.protocol;
+        one.source.size()
+            * one.destination.size()
+            * span(protocols.first().into(), protocols.last().into())
+            * span(one.source_ports.first(), one.source_ports.last())
+            * span(one.ports.first(), one.ports.last())
+    };
+    opened.iter().flat_map(|opened| opened.flows.boxes()).map(size).sum()
+}
+
+/// What was asked for.
+struct Asked<'a> {
+    source: &'a NetworkId,
+    target: &'a NetworkId,
+    flows: &'a Flows,
+}
+
+impl Asked<'_> {
+    fn is_between(&self, scope: &Scope) -> bool {
+        (self.source, self.target) == (&scope.source.network, &scope.target.network)
+    }
+
+    /// What the edit has to let through to do its work.
+    fn meant(&self, topology: &Topology, edit: &Edit) -> Flows {
+        let ports = |one: &FlowBox| FlowBox { source_ports: PortRange::ALL, ..*one };
+        let mut meant: Vec<FlowBox> = self.flows.boxes().iter().map(ports).collect();
+        let serves_a_network = !matches!(edit, Edit::Authorize { .. } | Edit::AllowInNetworkAcl { .. });
+        if serves_a_network && *self.source == NetworkId::Space {
+            let blocks = topology.blocks_of(self.source).into_iter().map(AddressRange::from);
+            let whole: Vec<FlowBox> = blocks
+                .flat_map(|source| meant.iter().map(move |one| FlowBox { source, ..*one }))
+                .filter(|one| one.source.family() == one.destination.family())
+                .collect();
+            meant.extend(whole);
+        }
+        meant.into_iter().collect()
+    }
+}
+
+/// Interfaces that the same settings serve.
+struct Class {
+    site: Site,
+    members: Vec<(NetworkInterfaceId, IpAddr)>,
+}
+
+/// Adds what is open after and was not before, of one scope.
+fn open_in(
+    before: &Topology,
+    after: &Topology,
+    scope: &Scope,
+    meant: &Flows,
+    opened: &mut BTreeMap<(NetworkInterfaceId, End), Flows>,
+) {
+    let everything: Flows = scope.flows().filter(|one| !meant.covers(&Flows::from(*one))).collect();
+    if everything.is_empty() {
+        return;
+    }
+    let (sources, targets) = (classes(after, &scope.source), classes(after, &scope.target));
+    for target in &targets {
+        let news: Vec<(&Class, Flows)> = sources
+            .iter()
+            .map(|source| (source, new_between(before, after, source, target, &everything).difference(meant)))
+            .collect();
+        // Where the callers do not differ, their block is the answer.
+        let alike = !target.members.is_empty()
+            && scope.source.network != scope.target.network
+            && news.windows(2).all(|pair| matches!(pair, [(_, one), (_, other)] if one == other));
+        if alike {
+            if let Some((source, new)) = news.first() {
+                add(source, target, new, opened);
+            }
             continue;
         }
-        let new = open.difference(&reach(before, source, target, &open).opening().admitted);
-        if !new.is_empty() {
-            opened.push(Opened { interface: id, flows: new.normalised() });
-        }
-    }
-    opened
-}
-
-/// The addresses at the other end of what an interface may newly send or get: the whole network that it calls
-/// into or that calls it; of a space the dyno blocks that were asked about, which are all that call.
-fn other_end(topology: &Topology, network: &NetworkId, asked: &Flows, end: End) -> Vec<AddressRange> {
-    match (end, network) {
-        (End::Source, NetworkId::Space) => {
-            topology.blocks_of(network).into_iter().map(AddressRange::from).collect()
-        }
-        (End::Destination, NetworkId::Vpc(_)) => {
-            topology.blocks_of(network).into_iter().map(AddressRange::from).collect()
-        }
-        (End::Source, _) => asked.destinations().into_iter().map(AddressRange::from).collect(),
-        (End::Destination, _) => asked.sources().into_iter().map(AddressRange::from).collect(),
-    }
-}
-
-/// The interfaces that the changed components serve, each with its end of the flows.
-fn affected(
-    topology: &Topology,
-    edits: &[Edit],
-    source: &NetworkId,
-    target: &NetworkId,
-) -> Vec<(NetworkInterfaceId, End)> {
-    match target {
-        NetworkId::Vpc(_) => {
-            targets(topology, edits, source, target).into_iter().map(|id| (id, End::Destination)).collect()
-        }
-        // Nothing inside a space is known by itself: there the callers are what a change concerns.
-        NetworkId::Space | NetworkId::SpaceData => {
-            targets(topology, edits, target, source).into_iter().map(|id| (id, End::Source)).collect()
+        for (source, new) in &news {
+            add(source, target, &only(new, End::Source, source), opened);
         }
     }
 }
 
-/// The interfaces of the target's network that the changed components serve. A component of the source's
-/// own side decides about calls to all of them.
-fn targets(
-    topology: &Topology,
-    edits: &[Edit],
-    source: &NetworkId,
-    target: &NetworkId,
-) -> BTreeSet<NetworkInterfaceId> {
-    let NetworkId::Vpc(vpc) = target else { return BTreeSet::new() };
-    let all = || {
-        let of_target = topology.interfaces().filter(|(_, one)| one.vpc.as_ref() == Some(vpc));
-        of_target.map(|(id, _)| id.clone())
+/// What is open after and was not before between machines of two classes, whatever their addresses.
+fn new_between(before: &Topology, after: &Topology, source: &Class, target: &Class, all: &Flows) -> Flows {
+    let open = admitted(after, source, target, all);
+    if open.is_empty() {
+        return open;
+    }
+    open.difference(&admitted(before, source, target, &open))
+}
+
+fn admitted(topology: &Topology, source: &Class, target: &Class, flows: &Flows) -> Flows {
+    let mut rest = flows.clone();
+    for gate in intend(topology, &source.site, &target.site).gates {
+        for part in gate.admit(topology, &rest) {
+            if matches!(part.decision, Decision::Blocked(_) | Decision::Unknown(_)) {
+                rest = rest.difference(&part.flows);
+            }
+        }
+        if rest.is_empty() {
+            break;
+        }
+    }
+    rest
+}
+
+/// The flows to the machines of `target`, each under its interface; from those of `source` where the
+/// target's interfaces are unseen.
+fn add(source: &Class, target: &Class, new: &Flows, opened: &mut BTreeMap<(NetworkInterfaceId, End), Flows>) {
+    if new.is_empty() {
+        return;
+    }
+    let (end, named) =
+        if target.members.is_empty() { (End::Source, source) } else { (End::Destination, target) };
+    for (id, address) in &named.members {
+        let own = AddressRange::from(*address);
+        let flows: Vec<FlowBox> = new.boxes().iter().filter_map(|one| end.restrict(one, own)).collect();
+        // What a machine says to itself does not leave it.
+        let others = flows.into_iter().filter(|one| one.source != one.destination || !one.source.is_single());
+        let flows: Flows = others.collect();
+        if !flows.is_empty() {
+            let known = opened.entry((id.clone(), end)).or_default();
+            *known = known.union(&flows);
+        }
+    }
+}
+
+/// The flows of the machines of a class alone.
+fn only(flows: &Flows, end: End, class: &Class) -> Flows {
+    if class.members.is_empty() {
+        return flows.clone();
+    }
+    let mut addresses: Vec<AddressRange> =
+        class.members.iter().map(|(_, address)| AddressRange::from(*address)).collect();
+    addresses.sort_unstable();
+    let mut ranges: Vec<AddressRange> = Vec::new();
+    for address in addresses {
+        match ranges.last_mut().and_then(|last| Some((last.joined(address)?, last))) {
+            Some((whole, last)) => *last = whole,
+            None => ranges.push(address),
+        }
+    }
+    flows
+        .boxes()
+        .iter()
+        .flat_map(|one| ranges.iter().filter_map(move |range| end.restrict(one, *range)))
+        .collect()
+}
+
+/// What decides what the gates of an interface do, beside its address.
+type Key = (Option<SubnetId>, Vec<SecurityGroupId>, Option<InstanceId>);
+
+/// The machines of one end of a scope, in classes. A space is one class without any machine that
+/// somebody could name; in a VPC only interfaces send and answer.
+fn classes(topology: &Topology, ends: &Ends) -> Vec<Class> {
+    let NetworkId::Vpc(vpc) = &ends.network else {
+        let site = Site { network: ends.network.clone(), subnet: None, interface: None };
+        return Vec::from([Class { site, members: Vec::new() }]);
     };
-    let is_sources = |of: Option<&VpcId>| matches!(source, NetworkId::Vpc(own) if Some(own) == of);
-    let mut affected = BTreeSet::new();
-    let in_subnets = |subnets: BTreeSet<_>| {
-        topology
-            .interfaces()
-            .filter(move |(_, one)| one.subnet.as_ref().is_some_and(|subnet| subnets.contains(subnet)))
-    };
-    for edit in edits {
-        match edit {
-            // What the target's side lets out decides about no call to it; the source's, about all.
-            Edit::Authorize { group, ingress: false, .. }
-                if is_sources(topology.security_group(group).and_then(|group| group.vpc.as_ref())) =>
-            {
-                affected.extend(all());
+    let mut classes: BTreeMap<Key, Class> = BTreeMap::new();
+    let concerned = |id: &NetworkInterfaceId| ends.only.as_ref().is_none_or(|only| only.contains(id));
+    for (id, interface) in topology.interfaces() {
+        if interface.vpc.as_ref() != Some(vpc) || !concerned(id) {
+            continue;
+        }
+        for address in &interface.addresses {
+            if !ends.ranges.iter().any(|range| range.contains(*address)) {
+                continue;
             }
-            Edit::Authorize { group, .. } => {
-                affected.extend(topology.interfaces_of_security_group(group).iter().cloned());
-            }
-            Edit::AllowInNetworkAcl { acl, .. }
-                if is_sources(topology.network_acl(acl).map(|acl| &acl.vpc)) =>
-            {
-                affected.extend(all());
-            }
-            Edit::AllowInNetworkAcl { acl, .. } => {
-                let subnets = topology.subnets_of_network_acl(acl).collect();
-                affected.extend(in_subnets(subnets).map(|(id, _)| id.clone()));
-            }
-            Edit::CreateRoute { table, .. } | Edit::ReplaceRoute { table, .. }
-                if is_sources(topology.route_table(table).map(|table| &table.vpc)) =>
-            {
-                affected.extend(all());
-            }
-            Edit::CreateRoute { table, .. } | Edit::ReplaceRoute { table, .. } => {
-                let subnets = topology.subnets_of_route_table(table).collect();
-                affected.extend(in_subnets(subnets).map(|(id, _)| id.clone()));
-            }
-            Edit::AcceptPeering { .. } | Edit::ReplacePeering { .. } => affected.extend(all()),
+            let subnet = interface.subnet.clone().or_else(|| topology.subnet_in(vpc, *address).cloned());
+            let mut groups = interface.security_groups.clone();
+            groups.sort_unstable();
+            // An instance that does not run is a class of its own.
+            let instance = interface.instance.as_ref().filter(|id| !runs(topology, id)).cloned();
+            let site = || Site {
+                network: ends.network.clone(),
+                subnet: subnet.clone(),
+                interface: Some(id.clone()),
+            };
+            let key = (subnet.clone(), groups, instance);
+            let class = classes.entry(key).or_insert_with(|| Class { site: site(), members: Vec::new() });
+            class.members.push((id.clone(), *address));
         }
     }
-    affected.retain(|id| topology.interface(id).is_some_and(|one| one.vpc.as_ref() == Some(vpc)));
-    affected
+    classes.into_values().collect()
+}
+
+/// Whether nothing is known against the instance's running.
+fn runs(topology: &Topology, id: &InstanceId) -> bool {
+    use peerscope_document::aws::InstanceStateName;
+    let state = topology.instance(id).and_then(|one| one.state.as_ref());
+    state.is_none_or(|state| *state == InstanceStateName::Running)
 }

@@ -47,29 +47,56 @@ pub fn instruction(
     Some(whole)
 }
 
+/// What an edit does, in one sentence.
+pub(super) fn explained(
+    topology: &Topology,
+    edit: &Edit,
+    replaced: Option<&VpcPeeringConnectionId>,
+) -> String {
+    one(topology, edit, replaced).explanation
+}
+
+/// The component that an edit changes.
+pub(super) fn component(edit: &Edit) -> ComponentId {
+    match edit {
+        Edit::CreateRoute { table, .. } | Edit::ReplaceRoute { table, .. } => {
+            ComponentId::RouteTable(table.clone())
+        }
+        Edit::Authorize { group, .. } => ComponentId::SecurityGroup(group.clone()),
+        Edit::AllowInNetworkAcl { acl, .. } => ComponentId::NetworkAcl(acl.clone()),
+        Edit::AcceptPeering { peering, .. } | Edit::ReplacePeering { peering, .. } => {
+            ComponentId::VpcPeeringConnection(peering.clone())
+        }
+    }
+}
+
 fn one(topology: &Topology, edit: &Edit, replaced: Option<&VpcPeeringConnectionId>) -> Instruction {
     let written = |peering: &VpcPeeringConnectionId| match replaced == Some(peering) {
         true => "\"$PCX\"".to_string(),
         false => peering.to_string(),
     };
+    let said = |peering: &VpcPeeringConnectionId| match replaced == Some(peering) {
+        true => "the new peering".to_string(),
+        false => peering.to_string(),
+    };
     match edit {
         Edit::CreateRoute { table, destination, peering } => {
-            let component = ComponentId::RouteTable(table.clone());
+            let component = component(edit);
             let region = region_option(&topology.ownership(&component));
             let destination_option = destination_option(*destination);
-            let peering = written(peering);
+            let option = written(peering);
             Instruction {
                 tool: Tool::Aws,
                 command: format!(
-                    "aws ec2 create-route --route-table-id {table} {destination_option} --vpc-peering-connection-id {peering}{region}"
+                    "aws ec2 create-route --route-table-id {table} {destination_option} --vpc-peering-connection-id {option}{region}"
                 ),
-                explanation: format!("Adds to {table} the route {destination} over {peering}."),
+                explanation: format!("Adds to {table} the route {destination} over {}.", said(peering)),
                 undo: format!("aws ec2 delete-route --route-table-id {table} {destination_option}{region}"),
                 component,
             }
         }
         Edit::ReplaceRoute { table, destination, peering, previous } => {
-            let component = ComponentId::RouteTable(table.clone());
+            let component = component(edit);
             let region = region_option(&topology.ownership(&component));
             let replace = |target: &str| {
                 let destination = destination_option(*destination);
@@ -84,13 +111,13 @@ fn one(topology: &Topology, edit: &Edit, replaced: Option<&VpcPeeringConnectionI
             Instruction {
                 tool: Tool::Aws,
                 command: replace(&format!("--vpc-peering-connection-id {}", written(peering))),
-                explanation: format!("Points {table}'s route {destination} at {}.", written(peering)),
+                explanation: format!("Points {table}'s route {destination} at {}.", said(peering)),
                 undo,
                 component,
             }
         }
         Edit::Authorize { group, ingress, protocol, ports, cidr } => {
-            let component = ComponentId::SecurityGroup(group.clone());
+            let component = component(edit);
             let region = region_option(&topology.ownership(&component));
             let way = if *ingress { "ingress" } else { "egress" };
             let permission = permission(*protocol, *ports, *cidr);
@@ -110,7 +137,7 @@ fn one(topology: &Topology, edit: &Edit, replaced: Option<&VpcPeeringConnectionI
             }
         }
         Edit::AllowInNetworkAcl { acl, rule_number, egress, protocol, ports, cidr } => {
-            let component = ComponentId::NetworkAcl(acl.clone());
+            let component = component(edit);
             let region = region_option(&topology.ownership(&component));
             let way = if *egress { "egress" } else { "ingress" };
             let entry = entry(*protocol, *ports, *cidr);

@@ -42,6 +42,9 @@ pub struct Diagnosis {
     pub summary: String,
     /// Every independent cause, most probable first.
     pub causes: Vec<CauseReport>,
+    /// What mends all causes that configuration shows, in the order to apply it; null where there are
+    /// none.
+    pub plan: Option<Plan>,
     /// The way there and the way back.
     pub paths: Paths,
     /// What the probes saw.
@@ -291,18 +294,74 @@ pub struct Fix {
     /// Whether the analysis came out reachable with it on a copy of the snapshot, together with the
     /// first fix of every other established cause that configuration shows.
     pub verified: bool,
+    /// What else is to be known before it is run: a quota that it comes near to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// One plan for all causes that configuration shows: the first fix of each, each change made once.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The steps in the order to apply them: peerings, routes, network ACLs, security groups, and what a
+    /// person has to do.
+    pub steps: Vec<PlanStep>,
+    /// The commands that undo all of it, last step first.
+    pub undo: String,
+    /// What else the whole lets through, exactly.
+    pub opens: Vec<OpenedReport>,
+    /// Whether the analysis came out reachable with all steps on a copy of the snapshot.
+    pub verified: bool,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanStep {
+    /// The tool.
+    pub tool: Tool,
+    /// The commands, one a line; empty where a person has to do something.
+    pub command: String,
+    /// What they do.
+    pub explanation: String,
+    /// The commands that undo the step.
+    pub undo: String,
+    /// The account to run it in.
+    pub account: Option<String>,
+    /// The Region to run it in.
+    pub region: Option<String>,
+    /// What it changes.
+    pub component: Component,
+    /// The tool that manages the component by its tags: the change belongs there.
+    pub managed_by: Option<String>,
+    /// The causes that it mends.
+    pub causes: Vec<CauseCode>,
+    /// What else is to be known before it is run: a quota that it comes near to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Flows that a fix lets through beside what was asked.
 #[derive(Clone, Debug, Serialize)]
 pub struct OpenedReport {
-    /// The interface that they reach.
+    /// The interface that they reach; where that is one of a space, which nobody sees, the one that they
+    /// come from.
     pub component: Component,
+    /// Which of the two it is.
+    pub calls: Calls,
     /// The protocols, by number.
     pub protocols: Vec<crate::flow::ProtocolRange>,
     /// The flows.
     #[serde(flatten)]
     pub flows: Affects,
+}
+
+/// Whether an interface is called, or calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Calls {
+    /// The flows end at it.
+    Received,
+    /// They begin there.
+    Made,
 }
 
 /// The way there and the way back.

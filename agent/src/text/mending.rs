@@ -1,0 +1,202 @@
+//! How to mend it: the commands, where to run them, what else they open, and how to undo them. Several
+//! causes have one plan, told once.
+
+use peerscope_analysis::report::{
+    Basis, Calls, CauseReport, CauseStatus, Fix, OpenedReport, Plan, PlanStep, Tool,
+};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::Style;
+use super::layout::{MARGIN, command, wrapped};
+use super::picture::name;
+use crate::escape::escape;
+
+/// The margin of commands.
+const COMMAND: &str = "            ";
+/// The margin of a step's words, past its number.
+const STEP: &str = "             ";
+/// The margin of a step's commands.
+const STEP_COMMAND: &str = "               ";
+
+/// Whether the plan mends the cause.
+pub(super) fn is_in(plan: &Plan, cause: &CauseReport) -> bool {
+    cause.status == CauseStatus::Established
+        && cause.basis.contains(&Basis::Configuration)
+        && plan.steps.iter().any(|step| step.causes.contains(&cause.code))
+}
+
+/// What mends one cause. Of a cause that the plan mends only what could be done instead is told.
+pub(super) fn fixes(cause: &CauseReport, is_planned: bool, style: &Style) -> String {
+    let mut text = String::new();
+    let others = cause.fixes.iter().filter(|fix| fix.tool != Tool::Terraform);
+    for (index, fix) in others.enumerate().skip(usize::from(is_planned)) {
+        let label = if index == 0 { "Mend      " } else { "or        " };
+        let terraform = match index {
+            0 => in_terraform(cause, fix.managed_by.as_deref(), MARGIN, style),
+            _ => String::new(),
+        };
+        text.push_str(&fix_text(fix, label, &terraform, style));
+    }
+    text
+}
+
+/// What to run, where, what it opens, how to undo it, and what is proven of it. `terraform` is the same
+/// change in Terraform's words, where they are of use.
+fn fix_text(fix: &Fix, label: &str, terraform: &str, style: &Style) -> String {
+    let mut text = wrapped(&escape(&fix.explanation), style.width, label, MARGIN);
+    let place = Place { tool: fix.tool, account: &fix.account, region: &fix.region, hand: &fix.managed_by };
+    if !fix.command.is_empty() {
+        text.push_str(&place.text(MARGIN, style));
+        text.push_str(&command(&escape_lines(&fix.command), style.width, COMMAND));
+    }
+    text.push_str(terraform);
+    if let Some(note) = &fix.note {
+        text.push_str(&wrapped(&escape(note), style.width, MARGIN, MARGIN));
+    }
+    let proof =
+        "proven on the model: with it, and the first fix of every other cause, this path is reachable";
+    text.push_str(&consequences(fix.verified.then_some(proof), &fix.opens, &fix.undo, style));
+    text
+}
+
+/// What is proven, what else is opened, and the way back.
+fn consequences(proof: Option<&str>, opened: &[OpenedReport], undo: &str, style: &Style) -> String {
+    let mut text = String::new();
+    if let Some(proof) = proof {
+        text.push_str(&wrapped(proof, style.width, MARGIN, MARGIN));
+    }
+    if proof.is_some() || !opened.is_empty() {
+        text.push_str(&wrapped(&opens(opened), style.width, MARGIN, MARGIN));
+    }
+    if !undo.is_empty() {
+        text.push_str(&wrapped("to undo it:", style.width, MARGIN, MARGIN));
+        text.push_str(&command(&escape_lines(undo), style.width, COMMAND));
+    }
+    text
+}
+
+/// The plan for several causes.
+pub(super) fn plan(plan: &Plan, causes: &[CauseReport], style: &Style) -> String {
+    let words = format!("{} steps, in this order:", plan.steps.len());
+    let mut text = wrapped(&words, style.width, "Mend      ", MARGIN);
+    for (index, step) in plan.steps.iter().enumerate() {
+        text.push_str(&step_text(index + 1, step, causes, style));
+    }
+    let proof = "proven on the model: with all of them, this path is reachable";
+    text.push_str(&consequences(plan.verified.then_some(proof), &plan.opens, &plan.undo, style));
+    text
+}
+
+fn step_text(number: usize, step: &PlanStep, causes: &[CauseReport], style: &Style) -> String {
+    let first = format!("{MARGIN}{:<3}", format!("{number}."));
+    let mut text = wrapped(&escape(&step.explanation), style.width, &first, STEP);
+    let place =
+        Place { tool: step.tool, account: &step.account, region: &step.region, hand: &step.managed_by };
+    if !step.command.is_empty() {
+        text.push_str(&place.text(STEP, style));
+        text.push_str(&command(&escape_lines(&step.command), style.width, STEP_COMMAND));
+    }
+    if let Some(note) = &step.note {
+        text.push_str(&wrapped(&escape(note), style.width, STEP, STEP));
+    }
+    let of = causes.iter().find(|cause| {
+        let first = cause.fixes.first();
+        first.is_some_and(|fix| fix.command == step.command && fix.explanation == step.explanation)
+    });
+    if let Some(cause) = of {
+        text.push_str(&in_terraform(cause, step.managed_by.as_deref(), STEP, style));
+    }
+    text
+}
+
+/// The same change as Terraform, where that is what manages the component.
+fn in_terraform(cause: &CauseReport, hand: Option<&str>, margin: &str, style: &Style) -> String {
+    let is_terraform = hand.is_some_and(|hand| hand.to_ascii_lowercase().contains("terraform"));
+    let Some(fix) = cause.fixes.iter().find(|fix| fix.tool == Tool::Terraform && is_terraform) else {
+        return String::new();
+    };
+    let mut text = wrapped(&escape(&fix.explanation), style.width, margin, margin);
+    text.push_str(&blocks(&escape_lines(&fix.command), &format!("{margin}  "), style));
+    text
+}
+
+/// Blocks of Terraform's language, without the comments, which say what was said above. A line that fits
+/// nowhere stays whole, as near to the margin as can be.
+fn blocks(terraform: &str, margin: &str, style: &Style) -> String {
+    let fits = |line: &str| line.starts_with('#') || margin.width() + line.width() <= style.width;
+    let margin = if terraform.lines().all(fits) { margin } else { "  " };
+    let lines = terraform.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| format!("{}\n", format!("{margin}{line}").trim_end())).collect()
+}
+
+/// Where a command is run, and who else has a hand in what it changes.
+struct Place<'a> {
+    tool: Tool,
+    account: &'a Option<String>,
+    region: &'a Option<String>,
+    hand: &'a Option<String>,
+}
+
+impl Place<'_> {
+    fn text(&self, margin: &str, style: &Style) -> String {
+        let mut run: Vec<String> = Vec::new();
+        let account = self.account.as_ref().map(|account| format!("account {account}"));
+        let place: Vec<String> = account.into_iter().chain(self.region.clone()).collect();
+        if self.tool != Tool::Heroku && !place.is_empty() {
+            run.push(format!("in {}", place.join(", ")));
+        }
+        run.extend(self.hand.as_ref().map(|hand| {
+            // A stack knows nothing of a change made beside it.
+            match hand.starts_with("CloudFormation") {
+                true => {
+                    format!("managed by {hand}: change its template too, or its next update may undo this")
+                }
+                false => format!("managed by {hand}: change it there, or run this"),
+            }
+        }));
+        if run.is_empty() {
+            return String::new();
+        }
+        wrapped(&escape(&format!("{}:", run.join("; "))), style.width, margin, margin)
+    }
+}
+
+/// Commands keep their line feeds; everything else in them is escaped.
+fn escape_lines(commands: &str) -> String {
+    commands.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n")
+}
+
+fn opens(opened: &[OpenedReport]) -> String {
+    const SHOWN: usize = 4;
+    if opened.is_empty() {
+        return "opens nothing else".to_string();
+    }
+    let mut parts: Vec<String> = opened.iter().take(SHOWN).map(opening).collect();
+    if opened.len() > SHOWN {
+        parts.push(format!("{} more", opened.len() - SHOWN));
+    }
+    format!("also opens: {}", parts.join("; "))
+}
+
+/// `calls to eni-1 on port 22`, `calls by eni-1 to 10.0.0.0/16 on all ports`.
+fn opening(one: &OpenedReport) -> String {
+    const SHOWN: usize = 3;
+    let ports: Vec<String> = one.flows.ports.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = if one.flows.ports.len() > SHOWN { " and more" } else { "" };
+    let ports = match &ports[..] {
+        [all] if all == "0-65535" => "all ports".to_string(),
+        [single] if !single.contains('-') => format!("port {single}"),
+        several => format!("ports {}{more}", several.join(", ")),
+    };
+    let interface = escape(&name(&one.component)).into_owned();
+    match one.calls {
+        Calls::Received => format!("calls to {interface} on {ports}"),
+        Calls::Made => {
+            let to: Vec<String> =
+                one.flows.destinations.iter().take(SHOWN).map(ToString::to_string).collect();
+            let more = if one.flows.destinations.len() > SHOWN { " and more" } else { "" };
+            format!("calls by {interface} to {}{more} on {ports}", to.join(", "))
+        }
+    }
+}
