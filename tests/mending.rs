@@ -91,7 +91,10 @@ fn trials(
         for (index, seed) in scenario.seeds().take(worlds).enumerate() {
             let scenario = scenario.clone();
             let name = format!("{path} world {index}");
-            trials.push(Trial::test(name, move || mend(enclosure, bench, &scenario, seed)));
+            // In turn by the fixes of the causes, and by the plan of all of them.
+            let read: fn(&Value) -> Result<Mending, Failed> =
+                if index % 2 == 0 { Mending::of_fixes } else { Mending::of_plan };
+            trials.push(Trial::test(name, move || mend(enclosure, bench, &scenario, seed, read)));
         }
     }
     Ok(trials)
@@ -114,13 +117,19 @@ fn combined() -> Result<Vec<(String, Scenario)>, Box<dyn std::error::Error>> {
 }
 
 /// One world: broken, mended, and broken again.
-fn mend(enclosure: &Enclosure, bench: &Bench, scenario: &Scenario, seed: u64) -> Result<(), Failed> {
+fn mend(
+    enclosure: &Enclosure,
+    bench: &Bench,
+    scenario: &Scenario,
+    seed: u64,
+    read: fn(&Value) -> Result<Mending, Failed>,
+) -> Result<(), Failed> {
     let mut stage = Stage::set(enclosure, scenario.world(seed)?)?;
     let directory = bench.folder(&scenario.name);
     stage.world.write(&directory.join("broken"), Style::of_seed(seed))?;
     let before = Reach::measure(&stage, 0)?;
     let report = bench.why(&stage, &directory.join("broken"))?.report;
-    let mending = Mending::of(&report)?;
+    let mending = read(&report)?;
 
     let mut wrong = Vec::new();
     let mut note = |outcome: Result<(), Failed>| {
@@ -141,7 +150,7 @@ fn mend(enclosure: &Enclosure, bench: &Bench, scenario: &Scenario, seed: u64) ->
 
 /// The first fix of every established cause.
 struct Mending {
-    /// In the order of the causes.
+    /// In the order to run them.
     commands: String,
     /// In the reverse order.
     undo: String,
@@ -149,7 +158,20 @@ struct Mending {
 }
 
 impl Mending {
-    fn of(report: &Value) -> Result<Self, Failed> {
+    /// The plan, which is to be proven whole.
+    fn of_plan(report: &Value) -> Result<Self, Failed> {
+        let plan = &report["plan"];
+        if plan["verified"] != true {
+            return Err(format!("no plan that is verified: {plan}").into());
+        }
+        let steps = plan["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let commands: Vec<&str> = steps.iter().filter_map(|step| step["command"].as_str()).collect();
+        let undo = plan["undo"].as_str().unwrap_or_default().to_owned();
+        let opens = plan["opens"].as_array().cloned().unwrap_or_default();
+        Ok(Self { commands: commands.join("\n"), undo, opens })
+    }
+
+    fn of_fixes(report: &Value) -> Result<Self, Failed> {
         let causes = report["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
         let established = causes.iter().filter(|cause| cause["status"] == "established");
         let fixes: Vec<&Value> = established.map(|cause| &cause["fixes"][0]).collect();

@@ -1,7 +1,7 @@
 //! What a fix lets through beside what was asked, tried in the kernel.
 //!
-//! From every dyno to every interface of the VPC, or the other way round where a host of the VPC asks, on
-//! the target's port and some others. Nobody needs to listen: a reset has passed every gate as well.
+//! Between every dyno and every interface of the VPC, or every interface of two VPCs, both ways, on the
+//! target's port and some others. Nobody needs to listen: a reset has passed every gate as well.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -78,16 +78,15 @@ fn probes(stage: &Stage<'_>) -> Result<Vec<Probe>, Failed> {
     let (sources, targets) = (hosts(world, "source.vpc"), hosts(world, "target.vpc"));
     let asked = world.target_address();
     let mut probes = Vec::new();
-    for (from, source) in &sources {
-        for (to, address) in &targets {
-            for port in [asked.port()].into_iter().chain(PORTS) {
-                let target = SocketAddr::new(*address, port);
-                // What was asked for, which from the space is asked for every dyno.
-                let is_asked =
-                    target == asked && (world.base() == Base::DynoToVpc || *from == world.source());
-                if !is_asked {
-                    probes.push(Probe { from: from.clone(), source: *source, to: to.clone(), target });
-                }
+    let there = sources.iter().flat_map(|from| targets.iter().map(move |to| (from, to)));
+    let back = targets.iter().flat_map(|from| sources.iter().map(move |to| (from, to)));
+    for ((from, source), (to, address)) in there.chain(back) {
+        for port in [asked.port()].into_iter().chain(PORTS) {
+            let target = SocketAddr::new(*address, port);
+            // What was asked for, which from the space is asked for every dyno.
+            let is_asked = target == asked && (world.base() == Base::DynoToVpc || *from == world.source());
+            if !is_asked {
+                probes.push(Probe { from: from.clone(), source: *source, to: to.clone(), target });
             }
         }
     }
@@ -120,6 +119,7 @@ fn attempt(stage: &Stage<'_>, probe: Probe, source_port: u16) -> Result<(Probe, 
 /// An entry of `opens`.
 pub(crate) struct Opening {
     component: String,
+    calls: String,
     protocols: Vec<(u64, u64)>,
     parts: Vec<Part>,
 }
@@ -138,6 +138,7 @@ impl Opening {
             let parts = opening["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
             Ok(Self {
                 component: opening["component"]["id"].as_str().unwrap_or_default().to_owned(),
+                calls: opening["calls"].as_str().unwrap_or_default().to_owned(),
                 protocols: serde_json::from_value(opening["protocols"].clone())?,
                 parts: parts.iter().map(part).collect::<Result<_, Failed>>()?,
             })
@@ -150,11 +151,13 @@ impl Opening {
             ranges.iter().any(|(first, last)| (*first..=*last).contains(&value))
         };
         let blocks = |blocks: &[IpNet], address: IpAddr| blocks.iter().any(|block| block.contains(&address));
-        // Nobody sees Heroku's interfaces: a dyno is its address.
-        let is_component = match &probe.to {
-            Host::Interface(id) => self.component == id.as_str(),
-            Host::Dyno(_) => true,
+        let end = match self.calls.as_str() {
+            "received" => &probe.to,
+            "made" => &probe.from,
+            _ => return false,
         };
+        // Nobody sees Heroku's interfaces: the one that is named is the VPC's.
+        let is_component = matches!(end, Host::Interface(id) if self.component == id.as_str());
         is_component
             && within(&self.protocols, TCP)
             && self.parts.iter().any(|part| {

@@ -84,6 +84,10 @@ impl Blocker<'_> {
         if each.len() == 1 {
             return each.swap_remove(0);
         }
+        // A component that stays shut at one of its ends is not mended by opening the other.
+        if each.iter().any(Vec::is_empty) {
+            return Vec::new();
+        }
         let mut whole: Vec<Edit> = Vec::new();
         for edit in each.into_iter().filter_map(|plans| plans.into_iter().next()).flatten() {
             if !whole.contains(&edit) {

@@ -132,6 +132,7 @@ fn open_in(
             .collect();
         // Where the callers do not differ, their block is the answer.
         let alike = !target.members.is_empty()
+            && scope.source.only.is_none()
             && scope.source.network != scope.target.network
             && news.windows(2).all(|pair| matches!(pair, [(_, one), (_, other)] if one == other));
         if alike {
@@ -141,7 +142,7 @@ fn open_in(
             continue;
         }
         for (source, new) in &news {
-            add(source, target, &only(new, End::Source, source), opened);
+            add(source, target, &only(after, new, source), opened);
         }
     }
 }
@@ -191,26 +192,46 @@ fn add(source: &Class, target: &Class, new: &Flows, opened: &mut BTreeMap<(Netwo
     }
 }
 
-/// The flows of the machines of a class alone.
-fn only(flows: &Flows, end: End, class: &Class) -> Flows {
-    if class.members.is_empty() {
+/// From how many machines on their addresses are written as ranges, in which there are only theirs.
+const MANY: usize = 64;
+
+/// The flows that machines of a class begin.
+fn only(topology: &Topology, flows: &Flows, class: &Class) -> Flows {
+    if class.members.is_empty() || flows.is_empty() {
         return flows.clone();
     }
-    let mut addresses: Vec<AddressRange> =
-        class.members.iter().map(|(_, address)| AddressRange::from(*address)).collect();
-    addresses.sort_unstable();
+    let mut own: Vec<IpAddr> = class.members.iter().map(|(_, address)| *address).collect();
+    own.sort_unstable();
+    let others = if own.len() < MANY { Vec::new() } else { others(topology, class, &own) };
     let mut ranges: Vec<AddressRange> = Vec::new();
-    for address in addresses {
-        match ranges.last_mut().and_then(|last| Some((last.joined(address)?, last))) {
-            Some((whole, last)) => *last = whole,
-            None => ranges.push(address),
+    for address in own {
+        let joined = ranges.last().and_then(|last| {
+            let between = AddressRange::new(last.first(), address)?;
+            let next = others.partition_point(|other| *other < last.first());
+            let is_free = others.get(next).is_none_or(|other| !between.contains(*other));
+            let touches = last.joined(AddressRange::from(address)).is_some();
+            (touches || (!others.is_empty() && is_free)).then_some(between)
+        });
+        match (ranges.last_mut(), joined) {
+            (Some(last), Some(joined)) => *last = joined,
+            _ => ranges.push(AddressRange::from(address)),
         }
     }
-    flows
-        .boxes()
-        .iter()
-        .flat_map(|one| ranges.iter().filter_map(move |range| end.restrict(one, *range)))
-        .collect()
+    let of = |one: &FlowBox| ranges.iter().filter_map(|range| End::Source.restrict(one, *range)).collect();
+    flows.boxes().iter().flat_map(|one| -> Vec<FlowBox> { of(one) }).collect()
+}
+
+/// The addresses of every other machine of the network, ascending. One at least, so that nothing is
+/// taken for a network of a single class.
+fn others(topology: &Topology, class: &Class, own: &[IpAddr]) -> Vec<IpAddr> {
+    let NetworkId::Vpc(vpc) = &class.site.network else { return Vec::new() };
+    let all = topology.interfaces().filter(|(_, one)| one.vpc.as_ref() == Some(vpc));
+    let mut others: Vec<IpAddr> = all
+        .flat_map(|(_, one)| one.addresses.iter().copied())
+        .filter(|address| own.binary_search(address).is_err())
+        .collect();
+    others.sort_unstable();
+    others
 }
 
 /// What decides what the gates of an interface do, beside its address.
