@@ -72,8 +72,10 @@ pub(super) fn mending(case: &Case, question: &Question, blockers: &[&Blocker<'_>
                     weighed.opened = bench.opened(&base, &after, &weighed.edits);
                 }
                 let verified = bench.is_reachable(&after);
-                let form =
-                    |made: Option<Instruction>| made.map(|made| fix(topology, weighed, made, verified));
+                let opens = reported(topology, &weighed.opened);
+                let form = |made: Option<Instruction>| {
+                    made.map(|made| fix(topology, &opens, &weighed.fills, made, verified))
+                };
                 own.extend(form(instruction(topology, &weighed.edits, replaced)));
                 as_terraform.extend(form(terraform(topology, &weighed.edits, replaced)));
             }
@@ -163,19 +165,25 @@ impl Weighed {
     }
 }
 
-fn fix(topology: &Topology, weighed: &Weighed, instruction: Instruction, verified: bool) -> Fix {
+fn fix(
+    topology: &Topology,
+    opens: &[OpenedReport],
+    fills: &[Fill],
+    instruction: Instruction,
+    verified: bool,
+) -> Fix {
     let owner = topology.ownership(&instruction.component);
     Fix {
         tool: instruction.tool,
         command: instruction.command,
         explanation: instruction.explanation,
         undo: instruction.undo,
-        opens: reported(topology, &weighed.opened),
+        opens: opens.to_vec(),
         managed_by: owner.managed_by,
         account: owner.account.map(|account| account.as_str().into()),
         region: owner.region.map(|region| region.as_str().into()),
         verified,
-        note: note(&weighed.fills),
+        note: note(fills),
     }
 }
 

@@ -18,7 +18,8 @@ use peerscope_document::id::{InstanceId, NetworkInterfaceId, SecurityGroupId, Su
 use self::scope::{Ends, Scope, scopes};
 use super::Edit;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange};
-use crate::reach::{Decision, End, Site, intend};
+use crate::reach::gate::SecurityGroupGate;
+use crate::reach::{Decision, End, Gate, Site, intend};
 use crate::topology::{NetworkId, Topology};
 
 /// Flows towards one interface that a change opened, or from it where they end in a space, whose
@@ -108,7 +109,10 @@ impl Asked<'_> {
 
 /// Interfaces that the same settings serve.
 struct Class {
+    /// That of any of them.
     site: Site,
+    /// Their instance, where it does not run.
+    stopped: Option<InstanceId>,
     members: Vec<(NetworkInterfaceId, IpAddr)>,
 }
 
@@ -124,7 +128,12 @@ fn open_in(
     if everything.is_empty() {
         return;
     }
-    let (sources, targets) = (classes(after, &scope.source), classes(after, &scope.target));
+    let alike = |ends: &Ends, end: End, peers: &Ends| {
+        let look = Look { before, after, end, peers: &peers.network, flows: &everything };
+        look.alike(classes(after, ends))
+    };
+    let sources = alike(&scope.source, End::Source, &scope.target);
+    let targets = alike(&scope.target, End::Destination, &scope.source);
     for target in &targets {
         let news: Vec<(&Class, Flows)> = sources
             .iter()
@@ -144,6 +153,48 @@ fn open_in(
         for (source, new) in &news {
             add(source, target, &only(after, new, source), opened);
         }
+    }
+}
+
+/// What the groups at one end do to a scope.
+struct Look<'a> {
+    before: &'a Topology,
+    after: &'a Topology,
+    end: End,
+    /// Whom the machines of this end call, or are called by.
+    peers: &'a NetworkId,
+    flows: &'a Flows,
+}
+
+impl Look<'_> {
+    /// The classes, joined where their groups let the same through: what else decides is their subnet's.
+    /// Groups are many and differ in what concerns nobody here.
+    fn alike(&self, classes: Vec<Class>) -> Vec<Class> {
+        let mut joined: BTreeMap<_, Class> = BTreeMap::new();
+        for class in classes {
+            let site = &class.site;
+            let let_through = [self.before, self.after].map(|topology| self.through(topology, site));
+            let key = (site.subnet.clone(), class.stopped.clone(), let_through);
+            match joined.get_mut(&key) {
+                Some(known) => known.members.extend(class.members),
+                None => {
+                    joined.insert(key, class);
+                }
+            }
+        }
+        joined.into_values().collect()
+    }
+
+    fn through(&self, topology: &Topology, site: &Site) -> Vec<FlowBox> {
+        if site.interface.is_none() {
+            return Vec::new();
+        }
+        let peer = Site { network: self.peers.clone(), subnet: None, interface: None };
+        let gate = SecurityGroupGate::new(topology, site, &peer, self.end == End::Destination);
+        let parts = gate.admit(topology, self.flows).into_iter();
+        let admitted = parts.filter(|part| part.decision == Decision::Admitted);
+        let flows = admitted.fold(Flows::none(), |all, part| all.union(&part.flows));
+        flows.normalised().boxes().to_vec()
     }
 }
 
@@ -242,7 +293,7 @@ type Key = (Option<SubnetId>, Vec<SecurityGroupId>, Option<InstanceId>);
 fn classes(topology: &Topology, ends: &Ends) -> Vec<Class> {
     let NetworkId::Vpc(vpc) = &ends.network else {
         let site = Site { network: ends.network.clone(), subnet: None, interface: None };
-        return Vec::from([Class { site, members: Vec::new() }]);
+        return Vec::from([Class { site, stopped: None, members: Vec::new() }]);
     };
     let mut classes: BTreeMap<Key, Class> = BTreeMap::new();
     let concerned = |id: &NetworkInterfaceId| ends.only.as_ref().is_none_or(|only| only.contains(id));
@@ -264,8 +315,10 @@ fn classes(topology: &Topology, ends: &Ends) -> Vec<Class> {
                 subnet: subnet.clone(),
                 interface: Some(id.clone()),
             };
-            let key = (subnet.clone(), groups, instance);
-            let class = classes.entry(key).or_insert_with(|| Class { site: site(), members: Vec::new() });
+            let key = (subnet.clone(), groups, instance.clone());
+            let class = classes.entry(key);
+            let class =
+                class.or_insert_with(|| Class { site: site(), stopped: instance, members: Vec::new() });
             class.members.push((id.clone(), *address));
         }
     }
