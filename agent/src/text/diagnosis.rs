@@ -18,7 +18,7 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
     text.push_str(&headline(diagnosis, style));
     text.push_str(&wrapped(&escape(&diagnosis.summary), style.width, "", ""));
     section(&mut text, &picture(diagnosis, style));
-    let plan = diagnosis.plan.as_ref().filter(|plan| plan.steps.len() > 1);
+    let plan = diagnosis.plan.as_ref().filter(|plan| mending::is_worth_telling(plan));
     for cause in &diagnosis.causes {
         let several = diagnosis.causes.len() > 1;
         // What a common plan mends is told once, there.

@@ -19,11 +19,23 @@ const STEP: &str = "             ";
 /// The margin of a step's commands.
 const STEP_COMMAND: &str = "               ";
 
-/// Whether the plan mends the cause.
+/// The steps that change a setting. What is left to a person is told with its cause, where it has room to
+/// be weighed.
+fn changes(plan: &Plan) -> impl Iterator<Item = &PlanStep> {
+    plan.steps.iter().filter(|step| !step.undo.is_empty())
+}
+
+/// Whether the plan is worth telling by itself: one change is told with its cause.
+pub(super) fn is_worth_telling(plan: &Plan) -> bool {
+    changes(plan).count() > 1
+}
+
+/// Whether the plan's changes mend the cause.
 pub(super) fn is_in(plan: &Plan, cause: &CauseReport) -> bool {
     cause.status == CauseStatus::Established
         && cause.basis.contains(&Basis::Configuration)
-        && plan.steps.iter().any(|step| step.causes.contains(&cause.code))
+        && changes(plan).any(|step| step.causes.contains(&cause.code))
+        && cause.fixes.first().is_some_and(|fix| !fix.undo.is_empty())
 }
 
 /// What mends one cause. Of a cause that the plan mends only what could be done instead is told.
@@ -78,10 +90,14 @@ fn consequences(proof: Option<&str>, opened: &[OpenedReport], undo: &str, style:
 
 /// The plan for several causes.
 pub(super) fn plan(plan: &Plan, causes: &[CauseReport], style: &Style) -> String {
-    let words = format!("{} steps, in this order:", plan.steps.len());
+    let words = format!("{} steps, in this order:", changes(plan).count());
     let mut text = wrapped(&words, style.width, "Mend      ", MARGIN);
-    for (index, step) in plan.steps.iter().enumerate() {
+    for (index, step) in changes(plan).enumerate() {
         text.push_str(&step_text(index + 1, step, causes, style));
+    }
+    if changes(plan).count() < plan.steps.len() {
+        let words = "they do not suffice: what has to be done by hand is told above";
+        text.push_str(&wrapped(words, style.width, MARGIN, MARGIN));
     }
     let proof = "proven on the model: with all of them, this path is reachable";
     text.push_str(&consequences(plan.verified.then_some(proof), &plan.opens, &plan.undo, style));
