@@ -59,6 +59,15 @@ fn wrong_arguments_are_one_line_and_exit_2() {
             with(&["analyze", "--to", "tcp://eni-0000000000000000:1", "--snapshot", &example]),
             "is not in the snapshot",
         ),
+        (with(&["analyze", "--snapshot", &example]), "--to <TARGET>"),
+        (with(&["analyze", "--to", TARGET, "--assert", "reach.toml"]), "cannot be used with"),
+        (with(&["analyze", "--from", "space", "--assert", "reach.toml"]), "cannot be used with"),
+        (with(&["analyze", "--assert", "/dev/null/reach.toml", "--snapshot", &example]), "Not a directory"),
+        (with(&["analyze", "--assert", "/dev/zero", "--snapshot", &example]), "at most 4 MiB"),
+        (
+            with(&["analyze", "--assert", "/dev/null", "--snapshot", &example]),
+            "expected [[assertion]] entries",
+        ),
         (with(&["explain", "NO_SUCH_CAUSE"]), "is no cause"),
     ] {
         let output = peerscope().args(&arguments).output().expect("the binary runs");

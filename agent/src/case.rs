@@ -104,22 +104,23 @@ fn snapshot_report(snapshot: &Snapshot, at: Timestamp) -> SnapshotReport {
 /// can know.
 ///
 /// # Errors
-/// Where an AWS id is not in the snapshot.
+/// Where an AWS id is not in the snapshot, in one line.
 pub(crate) fn documented_addresses(
     target: &TargetUrl,
     topology: Option<&Topology>,
-) -> Result<Option<Vec<IpAddr>>, Failure> {
+) -> Result<Option<Vec<IpAddr>>, String> {
     match &target.host {
         Host::Address(address) => Ok(Some(vec![*address])),
-        Host::AwsId(id) => Ok(Some(addresses_of(id, topology).ok_or_else(|| unknown_id("TARGET", id))?)),
+        Host::AwsId(id) => {
+            let found = addresses_of(id, topology).ok_or_else(|| format!("TARGET: {}", unknown_id(id)))?;
+            Ok(Some(found))
+        }
         Host::Name(name) => Ok(topology.and_then(|topology| by_name(name, topology))),
     }
 }
 
-fn unknown_id(what: &str, id: &str) -> Failure {
-    Failure::usage(format!(
-        "{what}: {id} is not in the snapshot; expected the id of an instance or network interface that is"
-    ))
+fn unknown_id(id: &str) -> String {
+    format!("{id} is not in the snapshot; expected the id of an instance or network interface that is")
 }
 
 /// The interfaces of an instance, or the one of an interface's id.
@@ -173,13 +174,14 @@ fn by_name(name: &str, topology: &Topology) -> Option<Vec<IpAddr>> {
 /// The source of a case.
 ///
 /// # Errors
-/// Where SOURCE cannot be read, or names what is not in the snapshot or not here.
+/// Where SOURCE cannot be read, or names what is not in the snapshot or not here: the text and what was
+/// expected of it, to be put after the place that it was written in.
 pub(crate) fn source(
     text: &str,
     topology: Option<&Topology>,
     dyno: Option<&Dyno>,
     source_ports: PortRange,
-) -> Result<SourceSpec, Failure> {
+) -> Result<SourceSpec, String> {
     let spec = |ranges: Vec<AddressRange>, network: Option<NetworkId>| SourceSpec {
         input: text.to_string(),
         ranges,
@@ -190,9 +192,7 @@ pub(crate) fn source(
         "space" => {
             let space = topology.and_then(Topology::space);
             let space = space.ok_or_else(|| {
-                Failure::usage(
-                    "--from space: expected a snapshot with Heroku's documents of the space (peering-info)",
-                )
+                "space: expected a snapshot with Heroku's documents of the space (peering-info)".to_string()
             })?;
             let blocks = if space.dyno_blocks.is_empty() {
                 space.cidr.into_iter().collect()
@@ -200,19 +200,23 @@ pub(crate) fn source(
                 space.dyno_blocks.clone()
             };
             if blocks.is_empty() {
-                return Err(Failure::usage(
-                    "--from space: expected the space's peering-info in the snapshot, which lists its blocks",
-                ));
+                return Err(
+                    "space: expected the space's peering-info in the snapshot, which lists its blocks"
+                        .to_string(),
+                );
             }
             Ok(spec(blocks.into_iter().map(AddressRange::from).collect(), Some(NetworkId::Space)))
         }
         "dyno" => {
             let address = dyno.and_then(|dyno| dyno.private_address);
-            let address = address.ok_or_else(|| Failure::usage("--from dyno: expected to run in a dyno of a Private Space (HEROKU_PRIVATE_IP is not set)"))?;
+            let address = address.ok_or_else(|| {
+                "dyno: expected to run in a dyno of a Private Space (HEROKU_PRIVATE_IP is not set)"
+                    .to_string()
+            })?;
             Ok(spec(vec![AddressRange::from(address)], Some(NetworkId::Space)))
         }
         id if is_aws_id(id) => {
-            let (addresses, network) = callers_of(id, topology).ok_or_else(|| unknown_id("--from", id))?;
+            let (addresses, network) = callers_of(id, topology).ok_or_else(|| unknown_id(id))?;
             Ok(spec(addresses.into_iter().map(AddressRange::from).collect(), network))
         }
         other => {
@@ -222,9 +226,7 @@ pub(crate) fn source(
             };
             let range = range.ok_or_else(|| {
                 let shown: String = escape(other).chars().take(48).collect();
-                Failure::usage(format!(
-                    "--from {shown:?}: expected an address, a CIDR, i-…, eni-…, space or dyno"
-                ))
+                format!("{shown:?}: expected an address, a CIDR, i-…, eni-…, space or dyno")
             })?;
             Ok(spec(vec![range], None))
         }

@@ -32,8 +32,19 @@ pub(crate) enum Command {
   peerscope why postgres://10.100.2.20 --snapshot ./snapshot")]
     Why(WhyArgs),
     /// Say what the configuration alone does to a path; no packet is sent
-    #[command(after_help = "Example:
-  peerscope analyze --to tcp://10.100.2.20:5432 --from space --snapshot ./snapshot")]
+    #[command(after_help = "Examples:
+  peerscope analyze --to tcp://10.100.2.20:5432 --from space --snapshot ./snapshot
+  peerscope analyze --assert reach.toml --snapshot ./snapshot    # in a pipeline: exit status 1 where they differ
+
+where reach.toml says what is meant to pass and what is not:
+  [[assertion]]
+  from = \"space\"
+  to = [\"tcp://10.100.2.20:5432\", \"tcp://10.100.2.21:5432\"]
+  expect = \"reachable\"
+  comment = \"the shop needs its orders\"
+
+Exit status: 0 reachable, or every assertion holds; 1 blocked or impaired, or some differ; 2 wrong usage or
+input; 3 undetermined.")]
     Analyze(AnalyzeArgs),
     /// Probe targets alone, as one would use fping or tcping
     #[command(after_help = "Examples:
@@ -157,8 +168,15 @@ pub(crate) struct WhyArgs {
 #[derive(Args, Debug)]
 pub(crate) struct AnalyzeArgs {
     /// tcp://HOST:PORT and the like; HOST is an address, i-… or eni-…, or a name that the snapshot knows
-    #[arg(long, value_name = "TARGET")]
-    pub(crate) to: String,
+    #[arg(long, value_name = "TARGET", required_unless_present = "assert")]
+    pub(crate) to: Option<String>,
+
+    /// Hold what this file asserts against the snapshot. It is TOML: [[assertion]] entries, each with
+    /// from = "SOURCE", to = "TARGET" or a list of them, expect = "reachable" (all of it, from every source
+    /// and port) or "blocked" (none of it), and, where wanted, source_ports = "LO-HI", cause = "CODE" and
+    /// comment
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "from"])]
+    pub(crate) assert: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) case: CaseArgs,
@@ -292,7 +310,8 @@ pub(crate) struct DemoArgs {
     pub(crate) seed: u64,
 }
 
-fn port_range(text: &str) -> Result<PortRange, String> {
+/// Reads `LO-HI`, or a single port.
+pub(crate) fn port_range(text: &str) -> Result<PortRange, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let ends = first.trim().parse::<u16>().ok().zip(last.trim().parse::<u16>().ok());
     let range = ends.and_then(|(first, last)| PortRange::new(first, last)).filter(|range| range.first() > 0);

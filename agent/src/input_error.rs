@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::escape::{escape, escape_os};
 
 /// A place in a text, both counted from 1; the column in characters, as editors show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     /// The line.
     pub(crate) line: usize,
@@ -58,6 +58,11 @@ impl InputError {
     pub(crate) fn at(mut self, position: Position) -> Self {
         self.position = Some(position);
         self
+    }
+
+    /// Where in the file, for the order of several.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.position
     }
 
     /// Adds the line, counted from 1, where the whole of it is the place.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, VantageKind, Verdict};
+use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, SnapshotReport, VantageKind, Verdict};
 use peerscope_analysis::topology::ComponentType;
 use peerscope_vocabulary::ProbeKind;
 
@@ -45,7 +45,7 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
 }
 
 /// Adds a part after an empty line.
-fn section(text: &mut String, part: &str) {
+pub(super) fn section(text: &mut String, part: &str) {
     if !part.is_empty() {
         text.push('\n');
         text.push_str(part);
@@ -169,7 +169,7 @@ fn observations(diagnosis: &Diagnosis, style: &Style) -> String {
     list("Names", names, style) + &list("Probes", lines, style)
 }
 
-fn list(label: &str, lines: impl Iterator<Item = String>, style: &Style) -> String {
+pub(super) fn list(label: &str, lines: impl Iterator<Item = String>, style: &Style) -> String {
     let mut text = String::new();
     for line in lines {
         let first = if text.is_empty() { format!("{label:<10}") } else { MARGIN.to_string() };
@@ -180,21 +180,26 @@ fn list(label: &str, lines: impl Iterator<Item = String>, style: &Style) -> Stri
 
 /// Where this comes from, in one faint line.
 fn provenance(diagnosis: &Diagnosis, style: &Style) -> String {
-    let snapshot = match &diagnosis.snapshot {
-        None => "no snapshot".to_string(),
-        Some(snapshot) => match (&snapshot.at, snapshot.age_seconds) {
-            (Some(at), Some(age)) => format!("snapshot of {at}, {} old", age_words(age)),
-            _ => "snapshot of unknown age (it has no manifest.json)".to_string(),
-        },
-    };
     let words = format!(
-        "peerscope {}, {}, {snapshot}, {:.2} s",
-        diagnosis.version, diagnosis.at, diagnosis.elapsed_seconds
+        "peerscope {}, {}, {}, {:.2} s",
+        diagnosis.version,
+        diagnosis.at,
+        snapshot_words(diagnosis.snapshot.as_ref()),
+        diagnosis.elapsed_seconds
     );
     wrapped(&escape(&words), style.width, "", "")
         .lines()
         .map(|line| format!("{}\n", style.faint(line)))
         .collect()
+}
+
+/// When the documents were taken.
+pub(super) fn snapshot_words(snapshot: Option<&SnapshotReport>) -> String {
+    match snapshot.map(|snapshot| (&snapshot.at, snapshot.age_seconds)) {
+        None => "no snapshot".to_string(),
+        Some((Some(at), Some(age))) => format!("snapshot of {at}, {} old", age_words(age)),
+        Some(_) => "snapshot of unknown age (it has no manifest.json)".to_string(),
+    }
 }
 
 fn age_words(seconds: i64) -> String {

@@ -53,6 +53,11 @@ pub(super) fn fixes(cause: &CauseReport, is_planned: bool, style: &Style) -> Str
     text
 }
 
+/// One fix by itself.
+pub(super) fn fix(fix: &Fix, style: &Style) -> String {
+    fix_text(fix, "Mend      ", "", style)
+}
+
 /// What to run, where, what it opens, how to undo it, and what is proven of it. `terraform` is the same
 /// change in Terraform's words, where they are of use.
 fn fix_text(fix: &Fix, label: &str, terraform: &str, style: &Style) -> String {

@@ -3,6 +3,7 @@
 //! Everything is written from the report that JSON shows, so no text says more than a script could
 //! read. Names, tags and messages are outside data and are escaped here, where they meet a terminal.
 
+mod assertions;
 mod diagnosis;
 mod layout;
 mod mending;
@@ -16,6 +17,7 @@ use crate::cli::Format;
 use crate::exit::Failure;
 use crate::output::{print, print_json};
 
+pub(crate) use assertions::text as assertions_text;
 pub(crate) use diagnosis::text as diagnosis_text;
 pub(crate) use layout::wrapped;
 

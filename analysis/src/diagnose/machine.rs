@@ -21,7 +21,10 @@ use super::battery::Random;
 use super::case::{Case, Question};
 use super::conclude::conclude;
 use super::observed::{Shows, reason, shows};
-use crate::report::{Diagnosis, Gap, GapKind};
+use super::path::paths;
+use crate::flow::Flow;
+use crate::reach::Opening;
+use crate::report::{Diagnosis, Gap, GapKind, Paths};
 
 /// What is left of the deadline for concluding.
 const RESERVE: Duration = Duration::from_millis(100);
@@ -169,6 +172,40 @@ impl Machine {
             }
             Some(observation) => self.observations.push(observation),
         }
+    }
+
+    /// What the configuration does to everything that was asked; unknown where no network of the snapshot
+    /// holds an end of it.
+    #[must_use]
+    pub fn opening(&self) -> Opening {
+        let mut opening = Opening::default();
+        for Question { answer, asked, .. } in self.approaches.iter().map(|approach| &approach.question) {
+            let one = match answer {
+                Some(answer) => answer.opening(),
+                None => Opening { unknown: asked.clone(), ..Opening::default() },
+            };
+            opening.admitted = opening.admitted.union(&one.admitted);
+            opening.blocked = opening.blocked.union(&one.blocked);
+            opening.unknown = opening.unknown.union(&one.unknown);
+        }
+        opening
+    }
+
+    /// The way of one of the flows that were asked, hop by hop; nothing where the configuration does not
+    /// tell of it.
+    #[must_use]
+    pub fn paths_of(&self, flow: &Flow) -> Paths {
+        let mut questions = self.approaches.iter().map(|approach| &approach.question);
+        let question = questions.find(|question| question.asked.contains(flow));
+        let answer = question.and_then(|question| question.answer.as_ref());
+        let known = self.case.topology.as_ref().zip(answer);
+        known.map(|(topology, answer)| paths(topology, answer, flow)).unwrap_or_default()
+    }
+
+    /// The case, for another one of the same documents.
+    #[must_use]
+    pub fn into_case(self) -> Case {
+        self.case
     }
 
     /// What came out. `at` is the calendar time of the start, `now` the time since.

@@ -7,6 +7,7 @@
 
 mod alternatives;
 mod approach;
+mod assertion;
 mod battery;
 mod beside;
 mod by_hand;
@@ -35,6 +36,7 @@ mod sweep;
 mod undecided;
 mod words;
 
+pub use assertion::{Expectation, Judgement, Standing};
 pub use case::{Case, SourceSpec};
 pub use lookup::{Lookup, Resolution, dns_report, lookup_sentence, resolution, server_sentence};
 pub use machine::{Action, Event, Machine};

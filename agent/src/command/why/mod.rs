@@ -93,7 +93,8 @@ fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, 
     let vantage = vantage(dyno.as_ref(), known.topology.as_ref(), here, addresses.first().copied());
     let source_ports = arguments.case.source_ports.unwrap_or_else(own_ports);
     let source = match &arguments.case.from {
-        Some(from) => source(from, known.topology.as_ref(), dyno.as_ref(), source_ports)?,
+        Some(from) => source(from, known.topology.as_ref(), dyno.as_ref(), source_ports)
+            .map_err(|error| Failure::usage(format!("--from {error}")))?,
         None => SourceSpec {
             input: "this machine".to_string(),
             ranges: own_addresses(dyno.as_ref(), addresses).into_iter().map(AddressRange::from).collect(),
@@ -139,7 +140,7 @@ fn resolved(
     if let Some(address) = arguments.resolve {
         return Ok((vec![address].into(), None));
     }
-    let documented = documented_addresses(target, known.topology.as_ref())?;
+    let documented = documented_addresses(target, known.topology.as_ref()).map_err(Failure::usage)?;
     let name = match (&target.host, documented) {
         (Host::Name(name), None) if arguments.no_probe => {
             return Err(Failure::usage(format!(

@@ -1,12 +1,16 @@
-//! `peerscope analyze`: what the configuration alone does to a path.
+//! `peerscope analyze`: what the configuration alone does to a path, or to each that a file asserts.
+
+mod assertion_file;
+mod assertions;
+mod report;
 
 use std::time::{Duration, Instant};
 
-use peerscope_analysis::diagnose::{Case, Machine};
+use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
 use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::topology::Topology;
 
-use crate::case::{Known, LINUX_EPHEMERAL, case, documented_addresses, known, source, vantage};
+use crate::case::{Known, LINUX_EPHEMERAL, Resolved, case, documented_addresses, known, source, vantage};
 use crate::cli::AnalyzeArgs;
 use crate::clock;
 use crate::dyno::Dyno;
@@ -14,18 +18,26 @@ use crate::exit::{Failure, Status};
 use crate::target::TargetUrl;
 use crate::text::{Style, show};
 
+pub(crate) use report::{AssertionResult, AssertionsReport, Intended};
+
 /// Analyses.
 pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Failure> {
     let (started, at) = (Instant::now(), clock::now());
-    let target = TargetUrl::parse(&arguments.to).map_err(Failure::usage)?;
+    let target = arguments.to.as_deref().map(TargetUrl::parse).transpose().map_err(Failure::usage)?;
     if arguments.case.snapshot.is_empty() {
         return Err(Failure::usage("analyze: expected --snapshot PATH, the documents to analyse"));
     }
     let known = known(&arguments.case, at)?;
-    let case = analysed(&target, known, arguments.case.from.as_deref(), arguments.case.source_ports)?;
-    let diagnosis = Machine::new(case, 0).report(started.elapsed(), at);
-    show(&diagnosis, arguments.case.format, style)?;
-    Ok(Status::from(diagnosis.verdict))
+    match (&arguments.assert, target) {
+        (Some(file), _) => assertions::run(file, known, &arguments.case, style, at),
+        (None, Some(target)) => {
+            let case = analysed(&target, known, arguments.case.from.as_deref(), arguments.case.source_ports)?;
+            let diagnosis = Machine::new(case, 0).report(started.elapsed(), at);
+            show(&diagnosis, arguments.case.format, style)?;
+            Ok(Status::from(diagnosis.verdict))
+        }
+        (None, None) => Err(Failure::usage("analyze: expected --to TARGET or --assert FILE")),
+    }
 }
 
 /// The case of an analysis without packets.
@@ -36,12 +48,7 @@ fn analysed(
     source_ports: Option<PortRange>,
 ) -> Result<Case, Failure> {
     let topology = known.topology.as_ref();
-    let addresses = documented_addresses(target, topology)?.ok_or_else(|| {
-        Failure::usage(format!(
-            "TARGET: the snapshot knows no host {}; analyze asks no DNS, so give its address",
-            target.host
-        ))
-    })?;
+    let addresses = addresses(target, topology).map_err(Failure::usage)?;
     let has_space = topology.and_then(Topology::space).is_some();
     let from = match (from, has_space) {
         (Some(from), _) => from,
@@ -52,13 +59,38 @@ fn analysed(
             ));
         }
     };
+    let source =
+        senders(from, topology, source_ports).map_err(|error| Failure::usage(format!("--from {error}")))?;
+    Ok(without_packets(target, addresses, source, known))
+}
+
+/// The addresses of a target as the snapshot has them.
+fn addresses(target: &TargetUrl, topology: Option<&Topology>) -> Result<Resolved, String> {
+    let documented = documented_addresses(target, topology)?;
+    documented.map(Resolved::from).ok_or_else(|| {
+        format!(
+            "TARGET: the snapshot knows no host {}; analyze asks no DNS, so give its address",
+            target.host
+        )
+    })
+}
+
+/// Who sends, by Linux's ports where none are given.
+fn senders(
+    from: &str,
+    topology: Option<&Topology>,
+    source_ports: Option<PortRange>,
+) -> Result<SourceSpec, String> {
     let (first, last) = LINUX_EPHEMERAL;
     let linux = PortRange::new(first, last).unwrap_or(PortRange::ALL);
+    source(from, topology, Dyno::here().as_ref(), source_ports.unwrap_or(linux))
+}
+
+fn without_packets(target: &TargetUrl, addresses: Resolved, source: SourceSpec, known: Known) -> Case {
     let dyno = Dyno::here();
-    let source = source(from, topology, dyno.as_ref(), source_ports.unwrap_or(linux))?;
     let here = dyno.as_ref().and_then(|dyno| dyno.private_address);
-    let vantage = vantage(dyno.as_ref(), topology, here, None);
-    Ok(case(target, addresses.into(), source, vantage, known, false, Duration::from_secs(10)))
+    let vantage = vantage(dyno.as_ref(), known.topology.as_ref(), here, None);
+    case(target, addresses, source, vantage, known, false, Duration::from_secs(10))
 }
 
 /// Runs a whole analysis and writes it as text and JSON; nothing where source or target is not known.
