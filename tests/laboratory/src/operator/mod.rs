@@ -114,28 +114,59 @@ impl Session<'_> {
 fn perform(snapshot: &mut Snapshot, words: &[String]) -> Result<Printed, Refusal> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["aws", "ec2", operation, arguments @ ..] => match *operation {
-            "create-route" => route::create(snapshot, arguments),
-            "replace-route" => route::replace(snapshot, arguments),
-            "delete-route" => route::delete(snapshot, arguments),
-            "authorize-security-group-ingress" => security_group::authorize(snapshot, true, arguments),
-            "authorize-security-group-egress" => security_group::authorize(snapshot, false, arguments),
-            "revoke-security-group-ingress" => security_group::revoke(snapshot, true, arguments),
-            "revoke-security-group-egress" => security_group::revoke(snapshot, false, arguments),
-            "create-network-acl-entry" => network_acl::create(snapshot, arguments),
-            "replace-network-acl-entry" => network_acl::replace(snapshot, arguments),
-            "delete-network-acl-entry" => network_acl::delete(snapshot, arguments),
-            "create-vpc-peering-connection" => peering::create(snapshot, arguments),
-            "accept-vpc-peering-connection" => peering::accept(snapshot, arguments),
-            "delete-vpc-peering-connection" => peering::delete(snapshot, arguments),
-            other => Err(Refusal::usage(format!("the operation aws ec2 {other} is not known here"))),
-        },
-        ["heroku", "spaces:peerings:accept", arguments @ ..] => heroku::accept(snapshot, arguments),
-        ["heroku", "spaces:peerings:destroy", arguments @ ..] => heroku::destroy(snapshot, arguments),
-        ["aws" | "heroku", other, ..] => {
-            Err(Refusal::usage(format!("the command {other} is not known here")))
+        ["aws", "ec2", operation, arguments @ ..] => {
+            perform_among(AWS, "aws ec2 ", snapshot, operation, arguments)
         }
-        [other, ..] => Err(Refusal::usage(format!("the program {other} is not known here"))),
+        ["heroku", command, arguments @ ..] => perform_among(HEROKU, "heroku ", snapshot, command, arguments),
+        ["aws" | "heroku"] => Err(Refusal::usage("a tool without a command")),
+        ["aws", other, ..] => {
+            Err(Refusal::usage(format!("the command aws {other} is not known here, expected aws ec2")))
+        }
+        [other, ..] => {
+            Err(Refusal::usage(format!("the program {other} is not known here, expected aws ec2 or heroku")))
+        }
         [] => Err(Refusal::usage("an empty command")),
     }
+}
+
+/// What a command of a tool does.
+type Operation = fn(&mut Snapshot, &[&str]) -> Result<Printed, Refusal>;
+
+/// What is known of `aws ec2`.
+const AWS: &[(&str, Operation)] = &[
+    ("create-route", route::create),
+    ("replace-route", route::replace),
+    ("delete-route", route::delete),
+    ("authorize-security-group-ingress", |snapshot, words| security_group::authorize(snapshot, true, words)),
+    ("authorize-security-group-egress", |snapshot, words| security_group::authorize(snapshot, false, words)),
+    ("revoke-security-group-ingress", |snapshot, words| security_group::revoke(snapshot, true, words)),
+    ("revoke-security-group-egress", |snapshot, words| security_group::revoke(snapshot, false, words)),
+    ("create-network-acl-entry", network_acl::create),
+    ("replace-network-acl-entry", network_acl::replace),
+    ("delete-network-acl-entry", network_acl::delete),
+    ("create-vpc-peering-connection", peering::create),
+    ("accept-vpc-peering-connection", peering::accept),
+    ("delete-vpc-peering-connection", peering::delete),
+];
+
+/// What is known of `heroku`.
+const HEROKU: &[(&str, Operation)] =
+    &[("spaces:peerings:accept", heroku::accept), ("spaces:peerings:destroy", heroku::destroy)];
+
+fn perform_among(
+    known: &[(&str, Operation)],
+    tool: &str,
+    snapshot: &mut Snapshot,
+    name: &str,
+    arguments: &[&str],
+) -> Result<Printed, Refusal> {
+    let operation = known.iter().find(|(known, _)| *known == name).map(|(_, operation)| operation);
+    let operation = operation.ok_or_else(|| {
+        let known: Vec<&str> = known.iter().map(|(known, _)| *known).collect();
+        Refusal::usage(format!(
+            "the operation {tool}{name} is not known here, expected one of {}",
+            known.join(", ")
+        ))
+    })?;
+    operation(snapshot, arguments)
 }
