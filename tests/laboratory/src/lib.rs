@@ -45,7 +45,7 @@ pub mod world;
 pub use enclosure::{Enclosure, Right};
 pub use error::LaboratoryError;
 pub use twin::{
-    Capture, Captured, Condition, DatagramService, DatagramServiceKind, Direction, DnsBehaviour, DnsServer,
-    Dropped, Forbidding, Gate, GateKind, Host, KernelOutcome, Listener, ListenerKind, NameFiles, NoRoute,
-    Prohibition, Twin,
+    Answering, Call, Called, Capture, Captured, Condition, DatagramService, DatagramServiceKind, Direction,
+    DnsBehaviour, DnsServer, Dropped, Forbidding, Gate, GateKind, Host, KernelOutcome, Listener,
+    ListenerKind, LostFlow, NameFiles, NoRoute, Prohibition, Twin,
 };

@@ -3,6 +3,8 @@
 //! It has its own `main` because the enclosure can only be entered while the process has one thread. What
 //! these tests mostly do is wait for silence, so more of them run at once than there are processors.
 
+#[path = "kernel/flows.rs"]
+mod flows;
 #[path = "kernel/ipv6.rs"]
 mod ipv6;
 #[path = "kernel/names.rs"]
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
     add("every_world_has_what_it_must", roles_resolve);
     add("conditions_stay_while_their_host_does", conditions);
     add("ipv6_is_filtered_and_routed_by_its_own_documents", ipv6::within_the_vpc);
+    add("many_flows_side_by_side_are_each_told_apart", flows::told_apart);
     add("names_are_what_the_twins_server_says", names::as_the_server_says);
     if enclosure.right() == Right::Root {
         add("an_ordinary_user_has_a_laboratory_too", ordinary_user);

@@ -16,6 +16,7 @@ mod datagrams;
 mod dns;
 pub(crate) mod estate;
 mod filter;
+mod flows;
 mod gate;
 mod impose;
 mod listener;
@@ -42,6 +43,7 @@ pub use condition::{Condition, Forbidding, NoRoute, Prohibition};
 pub use connect::KernelOutcome;
 pub use datagrams::{DatagramService, DatagramServiceKind};
 pub use dns::{DnsBehaviour, DnsServer};
+pub use flows::{Answering, Call, Called, LostFlow};
 pub use gate::{Direction, Dropped, Gate, GateKind};
 pub use listener::{Listener, ListenerKind};
 pub use plan::Host;
@@ -53,7 +55,7 @@ use crate::tool::{Tools, run};
 use impose::Imposed;
 use namespace::Namespace;
 use plan::{Names, Plan, PlannedHost, PlannedRouter, PlannedTable};
-use ruleset::{NOWHERE_VERSION_SIX, TABLE};
+use ruleset::{LOST_FOUR, LOST_SIX, NOWHERE_VERSION_SIX, TABLE};
 
 /// A twin of a snapshot. It goes when it is dropped.
 #[derive(Debug)]
@@ -205,6 +207,9 @@ impl<'e> Twin<'e> {
             run(nft, &["-f", "-"], &new.ruleset)?;
         } else {
             run(nft, &["reset", "counters", "table", "inet", TABLE], "")?;
+            let forget: String =
+                [LOST_FOUR, LOST_SIX].map(|set| format!("flush set inet {TABLE} {set}\n")).concat();
+            run(nft, &["-f", "-"], &forget)?;
         }
         setting("net/ipv4/ip_forward", "1")?;
         for port in ports.iter().map(String::as_str).chain(["all", "lo"]) {

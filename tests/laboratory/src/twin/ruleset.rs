@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use super::condition::SPOKEN;
-use super::gate::{Gate, GateKind};
+use super::gate::{Direction, Gate, GateKind};
 
 /// The name of the table that all of a router's rules are in.
 pub(crate) const TABLE: &str = "peerscope";
@@ -19,6 +19,11 @@ pub(crate) const NOWHERE: &str = "lo";
 /// The same for IPv6, for which the kernel makes a route to the loopback interface one that rejects before
 /// any rule sees the packet: a wire whose other end is in the same router.
 pub(crate) const NOWHERE_VERSION_SIX: &str = "nowhere";
+
+/// The chain that ends all that is dropped, and the sets of what ended there.
+const LOST: &str = "lost";
+pub(crate) const LOST_FOUR: &str = "lost-ip-flows";
+pub(crate) const LOST_SIX: &str = "lost-ip6-flows";
 
 /// A ruleset in the making.
 #[derive(Default)]
@@ -44,10 +49,12 @@ impl Ruleset {
         let gate = Gate { kind, id: id.to_owned() };
         let chain = gate.chain_name(self.gates.len());
         let drop = format!("{chain}/drop");
+        let [forward, back] = [Direction::Forward, Direction::Return].map(|way| mark(self.gates.len(), way));
         // Writing to a String cannot fail.
         let _ = writeln!(
             self.chains,
-            " chain {drop} {{\n  ct direction reply counter name {chain}/return drop\n  counter name {chain}/forward drop\n }}"
+            " chain {drop} {{\n  ct direction reply meta mark set {back} counter name {chain}/return goto {LOST}\n  \
+             meta mark set {forward} counter name {chain}/forward goto {LOST}\n }}"
         );
         self.gates.push((chain, gate));
         drop
@@ -128,7 +135,32 @@ impl Ruleset {
         for (chain, _) in &self.gates {
             let _ = writeln!(text, " counter {chain}/forward {{ }}\n counter {chain}/return {{ }}");
         }
+        // Whose packets were lost is kept too, each with the mark of the gate and the direction.
+        for (set, version, address) in [(LOST_FOUR, "ip", "ipv4_addr"), (LOST_SIX, "ip6", "ipv6_addr")] {
+            let _ = writeln!(
+                text,
+                " set {set} {{\n  type mark . {address} . inet_service . {address} . inet_service\n  \
+                 flags dynamic\n  size 65535\n }}\n chain {LOST}-{version} {{\n  \
+                 add @{set} {{ meta mark . {version} saddr . tcp sport . {version} daddr . tcp dport }}\n }}"
+            );
+        }
+        // Where a set is full its rule ends there; the packet is lost all the same.
+        let _ = writeln!(
+            text,
+            " chain {LOST} {{\n  meta nfproto ipv4 jump {LOST}-ip\n  meta nfproto ipv6 jump {LOST}-ip6\n  drop\n }}"
+        );
         text.push_str(&self.chains);
         text
     }
+}
+
+/// The mark that a gate, by its place among the router's, gives to what it drops.
+fn mark(gate: usize, direction: Direction) -> usize {
+    2 * gate + usize::from(direction == Direction::Return)
+}
+
+/// The gate and the direction of a mark.
+pub(crate) fn marked(mark: u64) -> Option<(usize, Direction)> {
+    let direction = if mark.is_multiple_of(2) { Direction::Forward } else { Direction::Return };
+    Some((usize::try_from(mark / 2).ok()?, direction))
 }

@@ -1,0 +1,364 @@
+//! Very many connections at once, each with what became of it and the gate that ended it.
+//!
+//! One connection alone can be told by the counters; hundreds side by side cannot, and one after the other
+//! they would take a second of silence each. So every gate also keeps whose packets it dropped, and who answers
+//! says who they are, because private addresses repeat: that a connection came about does not tell with whom.
+
+use std::collections::BTreeMap;
+use std::io::{self, PipeWriter, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::Deserialize;
+use serde_json::Value;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::ruleset::{LOST_FOUR, LOST_SIX, TABLE, marked};
+use super::socket::{bind_when_free, stop_listening};
+use super::{Direction, Gate, Host, KernelOutcome, Twin};
+use crate::error::LaboratoryError;
+use crate::tool::run;
+
+/// How many connections are under way at a time: each holds a descriptor.
+const AT_ONCE: usize = 512;
+
+/// How long who answered may take to say so, which is no matter of the network.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+
+/// How many connections may wait to be taken.
+const BACKLOG: i32 = 4096;
+
+/// One connection to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// From where.
+    pub host: Host,
+    /// The address and port of its own that it uses.
+    pub source: SocketAddr,
+    /// To what.
+    pub target: SocketAddr,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// The outcome.
+    pub outcome: KernelOutcome,
+    /// Who answered, of those who [answer](Twin::answer).
+    pub by: Option<Host>,
+}
+
+/// A flow of which a gate dropped a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostFlow {
+    /// Who began it.
+    pub source: SocketAddr,
+    /// Whom they called.
+    pub target: SocketAddr,
+    /// Where the packet was dropped.
+    pub gate: Gate,
+    /// Which way it was going.
+    pub direction: Direction,
+}
+
+/// Hosts that answer. They cease when this is dropped.
+#[derive(Debug)]
+pub struct Answering {
+    // Dropped first: the thread ends when the pipe closes.
+    stop: Option<PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Twin<'_> {
+    /// Has a host answer on TCP ports, on every address of its: it says who it is and closes.
+    ///
+    /// # Errors
+    /// [`LaboratoryError`] where the host does not exist or a port is taken.
+    pub fn answer(&self, host: &Host, ports: &[u16]) -> Result<Answering, LaboratoryError> {
+        let name = self.planned(host)?.name.clone();
+        let listeners: Vec<TcpListener> =
+            self.namespace_of(host)?.within(|| ports.iter().map(|port| listener(*port)).collect())?;
+        let system = |source| LaboratoryError::system("start answering", source);
+        let (end, stop) = io::pipe().map_err(system)?;
+        let thread = thread::Builder::new()
+            .spawn(move || {
+                introduce(&listeners, &end, &format!("{name}\n"));
+                listeners.iter().for_each(stop_listening);
+            })
+            .map_err(system)?;
+        Ok(Answering { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Makes all connections side by side and closes each with FIN. One that nothing came back of for
+    /// `silence` is silent.
+    ///
+    /// # Errors
+    /// [`LaboratoryError`] where a host does not exist or a socket cannot be made; what the network does is an
+    /// outcome. The outcomes are in the order of the calls.
+    pub fn call_all(&self, calls: &[Call], silence: Duration) -> Result<Vec<Called>, LaboratoryError> {
+        let names: BTreeMap<&str, &Host> =
+            self.plan.hosts.iter().map(|(host, planned)| (planned.name.as_str(), host)).collect();
+        let mut called = Vec::with_capacity(calls.len());
+        for some in calls.chunks(AT_ONCE) {
+            let mut by_host: BTreeMap<&Host, Vec<(usize, &Call)>> = BTreeMap::new();
+            for (index, call) in some.iter().enumerate() {
+                by_host.entry(&call.host).or_default().push((index, call));
+            }
+            let ended = thread::scope(|scope| {
+                let threads: Vec<_> = by_host
+                    .into_iter()
+                    .map(|(host, calls)| {
+                        scope.spawn(move || {
+                            self.namespace_of(host)?.enter()?;
+                            call_from_here(&calls, silence)
+                        })
+                    })
+                    .collect();
+                let mut ended = Vec::new();
+                for thread in threads {
+                    match thread.join() {
+                        Ok(result) => ended.extend(result?),
+                        Err(panic) => std::panic::resume_unwind(panic),
+                    }
+                }
+                Ok::<_, LaboratoryError>(ended)
+            })?;
+            let mut ended = ended;
+            ended.sort_unstable_by_key(|(index, ..)| *index);
+            called.extend(ended.into_iter().map(|(_, outcome, introduction)| Called {
+                outcome,
+                by: names.get(introduction.trim_end()).map(|host| (*host).clone()),
+            }));
+        }
+        Ok(called)
+    }
+
+    /// Whose TCP packets every gate has dropped since the twin was built or rebuilt: the first 65,535 flows of each
+    /// router and version of IP.
+    ///
+    /// # Errors
+    /// [`LaboratoryError`] where `nft` fails.
+    pub fn lost_flows(&self) -> Result<Vec<LostFlow>, LaboratoryError> {
+        let nft = &self.enclosure.tools.nft;
+        let mut all = Vec::new();
+        for (name, router) in &self.plan.routers {
+            for set in [LOST_FOUR, LOST_SIX] {
+                let arguments = ["-n", "-j", "list", "set", "inet", TABLE, set];
+                let text = self.namespace(name).within(|| run(nft, &arguments, ""))?;
+                let listing: Listing =
+                    serde_json::from_str(&text).map_err(|error| LaboratoryError::Answer {
+                        command: format!("nft -j list set {set}"),
+                        expected: error.to_string(),
+                    })?;
+                let elements = listing.nftables.into_iter().filter_map(|it| it.set).flat_map(|set| set.elem);
+                all.extend(elements.filter_map(|element| lost(&element, &router.gates)));
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn listener(port: u16) -> Result<TcpListener, LaboratoryError> {
+    let bound = |address: IpAddr| -> io::Result<TcpListener> {
+        let address = SocketAddr::new(address, port);
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    // By Linux's default the one for IPv6 takes IPv4 too; where there is no IPv6, there is the other.
+    bind_when_free(|| bound(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| bound(Ipv4Addr::UNSPECIFIED.into())))
+        .map_err(|source| LaboratoryError::system(format!("listen on port {port}"), source))
+}
+
+/// Says `words` to everybody until `end` is closed at its other side.
+fn introduce(listeners: &[TcpListener], end: &impl AsFd, words: &str) {
+    loop {
+        let sources = [end.as_fd()].into_iter().chain(listeners.iter().map(AsFd::as_fd));
+        let mut polled: Vec<PollFd<'_>> =
+            sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
+        match poll(&mut polled, PollTimeout::NONE) {
+            Err(nix::errno::Errno::EINTR) => continue,
+            Err(_) => return,
+            Ok(_) => {}
+        }
+        let ready: Vec<bool> = polled.iter().map(|it| it.any().unwrap_or(true)).collect();
+        drop(polled);
+        if ready.first() == Some(&true) {
+            return;
+        }
+        for (listener, _) in listeners.iter().zip(ready.iter().skip(1)).filter(|(_, ready)| **ready) {
+            while let Ok((mut stream, _)) = listener.accept() {
+                // The words are few: a socket that was just made has room for them.
+                let _ = stream.write_all(words.as_bytes());
+            }
+        }
+    }
+}
+
+/// A connection under way.
+struct Pending {
+    index: usize,
+    socket: Socket,
+    is_connected: bool,
+    introduction: String,
+}
+
+type Ended = (usize, KernelOutcome, String);
+
+/// Makes connections from the calling thread's namespace.
+fn call_from_here(calls: &[(usize, &Call)], silence: Duration) -> Result<Vec<Ended>, LaboratoryError> {
+    let mut pending = Vec::new();
+    let mut ended: Vec<Ended> = Vec::new();
+    for &(index, call) in calls {
+        match begin(call)? {
+            (socket, None) => {
+                pending.push(Pending { index, socket, is_connected: false, introduction: String::new() })
+            }
+            (_, Some(errno)) => ended.push((index, refusal(errno), String::new())),
+        }
+    }
+    let start = Instant::now();
+    loop {
+        let is_silent = start.elapsed() >= silence;
+        let is_over = start.elapsed() >= silence + INTRODUCTION;
+        pending.retain_mut(|one| {
+            let end = if is_over && one.is_connected {
+                Some(KernelOutcome::Connected)
+            } else if is_silent && !one.is_connected {
+                Some(KernelOutcome::Silent)
+            } else {
+                None
+            };
+            end.map(|outcome| ended.push((one.index, outcome, std::mem::take(&mut one.introduction))))
+                .is_none()
+        });
+        if pending.is_empty() {
+            return Ok(ended);
+        }
+        let end = if is_silent { silence + INTRODUCTION } else { silence };
+        let left = end.saturating_sub(start.elapsed());
+        let wait = PollTimeout::try_from(left.max(Duration::from_millis(1))).unwrap_or(PollTimeout::ZERO);
+        let mut polled: Vec<PollFd<'_>> = pending
+            .iter()
+            .map(|one| {
+                let flags = if one.is_connected { PollFlags::POLLIN } else { PollFlags::POLLOUT };
+                PollFd::new(one.socket.as_fd(), flags)
+            })
+            .collect();
+        match poll(&mut polled, wait) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(LaboratoryError::system("poll", errno)),
+        }
+        let ready: Vec<bool> = polled.iter().map(|it| it.any().unwrap_or(true)).collect();
+        drop(polled);
+        let mut flags = ready.into_iter();
+        pending.retain_mut(|one| {
+            let outcome = if flags.next() == Some(true) { one.advance() } else { None };
+            outcome
+                .map(|outcome| ended.push((one.index, outcome, std::mem::take(&mut one.introduction))))
+                .is_none()
+        });
+    }
+}
+
+/// A socket that connects, or the errno of what ended it at once.
+fn begin(call: &Call) -> Result<(Socket, Option<i32>), LaboratoryError> {
+    let system = |what: &'static str| {
+        move |source: io::Error| {
+            LaboratoryError::system(format!("{what} for {} to {}", call.source, call.target), source)
+        }
+    };
+    let socket = Socket::new(Domain::for_address(call.target), Type::STREAM, Some(Protocol::TCP))
+        .map_err(system("socket"))?;
+    socket.set_reuse_address(true).map_err(system("SO_REUSEADDR"))?;
+    socket.set_nonblocking(true).map_err(system("O_NONBLOCK"))?;
+    socket.bind(&call.source.into()).map_err(system("bind"))?;
+    match socket.connect(&call.target.into()) {
+        Ok(()) => Ok((socket, None)),
+        Err(error) if error.raw_os_error() == Some(nix::libc::EINPROGRESS) => Ok((socket, None)),
+        Err(error) => match error.raw_os_error() {
+            Some(errno) => Ok((socket, Some(errno))),
+            None => Err(system("connect")(error)),
+        },
+    }
+}
+
+fn refusal(errno: i32) -> KernelOutcome {
+    match errno {
+        nix::libc::ECONNREFUSED => KernelOutcome::Refused,
+        nix::libc::ETIMEDOUT => KernelOutcome::Silent,
+        other => KernelOutcome::Other(other),
+    }
+}
+
+impl Pending {
+    /// Takes what came; the outcome, where that is the end.
+    fn advance(&mut self) -> Option<KernelOutcome> {
+        if !self.is_connected {
+            match self.socket.take_error() {
+                Ok(None) => self.is_connected = self.socket.peer_addr().is_ok(),
+                Ok(Some(error)) | Err(error) => {
+                    return Some(refusal(error.raw_os_error().unwrap_or_default()));
+                }
+            }
+            return None;
+        }
+        let mut buffer = [0; 64];
+        match self.socket.read(&mut buffer) {
+            Ok(0) => Some(KernelOutcome::Connected),
+            Ok(length) => {
+                self.introduction
+                    .push_str(&String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()));
+                self.introduction.ends_with('\n').then_some(KernelOutcome::Connected)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(_) => Some(KernelOutcome::Connected),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    nftables: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    set: Option<ListedSet>,
+}
+
+#[derive(Deserialize)]
+struct ListedSet {
+    #[serde(default)]
+    elem: Vec<Value>,
+}
+
+/// An element of a set of lost flows: the mark, and the packet's ends.
+fn lost(element: &Value, gates: &[(String, Gate)]) -> Option<LostFlow> {
+    let [mark, from, from_port, to, to_port] = element.get("concat")?.as_array()?.as_slice() else {
+        return None;
+    };
+    let (gate, direction) = marked(mark.as_u64()?)?;
+    let end = |address: &Value, port: &Value| {
+        let port = u16::try_from(port.as_u64()?).ok()?;
+        Some(SocketAddr::new(address.as_str()?.parse().ok()?, port))
+    };
+    let (from, to) = (end(from, from_port)?, end(to, to_port)?);
+    let (source, target) = if direction == Direction::Forward { (from, to) } else { (to, from) };
+    Some(LostFlow { source, target, gate: gates.get(gate)?.1.clone(), direction })
+}
