@@ -68,6 +68,7 @@ fn wrong_arguments_are_one_line_and_exit_2() {
             with(&["analyze", "--assert", "/dev/null", "--snapshot", &example]),
             "expected [[assertion]] entries",
         ),
+        (with(&["rehearse"]), "--snapshot <PATH>"),
         (with(&["explain", "NO_SUCH_CAUSE"]), "is no cause"),
     ] {
         let output = peerscope().args(&arguments).output().expect("the binary runs");

@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Say what the configuration alone does to a path; no packet is sent
     #[command(after_help = "Examples:
   peerscope analyze --to tcp://10.100.2.20:5432 --from space --snapshot ./snapshot
-  peerscope analyze --assert reach.toml --snapshot ./snapshot    # in a pipeline: exit status 1 where they differ
+  peerscope analyze --assert reach.toml --snapshot ./snapshot    # in a pipeline
 
 where reach.toml says what is meant to pass and what is not:
   [[assertion]]
@@ -43,8 +43,8 @@ where reach.toml says what is meant to pass and what is not:
   expect = \"reachable\"
   comment = \"the shop needs its orders\"
 
-Exit status: 0 reachable, or every assertion holds; 1 blocked or impaired, or some differ; 2 wrong usage or
-input; 3 undetermined.")]
+Exit status: 0 reachable, or every assertion holds; 1 blocked or impaired, or some differ;
+2 wrong usage or input; 3 undetermined.")]
     Analyze(AnalyzeArgs),
     /// Probe targets alone, as one would use fping or tcping
     #[command(after_help = "Examples:
@@ -69,6 +69,21 @@ Across a VPC peering AWS shows no hops: stars there mean nothing.")]
     #[command(after_help = "Example:
   peerscope explain NO_ROUTE_TO_DESTINATION")]
     Explain(ExplainArgs),
+    /// Send real packets through a twin of a snapshot on this machine, before and after an edit of it
+    #[cfg(feature = "laboratory")]
+    #[command(after_help = "Examples:
+  peerscope rehearse --snapshot ./snapshot --from space --to tcp://10.100.2.20:5432
+  peerscope rehearse --snapshot ./snapshot --edit change.sh    # what the change opens, and cuts
+
+where change.sh holds commands as a report prints them, one a line:
+  aws ec2 create-route --route-table-id rtb-0b1c0de --destination-cidr-block 10.0.0.0/16 \\
+      --vpc-peering-connection-id pcx-0111aaa
+
+Nothing is sent to any network, and no account is changed: namespaces of this machine play the
+VPCs. It needs `ip` and `nft`, and root or user namespaces.
+
+Exit status: 0 rehearsed, whatever came out; 2 wrong usage or input.")]
+    Rehearse(RehearseArgs),
     /// Rehearse a fault on this machine: real packets, the diagnosis, the mending
     #[cfg(feature = "laboratory")]
     #[command(after_help = "Example:
@@ -291,6 +306,37 @@ pub(crate) struct ExplainArgs {
     /// A cause code; without one, all are listed
     #[arg(value_name = "CODE")]
     pub(crate) code: Option<String>,
+
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Flags of `rehearse`.
+#[cfg(feature = "laboratory")]
+#[derive(Args, Debug)]
+pub(crate) struct RehearseArgs {
+    /// AWS and Heroku documents, as for `analyze` (repeatable)
+    #[arg(long, value_name = "PATH", required = true)]
+    pub(crate) snapshot: Vec<PathBuf>,
+
+    /// Commands that change the snapshot's copy, one a line, # begins a comment: those of aws ec2 and heroku that
+    /// reports print
+    #[arg(long, value_name = "FILE")]
+    pub(crate) edit: Option<PathBuf>,
+
+    /// Who connects: an address, a CIDR, i-…, eni-… or space [default: every dyno block and every interface]
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) from: Option<String>,
+
+    /// To what: tcp://HOST:PORT, or HOST for every port that its groups open [default: every interface]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) to: Option<String>,
+
+    /// The client's ports; one is tried in each part of them that network ACLs may treat differently
+    /// [default: 32768-60999]
+    #[arg(long, value_name = "LO-HI", value_parser = port_range)]
+    pub(crate) source_ports: Option<PortRange>,
 
     /// How to show the result
     #[arg(long, value_enum, default_value_t)]

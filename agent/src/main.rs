@@ -13,6 +13,7 @@ mod escape;
 mod evidence;
 mod exit;
 mod input_error;
+mod input_file;
 mod output;
 mod resolve;
 mod snapshot;
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => command::explain::run(arguments, &style),
         #[cfg(feature = "laboratory")]
         Command::Demo(arguments) => command::demo::run(arguments, &style),
+        #[cfg(feature = "laboratory")]
+        Command::Rehearse(arguments) => command::rehearse::run(arguments, &style),
     };
     match result {
         Ok(status) => status.into(),

@@ -6,5 +6,7 @@ pub(crate) mod capabilities;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod probe;
+#[cfg(feature = "laboratory")]
+pub(crate) mod rehearse;
 pub(crate) mod trace;
 pub(crate) mod why;

@@ -8,6 +8,8 @@ mod diagnosis;
 mod layout;
 mod mending;
 mod picture;
+#[cfg(feature = "laboratory")]
+mod rehearsal;
 
 use std::io::IsTerminal;
 
@@ -20,6 +22,8 @@ use crate::output::{print, print_json};
 pub(crate) use assertions::text as assertions_text;
 pub(crate) use diagnosis::text as diagnosis_text;
 pub(crate) use layout::wrapped;
+#[cfg(feature = "laboratory")]
+pub(crate) use rehearsal::text as rehearsal_text;
 
 /// The width of text where there is no terminal to fit.
 const DEFAULT_WIDTH: usize = 80;

@@ -12,8 +12,6 @@
 //! comment = "the shop needs its orders"
 //! ```
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use peerscope_analysis::cause::CauseCode;
@@ -25,10 +23,8 @@ use toml::de::{DeTable, DeValue};
 use super::Intended;
 use crate::cli::port_range;
 use crate::input_error::{InputError, Position};
+use crate::input_file::read_text;
 use crate::target::TargetUrl;
-
-/// A file of this size holds some ten thousand assertions.
-const LARGEST: u64 = 4 << 20;
 
 /// The keys of an assertion.
 const KEYS: [&str; 6] = ["from", "to", "source_ports", "expect", "cause", "comment"];
@@ -60,26 +56,11 @@ pub(super) fn place(number: usize, key: &str) -> Option<String> {
 
 /// Reads a file. What can be read of it comes back beside everything that is wrong with the rest.
 pub(super) fn read(file: &Path) -> (Vec<Assertion>, Vec<InputError>) {
-    let text = match content(file) {
+    let text = match read_text(file, "assertions") {
         Ok(text) => text,
         Err(error) => return (Vec::new(), vec![error]),
     };
     parse(file, &text)
-}
-
-fn content(file: &Path) -> Result<String, InputError> {
-    let mut bytes = Vec::new();
-    File::open(file)
-        .and_then(|opened| opened.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(|error| InputError::new(file, error.to_string()))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(InputError::expected(file, "a file of assertions of at most 4 MiB", "a larger one"));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
-        InputError::expected(file, "text in UTF-8", "other bytes").at(Position::of(&text, valid))
-    })
 }
 
 fn parse(file: &Path, text: &str) -> (Vec<Assertion>, Vec<InputError>) {

@@ -1,0 +1,371 @@
+//! `peerscope rehearse`, through the binary: a snapshot as a network of this machine, real packets through it,
+//! and what an edit changes for them. The binary makes the namespaces; nothing of it is left.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use peerscope_laboratory::fault::{Fault, FaultKind};
+use peerscope_laboratory::world::{Base, Style, Vary, World};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use unicode_width::UnicodeWidthStr;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/documents/orders-db");
+
+/// Random worlds, unless the environment variable asks for more than one for each kind of mistake.
+const MORE_WORLDS: &str = "PEERSCOPE_REHEARSED_WORLDS";
+const SIDE_BY_SIDE: usize = 4;
+
+/// What the report of the example prints.
+const MENDING: &str = "# the way back, and the second dyno block
+aws ec2 create-route --route-table-id rtb-0b1c00000000000db \\
+    --destination-cidr-block 10.0.0.0/16 --vpc-peering-connection-id pcx-0111aaa111aaa1111 --region us-east-1
+aws ec2 authorize-security-group-ingress --group-id sg-0db5ec0000000001 --protocol tcp --port 5432 --cidr 10.0.144.0/20
+";
+
+fn rehearse(snapshot: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_peerscope"))
+        .args(["rehearse", "--snapshot"])
+        .arg(snapshot)
+        .args(arguments)
+        .env_remove("DYNO")
+        .env_remove("HEROKU_PRIVATE_IP")
+        .output()
+        .expect("the binary runs")
+}
+
+fn json_of(snapshot: &Path, arguments: &[&str]) -> Value {
+    let output = rehearse(snapshot, &[arguments, &["--format", "json"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
+}
+
+fn text_of(snapshot: &Path, arguments: &[&str]) -> String {
+    let output = rehearse(snapshot, arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text is UTF-8")
+}
+
+/// An edit in a file of its own.
+struct Edit {
+    folder: TempDir,
+}
+
+impl Edit {
+    fn new(commands: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("edit.sh"), commands).expect("a file");
+        Self { folder }
+    }
+
+    fn path(&self) -> String {
+        self.folder.path().join("edit.sh").display().to_string()
+    }
+}
+
+/// A snapshot of single documents.
+fn snapshot_of(documents: &[(&str, Value)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, document) in documents {
+        fs::write(folder.path().join(name), document.to_string()).expect("a file");
+    }
+    folder
+}
+
+fn totals(report: &Value) -> (u64, u64, u64, u64, u64) {
+    let of = |key: &str| report["totals"][key].as_u64().expect("a number");
+    (of("flows"), of("passes"), of("opens"), of("cuts"), of("disagree"))
+}
+
+#[test]
+fn an_edit_that_mends_opens_what_it_says_and_cuts_nothing() {
+    let edit = Edit::new(MENDING);
+    let report = json_of(Path::new(EXAMPLE), &["--edit", &edit.path()]);
+    assert_eq!(report["schema"], "peerscope/rehearsal/1");
+    assert_eq!(totals(&report), (2, 0, 2, 0, 0), "{report:#}");
+    let groups = report["groups"].as_array().expect("groups");
+    let lost: Vec<(&str, &str, &str)> = groups
+        .iter()
+        .filter_map(|group| {
+            let kernel = &group["before"]["kernel"];
+            let block = group["sources"][0]["block"].as_str()?;
+            Some((block, kernel["gate"]["kind"].as_str()?, kernel["direction"].as_str()?))
+        })
+        .collect();
+    assert_eq!(
+        lost,
+        [("10.0.128.0/20", "route", "return"), ("10.0.144.0/20", "security-group-ingress", "forward")],
+    );
+    for group in groups {
+        assert_eq!(group["change"], "opens");
+        assert_eq!(group["after"]["kernel"]["result"], "passes");
+        assert_eq!(group["after"]["analysis"]["verdict"], "reachable");
+    }
+}
+
+#[test]
+fn an_edit_cuts_exactly_the_ports_of_the_client_that_it_shuts() {
+    let folder = mended();
+    let edit = Edit::new(
+        "aws ec2 replace-network-acl-entry --network-acl-id acl-0777000000000001 --egress --rule-number 100 \
+         --rule-action allow --protocol tcp --port-range From=1024,To=49151 --cidr-block 0.0.0.0/0\n",
+    );
+    let report = json_of(folder.path(), &["--edit", &edit.path(), "--from", "10.0.139.183"]);
+    // The one dyno, by both parts of its ports.
+    assert_eq!(totals(&report), (2, 2, 0, 1, 0), "{report:#}");
+    let cut = report["groups"].as_array().expect("groups").iter().find(|group| group["change"] == "cuts");
+    let cut = cut.expect("something is cut");
+    assert_eq!(cut["source_ports"], json!([[49152, 60999]]));
+    assert_eq!(cut["after"]["kernel"]["gate"]["kind"], "network-acl-egress");
+    assert_eq!(cut["after"]["kernel"]["direction"], "return");
+    let text = text_of(folder.path(), &["--edit", &edit.path(), "--from", "10.0.139.183"]);
+    assert!(text.starts_with("CUTS  "), "{text}");
+    for expected in ["from the client's ports 49152-60999", "the analysis says blocked:", "Passes on"] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+/// The example as it is once the report's commands were carried out.
+fn mended() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let example = Path::new(EXAMPLE);
+    for file in ["manifest.json", "peering-info.json", "peerings.json", "space.json"] {
+        fs::copy(example.join(file), folder.path().join(file)).expect("a copy");
+    }
+    for file in fs::read_dir(example.join("us-east-1")).expect("the example").flatten() {
+        let text = fs::read_to_string(file.path()).expect("a document");
+        let mut document: Value = serde_json::from_str(&text).expect("JSON");
+        for table in document["RouteTables"].as_array_mut().into_iter().flatten() {
+            table["Routes"].as_array_mut().expect("routes").push(json!({
+                "DestinationCidrBlock": "10.0.0.0/16", "VpcPeeringConnectionId": "pcx-0111aaa111aaa1111",
+                "State": "active", "Origin": "CreateRoute",
+            }));
+        }
+        fs::write(folder.path().join(file.file_name()), document.to_string()).expect("a copy");
+    }
+    folder
+}
+
+#[test]
+fn the_words_are_those_of_a_person_and_fit() {
+    let edit = Edit::new(MENDING);
+    let text = text_of(Path::new(EXAMPLE), &["--edit", &edit.path()]);
+    let text = text.replace(&edit.path(), "edit.sh");
+    let (kept, last) = text.trim_end().rsplit_once("\n\n").expect("several parts");
+    assert!(last.starts_with("peerscope "), "{last}");
+    // The path of the edit decides how its first lines are broken.
+    let (_, kept) = kept.split_once("\n\n").expect("a headline");
+    insta::assert_snapshot!(kept);
+    for line in kept.lines() {
+        assert!(line.width() <= 80, "{} columns: {line}", line.width());
+    }
+}
+
+/// The kernel and the analysis read the same documents by themselves: of random worlds with a mistake in each they
+/// must say the same, flow by flow.
+#[test]
+fn of_random_worlds_the_kernel_and_the_analysis_say_the_same() {
+    let kinds = [
+        FaultKind::RouteMissing,
+        FaultKind::RouteInMainTableOnly,
+        FaultKind::RouteBlackhole,
+        FaultKind::MoreSpecificRoute,
+        FaultKind::GroupWithoutRule,
+        FaultKind::GroupWrongDynoBlock,
+        FaultKind::NetworkAclDenyLowerNumber,
+        FaultKind::NetworkAclNoReturnPorts,
+        FaultKind::PeeringPending,
+        FaultKind::PeeringDeleted,
+        FaultKind::TargetInSecondaryCidr,
+    ];
+    let number = std::env::var(MORE_WORLDS).ok().and_then(|number| number.parse().ok());
+    let worlds: Vec<(FaultKind, Base, u64)> = (0..number.unwrap_or(kinds.len()))
+        .map(|index| {
+            let base = [Base::DynoToVpc, Base::VpcToVpc, Base::VpcToDyno][index % 3];
+            (kinds[index % kinds.len()], base, 100 + index as u64)
+        })
+        .collect();
+    let tried = |(kind, base, seed): (FaultKind, Base, u64)| {
+        let vary: Vec<Vary> =
+            Vary::ALL.into_iter().chain(Some(Vary::Ipv6).filter(|_| seed % 2 == 0)).collect();
+        let mut world = World::generate(base, &vary, seed);
+        // Not every world has room for every mistake; then it is tried as it is.
+        if Fault::new(kind).apply(&mut world).is_err() {
+            world = World::generate(base, &vary, seed);
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        world.write(folder.path(), Style::of_seed(seed)).expect("documents");
+        let report = json_of(folder.path(), &[]);
+        let (flows, _, _, _, disagree) = totals(&report);
+        assert!(flows > 0, "{kind:?} {base:?} {seed}: nothing was tried");
+        let groups = report["groups"].as_array().expect("groups");
+        let differing: Vec<&Value> = groups.iter().filter(|group| group["agrees"] == false).collect();
+        assert_eq!(disagree, 0, "{kind:?} {base:?} {seed}: {differing:#?}");
+        let unexplained = groups.iter().find(|group| group["before"]["kernel"]["result"] == "unexplained");
+        assert!(unexplained.is_none(), "{kind:?} {base:?} {seed}: {unexplained:#?}");
+    };
+    thread::scope(|scope| {
+        for some in worlds.chunks(worlds.len().div_ceil(SIDE_BY_SIDE)) {
+            scope.spawn(move || some.iter().copied().for_each(tried));
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_rehearsed_is_wrong_input_in_one_line() {
+    let example = Path::new(EXAMPLE);
+    let unknown = Edit::new("# comment\n\naws ec2 run-instances --image-id ami-1\n");
+    let broken = Edit::new("aws ec2 create-route --route-table-id 'rtb\n");
+    let refused =
+        Edit::new("aws ec2 delete-route --route-table-id rtb-no --destination-cidr-block 10.0.0.0/16\n");
+    let foreign = Edit::new("rm -rf /\n");
+    let hostile = Edit::new("aws ec2 '\u{1b}]0;owned\u{7}'\n");
+    let empty = Edit::new("# nothing\n\n");
+    for (edit, expected) in [
+        (
+            &unknown,
+            ":3: `aws ec2 run-instances --image-id ami-1`: the operation aws ec2 run-instances is not known here, expected one of create-route,",
+        ),
+        (&broken, ":1: "),
+        (
+            &refused,
+            ":1: `aws ec2 delete-route --route-table-id rtb-no --destination-cidr-block 10.0.0.0/16`: InvalidRouteTableID.NotFound",
+        ),
+        (&foreign, ":1: `rm -rf /`: the program rm is not known here, expected aws ec2 or heroku"),
+        (&hostile, "\\u{1b}]0;owned\\u{7} is not known here"),
+        (&empty, ": expected commands of aws ec2 or heroku"),
+    ] {
+        wrong(&rehearse(example, &["--edit", &edit.path()]), expected);
+    }
+    for (arguments, expected) in [
+        (&["--edit", "/dev/null/edit.sh"][..], "Not a directory"),
+        (&["--to", "udp://10.100.2.20:53"], "--to: expected tcp://HOST:PORT or HOST"),
+        (&["--to", "tcp://10.9.9.9:53"], "--to tcp://10.9.9.9:53: expected an interface of the snapshot"),
+        (&["--to", "eni-0000000000000000"], "expected an interface of the snapshot"),
+        (&["--from", "10.9.9.9"], "--from 10.9.9.9: expected a source of which the snapshot has"),
+        (&["--from", "everybody"], "--from \"everybody\": expected an address"),
+        (&["--source-ports", "9-1"], "expected LO-HI"),
+    ] {
+        wrong(&rehearse(example, arguments), expected);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    wrong(&rehearse(folder.path(), &[]), "expected AWS or Heroku documents");
+}
+
+fn wrong(output: &Output, expected: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains(expected), "{expected}\n{said}");
+    assert!(said.chars().all(|character| character == '\n' || !character.is_control()), "{said:?}");
+}
+
+#[test]
+fn where_there_is_nothing_to_try_that_is_said() {
+    let vpc = json!({"Vpcs": [{"VpcId": "vpc-1", "CidrBlock": "10.1.0.0/16"}]});
+    let alone = snapshot_of(&[("vpcs.json", vpc.clone())]);
+    let bare = snapshot_of(&[("list.json", json!({"Vpcs": []}))]);
+    for folder in [&alone, &bare] {
+        let text = text_of(folder.path(), &[]);
+        assert!(text.starts_with("NOTHING TO TRY"), "{text}");
+        assert_eq!(totals(&json_of(folder.path(), &[])), (0, 0, 0, 0, 0));
+    }
+}
+
+/// Ids are whatever a file says. None may become a command of the tools that build the twin, or of a terminal.
+#[test]
+fn hostile_ids_are_names_and_nothing_else() {
+    const EVIL: &str = "x\"; } table inet t { chain c { type filter hook input priority 0; policy drop; } }\n\
+                        netns add owned\u{1b}[2J'$(touch owned)`touch owned`|;\u{202e}";
+    let id = |kind: &str| format!("{kind}-{EVIL}");
+    let interface = |number: u8| {
+        json!({
+            "NetworkInterfaceId": format!("eni-{number}{EVIL}"), "SubnetId": id("subnet"), "VpcId": id("vpc"),
+            "PrivateIpAddress": format!("10.1.0.{number}"), "Description": EVIL,
+            "TagSet": [{"Key": "Name", "Value": EVIL}], "Groups": [{"GroupId": id("sg"), "GroupName": EVIL}],
+        })
+    };
+    let all = json!([{"CidrIp": "0.0.0.0/0", "Description": EVIL}]);
+    let pair = json!([{"GroupId": id("sg"), "Description": EVIL}]);
+    let folder = snapshot_of(&[
+        ("vpcs.json", json!({"Vpcs": [{"VpcId": id("vpc"), "CidrBlock": "10.1.0.0/16"}]})),
+        (
+            "subnets.json",
+            json!({"Subnets": [{"SubnetId": id("subnet"), "VpcId": id("vpc"), "CidrBlock": "10.1.0.0/24"}]}),
+        ),
+        ("interfaces.json", json!({"NetworkInterfaces": [interface(10), interface(11)]})),
+        (
+            "groups.json",
+            json!({"SecurityGroups": [{
+                "GroupId": id("sg"), "GroupName": EVIL, "VpcId": id("vpc"), "Description": EVIL,
+                "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": pair}],
+                "IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": all}],
+            }]}),
+        ),
+        (
+            "acls.json",
+            json!({"NetworkAcls": [{
+                "NetworkAclId": id("acl"), "VpcId": id("vpc"), "IsDefault": true, "Associations": [],
+                "Entries": [
+                    {"RuleNumber": 100, "Egress": true, "RuleAction": "allow", "Protocol": "-1", "CidrBlock": "0.0.0.0/0"},
+                    {"RuleNumber": 100, "Egress": false, "RuleAction": "allow", "Protocol": "-1", "CidrBlock": "0.0.0.0/0"},
+                ],
+            }]}),
+        ),
+        (
+            "tables.json",
+            json!({"RouteTables": [{
+                "RouteTableId": id("rtb"), "VpcId": id("vpc"), "Associations": [{"Main": true}],
+                "Routes": [{"DestinationCidrBlock": "10.1.0.0/16", "GatewayId": "local", "State": "active"}],
+            }]}),
+        ),
+    ]);
+    let report = json_of(folder.path(), &[]);
+    assert_eq!(totals(&report), (2, 2, 0, 0, 0), "{report:#}");
+    let text = text_of(folder.path(), &[]);
+    assert!(text.contains("eni-10"), "{text}");
+    let harmless =
+        |character: char| character == '\n' || (!character.is_control() && character != '\u{202e}');
+    assert!(text.chars().all(harmless), "{text:?}");
+    assert!(!Path::new("owned").exists() && !folder.path().join("owned").exists());
+}
+
+#[test]
+fn an_interrupt_ends_it_with_everything_that_it_started() {
+    let names = || -> Vec<PathBuf> {
+        let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    let before = names();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_peerscope"))
+        .args(["rehearse", "--snapshot", EXAMPLE])
+        .process_group(0)
+        .spawn()
+        .expect("the binary runs");
+    thread::sleep(Duration::from_millis(250));
+    let group = format!("-{}", child.id());
+    let interrupt = |signal: &str| {
+        Command::new("kill").args([signal, "--", &group]).output().expect("kill runs").status.success()
+    };
+    assert!(interrupt("-INT"));
+    let start = Instant::now();
+    let status = child.wait().expect("it ends");
+    assert!(start.elapsed() < Duration::from_secs(5) && !status.success(), "{status:?}");
+    while interrupt("-0") && start.elapsed() < Duration::from_secs(5) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!interrupt("-0"), "something of it lives on");
+    assert_eq!(names(), before);
+}
