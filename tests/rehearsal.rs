@@ -222,6 +222,155 @@ fn of_random_worlds_the_kernel_and_the_analysis_say_the_same() {
     });
 }
 
+/// Two VPCs with the same block, both peered with a third, which routes to one of them alone.
+#[test]
+fn equal_addresses_are_never_taken_for_one_another() {
+    let vpc = |id: &str, block: &str| json!({"VpcId": id, "CidrBlock": block});
+    let subnet = |name: &str, block: &str| json!({"SubnetId": format!("subnet-{name}"), "VpcId": format!("vpc-{name}"), "CidrBlock": block});
+    let group = |name: &str| {
+        json!({
+            "GroupId": format!("sg-{name}"), "GroupName": name, "VpcId": format!("vpc-{name}"),
+            "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443,
+                               "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+            "IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+        })
+    };
+    let interface = |name: &str, address: &str| {
+        json!({
+            "NetworkInterfaceId": format!("eni-{name}"), "SubnetId": format!("subnet-{name}"),
+            "VpcId": format!("vpc-{name}"), "PrivateIpAddress": address,
+            "Groups": [{"GroupId": format!("sg-{name}"), "GroupName": name}],
+        })
+    };
+    let peering = |name: &str| {
+        json!({
+            "VpcPeeringConnectionId": format!("pcx-{name}"), "Status": {"Code": "active"},
+            "RequesterVpcInfo": {"VpcId": "vpc-hub", "CidrBlock": "10.0.0.0/16"},
+            "AccepterVpcInfo": {"VpcId": format!("vpc-{name}"), "CidrBlock": "10.1.0.0/16"},
+        })
+    };
+    let table = |name: &str, own: &str, to: &str, peering: &str| {
+        json!({
+            "RouteTableId": format!("rtb-{name}"), "VpcId": format!("vpc-{name}"),
+            "Associations": [{"Main": true}],
+            "Routes": [
+                {"DestinationCidrBlock": own, "GatewayId": "local", "State": "active"},
+                {"DestinationCidrBlock": to, "VpcPeeringConnectionId": peering, "State": "active"},
+            ],
+        })
+    };
+    let acl = |name: &str| {
+        let entry = |egress: bool| {
+            json!({"RuleNumber": 100, "Egress": egress, "RuleAction": "allow", "Protocol": "-1",
+                   "CidrBlock": "0.0.0.0/0"})
+        };
+        json!({
+            "NetworkAclId": format!("acl-{name}"), "VpcId": format!("vpc-{name}"), "IsDefault": true,
+            "Associations": [], "Entries": [entry(true), entry(false)],
+        })
+    };
+    let folder = snapshot_of(&[
+        (
+            "vpcs.json",
+            json!({"Vpcs": [vpc("vpc-hub", "10.0.0.0/16"), vpc("vpc-b", "10.1.0.0/16"), vpc("vpc-c", "10.1.0.0/16")]}),
+        ),
+        (
+            "subnets.json",
+            json!({"Subnets": [subnet("hub", "10.0.0.0/24"), subnet("b", "10.1.0.0/24"), subnet("c", "10.1.0.0/24")]}),
+        ),
+        ("groups.json", json!({"SecurityGroups": [group("hub"), group("b"), group("c")]})),
+        ("acls.json", json!({"NetworkAcls": [acl("hub"), acl("b"), acl("c")]})),
+        (
+            "interfaces.json",
+            json!({"NetworkInterfaces": [interface("hub", "10.0.0.10"), interface("b", "10.1.0.10"), interface("c", "10.1.0.10")]}),
+        ),
+        ("peerings.json", json!({"VpcPeeringConnections": [peering("b"), peering("c")]})),
+        (
+            "tables.json",
+            json!({"RouteTables": [
+                table("hub", "10.0.0.0/16", "10.1.0.0/16", "pcx-b"),
+                table("b", "10.1.0.0/16", "10.0.0.0/16", "pcx-b"),
+                table("c", "10.1.0.0/16", "10.0.0.0/16", "pcx-c"),
+            ]}),
+        ),
+    ]);
+    let report = json_of(folder.path(), &[]);
+    let fate = |from: &str, to: &str| -> Value {
+        let groups = report["groups"].as_array().expect("groups").iter();
+        let mut fates = groups.filter(|group| {
+            let sources = group["sources"].as_array().expect("sources");
+            group["target"]["id"] == to && sources.iter().any(|source| source["id"] == from)
+        });
+        fates.next().map(|group| group["before"]["kernel"].clone()).unwrap_or_default()
+    };
+    assert_eq!(fate("eni-hub", "eni-b"), json!({"result": "passes"}), "{report:#}");
+    assert_eq!(fate("eni-b", "eni-hub"), json!({"result": "passes"}));
+    assert_eq!(fate("eni-hub", "eni-c"), json!({"result": "elsewhere", "by": "eni-b"}));
+    // The reply goes to the other VPC, whose group never saw the call.
+    let stray = json!({
+        "result": "lost", "gate": {"kind": "security-group-ingress", "id": "eni-b"}, "direction": "return",
+    });
+    assert_eq!(fate("eni-c", "eni-hub"), stray);
+    assert_eq!(totals(&report), (4, 2, 0, 0, 0), "{report:#}");
+}
+
+/// Whose rules no document tells, who does not run and what is no host has no part, and that is said.
+#[test]
+fn what_the_twin_cannot_play_is_left_out_and_said() {
+    let interface = |number: u8, groups: Value, instance: Option<&str>| {
+        json!({
+            "NetworkInterfaceId": format!("eni-{number}"), "SubnetId": "subnet-1", "VpcId": "vpc-1",
+            "PrivateIpAddress": format!("10.1.0.{number}"), "Groups": groups,
+            "Attachment": instance.map(|id| json!({"InstanceId": id})),
+        })
+    };
+    let open = json!([{"GroupId": "sg-open", "GroupName": "open"}]);
+    let folder = snapshot_of(&[
+        ("vpcs.json", json!({"Vpcs": [{"VpcId": "vpc-1", "CidrBlock": "10.1.0.0/16"}]})),
+        (
+            "subnets.json",
+            json!({"Subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1", "CidrBlock": "10.1.0.0/24"}]}),
+        ),
+        (
+            "interfaces.json",
+            json!({"NetworkInterfaces": [
+                interface(10, open.clone(), None),
+                interface(11, open.clone(), None),
+                interface(12, json!([{"GroupId": "sg-unknown"}]), None),
+                interface(13, json!([]), None),
+                interface(14, open, Some("i-0123456789abcdef0")),
+            ]}),
+        ),
+        (
+            "instances.json",
+            json!({"Reservations": [{"Instances": [{
+                "InstanceId": "i-0123456789abcdef0", "State": {"Name": "stopped"},
+                "NetworkInterfaces": [{"NetworkInterfaceId": "eni-14", "PrivateIpAddress": "10.1.0.14"}],
+            }]}]}),
+        ),
+        (
+            "groups.json",
+            json!({"SecurityGroups": [{
+                "GroupId": "sg-open", "GroupName": "open", "VpcId": "vpc-1",
+                "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.1.0.0/16"}]}],
+                "IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+            }]}),
+        ),
+    ]);
+    let report = json_of(folder.path(), &[]);
+    let (flows, passes, .., disagree) = totals(&report);
+    assert_eq!((flows, passes, disagree), (2, 2, 0), "{report:#}");
+    let gaps = report["gaps"].to_string();
+    for expected in [
+        "1 interfaces of instances that do not run, as receivers",
+        "1 interfaces without any security group, such as a NAT gateway's, as senders",
+        "1 interfaces with a group that no document of describe-security-groups gives, as receivers",
+        "no document of describe-network-acls is there",
+    ] {
+        assert!(gaps.contains(expected), "{expected}\n{gaps}");
+    }
+}
+
 #[test]
 fn what_cannot_be_rehearsed_is_wrong_input_in_one_line() {
     let example = Path::new(EXAMPLE);

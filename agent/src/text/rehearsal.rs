@@ -143,7 +143,11 @@ fn told(told: &Told) -> String {
         }
         Fate::Elsewhere { by: Some(by) } => format!("answered by {by}, which has the address too"),
         Fate::Elsewhere { by: None } => "answered by nobody known".to_string(),
-        Fate::Unexplained { detail } => format!("does not come about ({detail}), and no gate counted why"),
+        Fate::Unexplained { detail } => {
+            format!(
+                "fails ({detail}) with no gate dropping it: where addresses repeat, another host has the packets"
+            )
+        }
     };
     let causes: Vec<String> = told.analysis.causes.iter().map(cause).collect();
     let because = if causes.is_empty() { String::new() } else { format!(": {}", causes.join(", ")) };

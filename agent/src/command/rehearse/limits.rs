@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use peerscope_analysis::report::Gap;
 use peerscope_document::Snapshot;
 use peerscope_document::aws::Route;
+use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId};
 use peerscope_laboratory::Host;
 
 use super::cast::scope;
@@ -41,15 +42,6 @@ pub(super) fn limits(snapshot: &Snapshot) -> Vec<Gap> {
             "where those packets go",
         ));
     }
-    let has_groups = documents().any(|documents| documents.security_groups.is_some());
-    if !has_groups {
-        gaps.push(scope(
-            "security groups".to_string(),
-            "no document of describe-security-groups is there; in the twin such groups let nothing through"
-                .to_string(),
-            "what they let through",
-        ));
-    }
     if !documents().any(|documents| documents.network_acls.is_some()) {
         gaps.push(scope(
             "network ACLs".to_string(),
@@ -58,6 +50,13 @@ pub(super) fn limits(snapshot: &Snapshot) -> Vec<Gap> {
         ));
     }
     gaps
+}
+
+/// The groups that a document describes whole, as the twin needs them.
+pub(super) fn described_groups(snapshot: &Snapshot) -> BTreeSet<SecurityGroupId> {
+    let documents = snapshot.aws.iter().map(|collection| &collection.documents);
+    let groups = documents.flat_map(|documents| documents.security_groups.iter().flatten());
+    groups.map(|group| group.group_id.clone()).collect()
 }
 
 /// What a route leads to, where the twin does not have it.
@@ -82,8 +81,7 @@ fn foreign(route: &Route) -> Option<&'static str> {
 /// flow has no part in its fate.
 pub(super) fn with_only(snapshot: &Snapshot, hosts: &BTreeSet<Host>) -> Snapshot {
     let mut snapshot = snapshot.clone();
-    let is_kept =
-        |id: &peerscope_document::id::NetworkInterfaceId| hosts.contains(&Host::Interface(id.clone()));
+    let is_kept = |id: &NetworkInterfaceId| hosts.contains(&Host::Interface(id.clone()));
     for documents in snapshot.aws.iter_mut().map(|collection| &mut collection.documents) {
         if let Some(interfaces) = &mut documents.network_interfaces {
             interfaces.retain(|interface| is_kept(&interface.network_interface_id));

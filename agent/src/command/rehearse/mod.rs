@@ -7,6 +7,7 @@
 
 mod cast;
 mod edit;
+mod ends;
 mod limits;
 mod opinion;
 mod perform;
@@ -56,7 +57,7 @@ pub(crate) fn run(arguments: &RehearseArgs, style: &Style) -> Result<Status, Fai
     let edited = after.as_ref().map(Topology::from);
     let question = question(arguments, topology)?;
     let topologies: Vec<&Topology> = [topology].into_iter().chain(&edited).collect();
-    let mut cast = Cast::new(&question, &topologies)?;
+    let mut cast = Cast::new(&question, &topologies, &limits::described_groups(before))?;
     let mut gaps = known.gaps.clone();
     gaps.append(&mut cast.gaps);
     gaps.extend(limits::limits(before));

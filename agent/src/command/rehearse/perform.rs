@@ -161,20 +161,26 @@ impl Stage<'_, '_> {
         let lost: BTreeMap<(SocketAddr, SocketAddr), &LostFlow> =
             lost.iter().map(|lost| ((lost.source, lost.target), lost)).collect();
         for ((call, called), (index, receiver, port)) in calls.iter().zip(called).zip(receivers) {
-            let lost = lost.get(&(call.source, call.target));
-            fates.insert(index, (fate(called.outcome, called.by.as_ref(), &receiver, lost.copied()), port));
+            // A reply that strays to a router which never saw the call begins a flow of its own there.
+            let stray = || lost.get(&(call.target, call.source)).map(|lost| (&lost.gate, Direction::Return));
+            let lost = lost.get(&(call.source, call.target)).map(|lost| (&lost.gate, lost.direction));
+            let fate = fate(called.outcome, called.by.as_ref(), &receiver, lost.or_else(stray));
+            fates.insert(index, (fate, port));
         }
         Ok(())
     }
 }
 
-fn fate(outcome: KernelOutcome, by: Option<&Host>, receiver: &Host, lost: Option<&LostFlow>) -> Fate {
+fn fate(
+    outcome: KernelOutcome,
+    by: Option<&Host>,
+    receiver: &Host,
+    lost: Option<(&Gate, Direction)>,
+) -> Fate {
     match (outcome, by, lost) {
         (KernelOutcome::Connected, Some(by), _) if by == receiver => Fate::Passes,
         (KernelOutcome::Connected, by, _) => Fate::Elsewhere { by: by.map(ToString::to_string) },
-        (KernelOutcome::Silent, _, Some(lost)) => {
-            Fate::Lost { gate: lost.gate.clone(), direction: lost.direction }
-        }
+        (KernelOutcome::Silent, _, Some((gate, direction))) => Fate::Lost { gate: gate.clone(), direction },
         (KernelOutcome::Silent, _, None) => Fate::Unexplained { detail: "nothing came back".to_string() },
         (KernelOutcome::Refused, ..) => Fate::Unexplained { detail: "refused".to_string() },
         (KernelOutcome::Other(errno), ..) => {
