@@ -73,7 +73,11 @@ fn path(result: &AssertionResult) -> String {
     let is_named =
         result.target.addresses.first().is_some_and(|address| address.to_string() != result.target.host);
     let named = if is_named { format!(" ({})", result.target.host) } else { String::new() };
-    format!("{} → {target}{named}", result.source.input)
+    let more = match result.target.addresses.len() {
+        0 | 1 => String::new(),
+        several => format!(" and {} more", several - 1),
+    };
+    format!("{} → {target}{more}{named}", result.source.input)
 }
 
 /// What was meant and what holds, as the end of a sentence.
