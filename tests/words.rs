@@ -42,6 +42,11 @@ fn one_dyno_has_one_cause_and_hears_what_awaits_the_others() {
 }
 
 #[test]
+fn the_matrix_has_a_line_for_what_fares_alike() {
+    insta::assert_snapshot!(text(&["matrix", "--ports", "22"]));
+}
+
+#[test]
 fn nothing_is_wider_than_eighty_columns() {
     for arguments in [
         &["analyze", "--to", "tcp://10.100.2.20:5432"][..],

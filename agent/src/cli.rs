@@ -46,6 +46,12 @@ where reach.toml says what is meant to pass and what is not:
 Exit status: 0 reachable, or every assertion holds; 1 blocked or impaired, or some differ;
 2 wrong usage or input; 3 undetermined.")]
     Analyze(AnalyzeArgs),
+    /// Say what the configuration lets through between networks that a peering joins: every source and
+    /// interface, by the ports that groups open
+    #[command(after_help = "Examples:
+  peerscope matrix --snapshot ./snapshot
+  peerscope matrix --snapshot ./snapshot --from space --ports 5432 --format csv")]
+    Matrix(MatrixArgs),
     /// Probe targets alone, as one would use fping or tcping
     #[command(after_help = "Examples:
   peerscope probe tcp://10.100.2.20:5432 icmp://10.100.2.20 --count 10 --interval 200ms
@@ -195,6 +201,48 @@ pub(crate) struct AnalyzeArgs {
 
     #[command(flatten)]
     pub(crate) case: CaseArgs,
+}
+
+/// Flags of `matrix`.
+#[derive(Args, Debug)]
+pub(crate) struct MatrixArgs {
+    /// AWS and Heroku documents: a file or folder (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) snapshot: Vec<PathBuf>,
+
+    /// Only packets from this network: space, or a VPC's id (repeatable)
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) from: Vec<String>,
+
+    /// Ask of every interface for these ports too, beside those that its groups open (repeatable)
+    #[arg(long, value_name = "LO-HI", value_parser = port_range)]
+    pub(crate) ports: Vec<PortRange>,
+
+    /// The client's ports that the answer is for [default: 32768-60999]
+    #[arg(long, value_name = "LO-HI", value_parser = port_range)]
+    pub(crate) source_ports: Option<PortRange>,
+
+    /// Within each VPC too; of VPCs with hundreds of interfaces that takes minutes
+    #[arg(long)]
+    pub(crate) within: bool,
+
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: MatrixFormat,
+}
+
+/// How a matrix is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MatrixFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts
+    Json,
+    /// Comma-separated values, for spreadsheets
+    Csv,
+    /// A picture, for whatever draws Mermaid
+    Mermaid,
 }
 
 /// Flags of `probe`.

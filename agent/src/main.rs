@@ -45,6 +45,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Why(arguments) => command::why::run(arguments, &style),
         Command::Analyze(arguments) => command::analyze::run(arguments, &style),
+        Command::Matrix(arguments) => command::matrix::run(arguments, &style),
         Command::Probe(arguments) => command::probe::run(arguments, &style),
         Command::Trace(arguments) => command::trace::run(arguments, &style),
         Command::Capabilities(arguments) => command::capabilities::run(arguments, &style),

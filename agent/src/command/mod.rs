@@ -5,6 +5,7 @@ pub(crate) mod capabilities;
 #[cfg(feature = "laboratory")]
 pub(crate) mod demo;
 pub(crate) mod explain;
+pub(crate) mod matrix;
 pub(crate) mod probe;
 #[cfg(feature = "laboratory")]
 pub(crate) mod rehearse;
