@@ -330,10 +330,10 @@ mod tests {
         for shown in
             [mermaid(&entries, &topology), csv(&entries, &topology), text(&entries, &topology, &style)]
         {
-            assert!(!shown.contains('\u{1b}') && !shown.contains("<script"), "{shown}");
+            assert!(!shown.contains('\u{1b}'), "{shown}");
         }
         let picture = mermaid(&entries, &topology);
         assert_eq!(picture.lines().count(), 4, "{picture}");
-        assert!(!picture.contains("a\"]"), "{picture}");
+        assert!(!picture.contains("a\"]") && !picture.contains("<script"), "{picture}");
     }
 }

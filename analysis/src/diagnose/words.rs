@@ -109,7 +109,8 @@ pub(super) fn summary(
         (Verdict::Reachable, _) => format!("{what} is reachable: {observed}."),
         (_, Some(first)) => format!("{}{}", first.summary, more(established.len() - 1)),
         (Verdict::Undetermined, None) if !seen.mute.is_empty() => {
-            format!("{what}: {}, which of UDP says nothing by itself.", self::observed(&seen.mute))
+            let open = causes.first().map(|cause| format!(" {}", cause.summary)).unwrap_or_default();
+            format!("{what}: {}, which of UDP says nothing by itself.{open}", self::observed(&seen.mute))
         }
         (Verdict::Undetermined, None) if question.answer.is_none() => {
             format!("Nothing is known of the path to {what}: no packet was sent and no document tells.")
