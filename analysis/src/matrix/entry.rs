@@ -48,7 +48,7 @@ pub struct Blame {
 
 impl Entry {
     /// What entries are ordered by.
-    pub(super) fn order(&self) -> impl Ord {
+    pub(super) fn order(&self) -> impl Ord + use<> {
         let first = self.targets.first().map(|(_, address)| *address);
         let source = self.sources.first().map(|block| AddressRange::from(*block));
         (

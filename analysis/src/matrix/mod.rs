@@ -75,7 +75,7 @@ pub fn matrix(topology: &Topology, query: &MatrixQuery) -> Vec<Entry> {
             }
         }
     }
-    entries.sort_by(|one, other| one.order().cmp(&other.order()));
+    entries.sort_by_cached_key(Entry::order);
     entries
 }
 
