@@ -168,12 +168,12 @@ pub(crate) struct WhyArgs {
 
     /// Sweep the client's ports, in up to 50 connects: finds to the port what a network ACL lets through,
     /// and tells loss from it. A MySQL is spared
-    #[arg(long, conflicts_with_all = ["no_probe", "replay"])]
+    #[arg(long, conflicts_with_all = ["no_probe", "replay", "until_reachable"])]
     pub(crate) thorough: bool,
 
     /// Where the target is silent, connect to a few other ports of it and to a few of its neighbours too: what
     /// they answer tells what they share. To whoever watches it looks like a scan
-    #[arg(long, conflicts_with_all = ["no_probe", "replay"])]
+    #[arg(long, conflicts_with_all = ["no_probe", "replay", "until_reachable"])]
     pub(crate) explore: bool,
 
     /// Probe again until it works, then say how long it took
