@@ -101,6 +101,17 @@ fn a_mysql_and_what_has_no_ports_are_not_swept() {
     assert!(echo.probes.len() == 5 && echo.probes.iter().all(|(one, _)| one.kind == ProbeKind::IcmpEcho));
 }
 
+/// A server far away greets late, and a sweep of a MySQL that nobody recognised would block its client.
+#[test]
+fn a_greeting_is_waited_for_longer_where_a_sweep_is_to_follow() {
+    let waits = |thorough| {
+        let run = run_by(Case { thorough, ..case(None) }, |_, _| Meets::Connected);
+        run.probes.iter().map(|(request, _)| request.greeting_wait).max().unwrap_or_default()
+    };
+    assert!(waits(true) >= waits(false) * 2, "{:?} {:?}", waits(true), waits(false));
+    assert!(waits(true) < Duration::from_millis(300), "early silence is told at 300 ms");
+}
+
 #[test]
 fn a_short_deadline_ends_the_sweep_and_the_edge_is_said_to_lie_in_a_span() {
     for seconds in [1, 3, 4, 5] {

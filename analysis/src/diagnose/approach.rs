@@ -44,6 +44,9 @@ const LATE_SILENCE: Duration = Duration::from_millis(1_300);
 /// How long the first connection is kept to hear whether a MySQL greets: a round trip after the connect,
 /// and the server's own time.
 const GREETING: Duration = Duration::from_millis(80);
+/// The same where a sweep is to follow: of a MySQL that is not recognised it would be too many. It ends
+/// before early silence is told.
+const GREETING_BEFORE_A_SWEEP: Duration = Duration::from_millis(200);
 /// How many probes follow the first one.
 const FOLLOWING: usize = 4;
 /// How many follow it towards a MySQL: three connects are the most.
@@ -276,7 +279,8 @@ impl Approach {
         let end = means.end;
         match self.state {
             State::Fresh => {
-                let requests = self.requests(means, now, 1, (now + SILENCE).min(end) - now, GREETING);
+                let greeting = if means.case.thorough { GREETING_BEFORE_A_SWEEP } else { GREETING };
+                let requests = self.requests(means, now, 1, (now + SILENCE).min(end) - now, greeting);
                 self.state = if requests.is_empty() { State::Settled } else { State::First { sent_at: now } };
                 Step { requests, wake_at: Some(now) }
             }
