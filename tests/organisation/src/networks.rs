@@ -105,7 +105,12 @@ pub(crate) fn vpc_id(vpc: usize) -> String {
 const SPACE_VPC: &str = "vpc-5face000";
 
 pub(crate) fn space() -> Space {
-    Space { name: Some("orders-space".into()), cidr: Some(space_block()), ..Space::default() }
+    Space {
+        name: Some("orders-space".into()),
+        state: Some("allocated".into()),
+        cidr: Some(space_block()),
+        ..Space::default()
+    }
 }
 
 pub(crate) fn peering_info() -> PeeringInfo {
