@@ -150,6 +150,34 @@ proptest! {
     }
 
     #[test]
+    fn the_partition_has_all_flows_once_each_with_one_verdict_and_its_own_deciders(mut tape in tape(), mut choices in tape()) {
+        let world = worlds::world(&mut tape);
+        let question = Question::new(&mut choices);
+        let answer = ask(&world.snapshot(), &question);
+        let (parts, opening) = (answer.partition(), answer.opening());
+        prop_assert!(is_partition(&answer.flows(), parts.iter().map(|part| &part.flows)));
+        let mut seen = Vec::new();
+        for part in &parts {
+            let whole = match (part.is_blocked(), part.is_unknown()) {
+                (true, _) => &opening.blocked,
+                (_, true) => &opening.unknown,
+                _ => &opening.admitted,
+            };
+            prop_assert!(whole.covers(&part.flows), "{:?}", part.flows);
+            let deciders: Vec<String> = part
+                .deciders
+                .iter()
+                .map(|one| {
+                    let (gate, decided) = (&one.gate.gate, one.part);
+                    format!("{:?} {:?} {:?} {:?}", gate.component_of(decided), gate.direction(), decided.decision, decided.witness)
+                })
+                .collect();
+            prop_assert!(!seen.contains(&deciders), "two parts of {:?}", deciders);
+            seen.push(deciders);
+        }
+    }
+
+    #[test]
     fn what_does_not_concern_the_path_and_the_order_of_documents_change_nothing(mut tape in tape(), mut choices in tape()) {
         let world = worlds::world(&mut tape);
         let question = Question::new(&mut choices);

@@ -20,12 +20,13 @@ use super::lookup::dns_report;
 use super::observed::{Shows, shows, source_ports};
 use super::plan::joined;
 use super::seen::Seen;
-use super::{changed, loss, naming, path, show, silence, undecided, words};
+use super::{changed, loss, naming, partition, path, show, silence, undecided, words};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::Blocker;
 use crate::report::{
-    CauseReport, Diagnosis, Finding, Gap, NextProbe, Paths, Plan, SCHEMA, Severity, Source, Verdict,
+    CauseReport, Diagnosis, Finding, Gap, NextProbe, PartReport, Paths, Plan, SCHEMA, Severity, Source,
+    Verdict,
 };
 use crate::topology::ComponentType;
 
@@ -38,6 +39,7 @@ struct Conclusion {
     gaps: Vec<Gap>,
     plan: Option<Plan>,
     paths: Paths,
+    partition: Vec<PartReport>,
     next_probe: Option<NextProbe>,
     summary: String,
 }
@@ -88,6 +90,7 @@ pub(super) fn conclude(
         causes: whole.causes,
         plan: whole.plan,
         paths: whole.paths,
+        partition: whole.partition,
         observations: case
             .lookup
             .iter()
@@ -195,6 +198,7 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     }
     conclusion.findings.extend(findings(case, question));
     if let (Some(topology), Some(answer)) = (&case.topology, &question.answer) {
+        conclusion.partition = partition::parts(topology, question);
         let shown = silent.sample().or_else(|| blocked.sample()).or_else(|| passing.sample());
         if let Some(flow) = shown.or_else(|| question.asked.sample()) {
             conclusion.paths = path::paths(topology, answer, &flow);
@@ -330,6 +334,7 @@ fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
     whole.plan = joined(conclusions.iter_mut().filter_map(|one| one.plan.take()));
     for one in conclusions {
         whole.causes.extend(one.causes);
+        whole.partition.extend(one.partition);
         for finding in one.findings {
             if !whole.findings.contains(&finding) {
                 whole.findings.push(finding);

@@ -24,6 +24,7 @@ mod machine;
 mod naming;
 mod nat_rules;
 mod observed;
+mod partition;
 mod path;
 mod plan;
 mod prior;

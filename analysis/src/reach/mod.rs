@@ -9,6 +9,7 @@
 mod answer;
 pub mod gate;
 mod intend;
+mod partition;
 mod routing;
 mod site;
 mod ways;
@@ -16,6 +17,7 @@ mod ways;
 pub use answer::{Answer, Blocker, Evaluated, Opening, Segment};
 pub use gate::{Decision, Direction, Gate, Part, Witness};
 pub use intend::{Intended, intend};
+pub use partition::{Decider, PartitionPart};
 pub use site::{End, Site, pair_networks};
 pub use ways::{Carried, Carrier, Ways};
 

@@ -47,6 +47,9 @@ pub struct Diagnosis {
     pub plan: Option<Plan>,
     /// The way there and the way back.
     pub paths: Paths,
+    /// What the configuration does to all that was asked, divided by what decides about it; empty where
+    /// no document tells.
+    pub partition: Vec<PartReport>,
     /// What the probes saw.
     pub observations: Vec<ObservationReport>,
     /// What is wrong beside this path.
@@ -213,6 +216,43 @@ pub struct Affects {
     pub destinations: Vec<IpNet>,
     /// The ports of all parts.
     pub ports: Vec<PortRange>,
+}
+
+/// Flows about which the same settings decide.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartReport {
+    /// What the configuration does to them: reachable, blocked or undetermined.
+    pub verdict: Verdict,
+    /// The flows.
+    pub flows: Affects,
+    /// Every component that stops them, or may, in the order of the path.
+    pub blockers: Vec<PartBlocker>,
+    /// What lets them through elsewhere, in the order of the path.
+    pub rules: Vec<PartRule>,
+}
+
+/// A component that stops a part.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartBlocker {
+    /// The code.
+    pub code: CauseCode,
+    /// The component.
+    pub component: Component,
+    /// Which way the packets travel that it stops.
+    pub direction: Option<Direction>,
+    /// Whether it stops them for certain, or only may.
+    pub status: CauseStatus,
+}
+
+/// A rule, route or state that lets a part through.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartRule {
+    /// The component.
+    pub component: Component,
+    /// Which way the packets travel that it lets through; null where it is the same both ways.
+    pub direction: Option<Direction>,
+    /// The rule in words.
+    pub rule: String,
 }
 
 /// The product of four lists.
