@@ -60,9 +60,7 @@ impl<'a> Beside<'a> {
 
     /// Whether something silent was to be expected to answer, and nothing near answered.
     fn neighbours_are_silent(&self) -> bool {
-        let neighbours = || {
-            self.explored.iter().filter(|(_, nearness)| nearness.is_neighbour() && nearness.is_documented())
-        };
+        let neighbours = || self.explored.iter().filter(|(_, nearness)| nearness.is_documented());
         let mut silent = neighbours().filter(|(one, _)| shows(one) == Shows::Silence);
         silent.next().is_some() && !neighbours().any(|(one, _)| passes(one))
     }

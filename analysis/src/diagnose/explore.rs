@@ -37,12 +37,7 @@ pub(super) enum Nearness {
 }
 
 impl Nearness {
-    /// Whether it is another host, of which documents tell.
-    pub(super) fn is_neighbour(self) -> bool {
-        self != Self::Host
-    }
-
-    /// Whether documents say that it should answer.
+    /// Whether it is another host, and documents say that it should answer.
     pub(super) fn is_documented(self) -> bool {
         !matches!(self, Self::Adjacent | Self::Host)
     }

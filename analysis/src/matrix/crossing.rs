@@ -233,7 +233,8 @@ impl<'a> Crossing<'a> {
             let source = gates.filter(|gate| gate.judges() == Judges::Source);
             let effects: Vec<Effects> = source.map(|gate| self.effects(gate, base)).collect();
             let alike = |known: &&mut Sender| {
-                same_table(self.topology, &known.site, &site) && same(&known.effects, &effects)
+                table_of(self.topology, &known.site) == table_of(self.topology, &site)
+                    && same(&known.effects, &effects)
             };
             match senders.iter_mut().find(alike) {
                 Some(known) => known.addresses.extend(addresses),
@@ -279,17 +280,13 @@ impl<'a> Crossing<'a> {
 
     /// What stands between a sender and a subnet, but the groups of the interface that is called.
     fn frame(&self, sender: &Sender, target: &Site, work: &mut Work<'_>) -> Vec<Cell> {
-        let table = |site: &Site| {
-            let table = site.subnet.as_ref().and_then(|id| self.topology.effective_route_table(id));
-            table.map(|(id, _)| id.clone())
-        };
         let gates = intend(self.topology, &sender.site, target).gates;
         let (crossing, rest): (Vec<_>, Vec<_>) =
             gates.into_iter().partition(|gate| gate.judges() == Judges::Crossing);
         let base = &work.base;
         let crossing = work
             .between
-            .entry((table(&sender.site), table(target)))
+            .entry((table_of(self.topology, &sender.site), table_of(self.topology, target)))
             .or_insert_with(|| crossing.into_iter().map(|gate| self.effects(gate, base)).collect());
         let mut cells = Vec::from([Cell { flows: self.towards(target, base), blames: Vec::new() }]);
         for effects in sender.effects.iter().chain(crossing.iter()) {
@@ -444,11 +441,10 @@ fn add(found: &mut Vec<Region>, addresses: &[AddressRange], region: Region) {
     }
 }
 
-fn same_table(topology: &Topology, one: &Site, other: &Site) -> bool {
-    let table = |site: &Site| {
-        site.subnet.as_ref().and_then(|id| topology.effective_route_table(id)).map(|(id, _)| id.clone())
-    };
-    table(one) == table(other)
+/// The route table that serves a site.
+fn table_of(topology: &Topology, site: &Site) -> Option<RouteTableId> {
+    let table = site.subnet.as_ref().and_then(|id| topology.effective_route_table(id));
+    table.map(|(id, _)| id.clone())
 }
 
 fn same(ones: &[Effects], others: &[Effects]) -> bool {

@@ -121,10 +121,7 @@ impl Topology {
     #[must_use]
     pub fn interface_in(&self, network: &NetworkId, address: IpAddr) -> Option<&NetworkInterfaceId> {
         let NetworkId::Vpc(vpc) = network else { return None };
-        let owners = self.interfaces_at(address).iter();
-        owners
-            .into_iter()
-            .find(|id| self.interfaces.get(*id).is_some_and(|one| one.vpc.as_ref() == Some(vpc)))
+        self.owned_in.get(vpc)?.get(&address)
     }
 
     /// Whether any interface of the VPC was read, so that an address without one is really unowned.
