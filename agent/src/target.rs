@@ -7,6 +7,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::dns_target::DnsTarget;
+use peerscope_analysis::diagnose::MYSQL_PORTS;
+
 use crate::escape::escape;
 
 /// What is to be reached.
@@ -61,9 +63,6 @@ const SCHEMES: &[(&str, Scheme, Option<u16>)] = &[
     ("redis", Scheme::Redis, Some(6379)),
     ("rediss", Scheme::Rediss, Some(6379)),
 ];
-
-/// The ports of MySQL and of its X protocol: who asks for them is taken to mean MySQL.
-const MYSQL_PORTS: [u16; 2] = [3306, 33060];
 
 impl Scheme {
     /// The name that the scheme is shown by.

@@ -14,8 +14,8 @@ use crate::topology::{NetworkId, Topology};
 
 /// Ports that a host is likely to have open, or to refuse: most likely first.
 const COMMON: [u16; 6] = [22, 443, 80, 5432, 6379, 8080];
-/// The ports of MySQL and of its X protocol.
-const MYSQL: [u16; 2] = [3306, 33060];
+/// The ports of MySQL and of its X protocol: who asks for them is taken to mean MySQL.
+pub const MYSQL_PORTS: [u16; 2] = [3306, 33060];
 /// How many other ports of the target are asked.
 const PORTS: usize = 3;
 /// How many neighbours in the target's subnet are asked, and how many elsewhere in its network.
@@ -54,7 +54,7 @@ pub(super) fn others(case: &Case, question: &Question) -> Vec<(IpAddr, u16)> {
     let known = case.topology.as_ref().zip(question.networks.as_ref());
     let Some((topology, (source, target))) = known else {
         let ports = COMMON.into_iter().filter(|port| *port != named).take(PORTS);
-        let asked = if named == 0 || case.mysql || MYSQL.contains(&named) { COMMON[0] } else { named };
+        let asked = if named == 0 || case.mysql || MYSQL_PORTS.contains(&named) { COMMON[0] } else { named };
         let beside = beside(question.address).into_iter().map(|address| (address, asked));
         return ports.map(|port| (question.address, port)).chain(beside).collect();
     };
@@ -133,7 +133,7 @@ fn open_ports(
     let wanted = Some(named).into_iter().chain(COMMON).chain(lowest);
     let mut ports: Vec<u16> = Vec::new();
     for port in wanted.filter(|port| *port > 0 && !(is_target && *port == named)) {
-        if is_open(port) && !MYSQL.contains(&port) && !ports.contains(&port) {
+        if is_open(port) && !MYSQL_PORTS.contains(&port) && !ports.contains(&port) {
             ports.push(port);
         }
     }

@@ -39,6 +39,7 @@ mod words;
 
 pub use assertion::{Expectation, Judgement, Standing};
 pub use case::{Case, SourceSpec};
+pub use explore::MYSQL_PORTS;
 pub use lookup::{Lookup, Resolution, dns_report, lookup_sentence, resolution, server_sentence};
 pub use machine::{Action, Event, Machine};
 pub use scope::AddressScope;
