@@ -82,17 +82,17 @@ pub(crate) fn run(arguments: &MatrixArgs, style: &Style) -> Result<Status, Failu
         ports: arguments.ports.clone(),
         ..MatrixQuery::everything(arguments.source_ports.unwrap_or(default))
     };
-    let entries = matrix(&topology, &query);
+    let found = matrix(&topology, &query);
     match arguments.format {
         MatrixFormat::Json => print_json(&Report {
             schema: "peerscope/matrix/1",
             version: env!("CARGO_PKG_VERSION"),
-            entries: entries.iter().map(|entry| report(entry, &topology)).collect(),
+            entries: found.entries().map(|entry| report(&entry, &topology)).collect(),
             gaps: &known.gaps,
         })?,
-        MatrixFormat::Text => print(&text(&entries, &topology, style))?,
-        MatrixFormat::Csv => print(&csv(&entries, &topology))?,
-        MatrixFormat::Mermaid => print(&mermaid(&entries, &topology))?,
+        MatrixFormat::Text => print(&text(found.entries(), &topology, style))?,
+        MatrixFormat::Csv => print(&csv(found.entries(), &topology))?,
+        MatrixFormat::Mermaid => print(&mermaid(found.entries(), &topology))?,
     }
     Ok(Status::Good)
 }
@@ -112,18 +112,18 @@ fn network(from: &str, topology: &Topology) -> Result<NetworkId, Failure> {
     )))
 }
 
-fn report<'a>(entry: &'a Entry, topology: &Topology) -> EntryReport<'a> {
+fn report<'a>(entry: &Entry<'a>, topology: &Topology) -> EntryReport<'a> {
     EntryReport {
-        source_network: network_name(&entry.source_network, topology),
-        target_network: network_name(&entry.target_network, topology),
-        sources: &entry.sources,
+        source_network: network_name(entry.source_network, topology),
+        target_network: network_name(entry.target_network, topology),
+        sources: entry.sources,
         targets: entry
             .targets
             .iter()
-            .map(|(id, address)| TargetReport { id: id.as_str(), address: *address })
+            .map(|target| TargetReport { id: target.id.as_str(), address: target.address })
             .collect(),
         protocol: protocol(entry.protocol),
-        ports: &entry.ports,
+        ports: entry.ports,
         verdict: entry.verdict,
         causes: entry.causes.iter().map(|blame| cause(blame, topology)).collect(),
     }
@@ -173,17 +173,14 @@ fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// A line each entry, by pairs of networks; long lists are cut, and said to be.
-fn text(entries: &[Entry], topology: &Topology, style: &Style) -> String {
-    if entries.is_empty() {
-        return "No two networks of the snapshot are joined by a peering, or none has an interface that a group opens a port of.\n".to_string();
-    }
+fn text<'a>(entries: impl Iterator<Item = Entry<'a>>, topology: &Topology, style: &Style) -> String {
     let mut text = String::new();
     let mut heading = String::new();
     for entry in entries {
         let networks = format!(
             "{} → {}",
-            network_name(&entry.source_network, topology),
-            network_name(&entry.target_network, topology)
+            network_name(entry.source_network, topology),
+            network_name(entry.target_network, topology)
         );
         if networks != heading {
             let gap = if heading.is_empty() { "" } else { "\n" };
@@ -202,7 +199,7 @@ fn text(entries: &[Entry], topology: &Topology, style: &Style) -> String {
             Verdict::Impaired => "in part",
             Verdict::Undetermined => "unknown",
         };
-        let targets = entry.targets.iter().map(|(id, address)| format!("{address} ({id})"));
+        let targets = entry.targets.iter().map(|target| format!("{} ({})", target.address, target.id));
         let causes = entry.causes.iter().map(|blame| {
             let id = blame.component.id().map(|id| format!(" {id}")).unwrap_or_default();
             format!("{}{id}", blame.code.name())
@@ -214,12 +211,15 @@ fn text(entries: &[Entry], topology: &Topology, style: &Style) -> String {
             few(entry.sources.iter().map(ToString::to_string)),
             few(targets),
             protocol(entry.protocol),
-            port_words(&entry.ports)
+            port_words(entry.ports)
         );
         let first = format!("  {plain}  ");
         let margin = " ".repeat(first.len());
         let wrapped = wrapped(&escape(&line), style.width, &first, &margin);
         text.push_str(&wrapped.replacen(plain, &mark, 1));
+    }
+    if text.is_empty() {
+        return "No two networks of the snapshot are joined by a peering, or none has an interface that a group opens a port of.\n".to_string();
     }
     text
 }
@@ -238,18 +238,18 @@ fn port_words(ports: &[PortRange]) -> String {
 }
 
 /// Comma-separated values (RFC 4180); lists within a field are separated by spaces.
-fn csv(entries: &[Entry], topology: &Topology) -> String {
+fn csv<'a>(entries: impl Iterator<Item = Entry<'a>>, topology: &Topology) -> String {
     let mut text = String::from(
         "source_network,sources,target_network,targets,addresses,protocol,ports,verdict,causes\r\n",
     );
     for entry in entries {
         let joined = |words: &mut dyn Iterator<Item = String>| words.collect::<Vec<_>>().join(" ");
         let fields = [
-            network_name(&entry.source_network, topology),
+            network_name(entry.source_network, topology),
             joined(&mut entry.sources.iter().map(ToString::to_string)),
-            network_name(&entry.target_network, topology),
-            joined(&mut entry.targets.iter().map(|(id, _)| id.to_string())),
-            joined(&mut entry.targets.iter().map(|(_, address)| address.to_string())),
+            network_name(entry.target_network, topology),
+            joined(&mut entry.targets.iter().map(|target| target.id.to_string())),
+            joined(&mut entry.targets.iter().map(|target| target.address.to_string())),
             protocol(entry.protocol).to_string(),
             joined(&mut entry.ports.iter().map(ToString::to_string)),
             verdict(entry.verdict).to_string(),
@@ -263,7 +263,7 @@ fn csv(entries: &[Entry], topology: &Topology) -> String {
 }
 
 /// A picture for Mermaid: what is let through as arrows, what is not as dotted ones with the cause.
-fn mermaid(entries: &[Entry], topology: &Topology) -> String {
+fn mermaid<'a>(entries: impl Iterator<Item = Entry<'a>>, topology: &Topology) -> String {
     let mut text = String::from("flowchart LR\n");
     let mut nodes: Vec<String> = Vec::new();
     let mut lines = String::new();
@@ -277,16 +277,16 @@ fn mermaid(entries: &[Entry], topology: &Topology) -> String {
     for entry in entries {
         let source = format!(
             "{}<br/>{}",
-            network_name(&entry.source_network, topology),
+            network_name(entry.source_network, topology),
             few(entry.sources.iter().map(ToString::to_string))
         );
         let target = format!(
             "{}<br/>{}",
-            network_name(&entry.target_network, topology),
-            few(entry.targets.iter().map(|(id, address)| format!("{id} {address}")))
+            network_name(entry.target_network, topology),
+            few(entry.targets.iter().map(|target| format!("{} {}", target.id, target.address)))
         );
         let (from, to) = (node(source), node(target));
-        let asked = format!("{}{}", protocol(entry.protocol), port_words(&entry.ports));
+        let asked = format!("{}{}", protocol(entry.protocol), port_words(entry.ports));
         let codes: Vec<&str> = entry.causes.iter().map(|blame| blame.code.name()).collect();
         let _ = match entry.verdict {
             Verdict::Reachable => writeln!(lines, "  n{from} -->|\"{asked}\"| n{to}"),
@@ -315,24 +315,25 @@ mod tests {
             ..HerokuDocuments::default()
         };
         let topology = Topology::from(&Snapshot { heroku, ..Snapshot::default() });
+        let target = NetworkId::Vpc("vpc-1".into());
         let entry = Entry {
-            source_network: NetworkId::Space,
-            target_network: NetworkId::Vpc("vpc-1".into()),
-            sources: Vec::new(),
+            source_network: &NetworkId::Space,
+            target_network: &target,
+            sources: &[],
             targets: Vec::new(),
             protocol: 6,
-            ports: vec![PortRange::single(5432)],
+            ports: &[PortRange::single(5432)],
             verdict: Verdict::Reachable,
-            causes: Vec::new(),
+            causes: &[],
         };
-        let entries = [entry];
+        let entries = || core::iter::once(entry.clone());
         let style = Style { width: 80, colour: false };
         for shown in
-            [mermaid(&entries, &topology), csv(&entries, &topology), text(&entries, &topology, &style)]
+            [mermaid(entries(), &topology), csv(entries(), &topology), text(entries(), &topology, &style)]
         {
             assert!(!shown.contains('\u{1b}'), "{shown}");
         }
-        let picture = mermaid(&entries, &topology);
+        let picture = mermaid(entries(), &topology);
         assert_eq!(picture.lines().count(), 4, "{picture}");
         assert!(!picture.contains("a\"]") && !picture.contains("<script"), "{picture}");
     }

@@ -158,12 +158,12 @@ impl AddressRange {
     }
 
     /// The first and the last address as numbers.
-    pub(super) fn span(self) -> (u128, u128) {
+    pub(crate) fn span(self) -> (u128, u128) {
         (self.first, self.last)
     }
 
     /// The addresses of this range from one number to another, both within it.
-    pub(super) fn within_span(self, first: u128, last: u128) -> Self {
+    pub(crate) fn within_span(self, first: u128, last: u128) -> Self {
         Self { family: self.family, first: first.max(self.first), last: last.min(self.last) }
     }
 

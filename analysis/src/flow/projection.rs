@@ -71,20 +71,6 @@ impl AddressRange {
         whole
     }
 
-    /// What two lists of disjoint ascending ranges have in common.
-    pub(crate) fn common(ones: &[Self], others: &[Self]) -> Vec<Self> {
-        let mut common = Vec::new();
-        let mut begin = 0;
-        for one in ones {
-            while others.get(begin).is_some_and(|other| other.last() < one.first()) {
-                begin += 1;
-            }
-            let near = others.iter().skip(begin).take_while(|other| other.first() <= one.last());
-            common.extend(near.filter_map(|other| one.intersection(*other)));
-        }
-        common
-    }
-
     /// Ascending ranges of which no two touch.
     pub(crate) fn merged(ranges: Vec<Self>) -> Vec<Self> {
         merged(ranges, Self::joined)

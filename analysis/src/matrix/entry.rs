@@ -1,4 +1,4 @@
-//! One line of the matrix.
+//! The matrix, as what it says: each list of sources, of ports and of causes is held once.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -6,31 +6,67 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 use peerscope_document::id::NetworkInterfaceId;
 
+use super::fates::Outcome;
+use super::numbered::Numbered;
 use crate::cause::CauseCode;
-use crate::flow::{AddressRange, PortRange};
+use crate::flow::PortRange;
 use crate::reach::Direction;
 use crate::report::Verdict;
 use crate::topology::{ComponentId, NetworkId};
 
-/// Sources and targets between which the same is so.
+/// What the configuration does to each protocol, from every source to every interface: entries that are
+/// disjoint in source, target, protocol and port.
+#[derive(Debug, Default)]
+pub struct Matrix {
+    pub(super) targets: Vec<Target>,
+    pub(super) crossings: Vec<[NetworkId; 2]>,
+    pub(super) sources: Numbered<[IpNet]>,
+    pub(super) ports: Numbered<[PortRange]>,
+    pub(super) outcomes: Numbered<Outcome>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// An entry by numbers.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) crossing: usize,
+    pub(super) protocol: u8,
+    pub(super) sources: u32,
+    pub(super) ports: u32,
+    pub(super) outcome: u32,
+    /// Ascending, which is by network and address.
+    pub(super) targets: Vec<u32>,
+}
+
+/// An interface's address, which is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct Target {
+    /// The interface.
+    pub id: NetworkInterfaceId,
+    /// One of its addresses.
+    pub address: IpAddr,
+}
+
+/// Sources and targets between which the same is so.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
     /// The network of the sources.
-    pub source_network: NetworkId,
+    pub source_network: &'a NetworkId,
     /// The network of the targets.
-    pub target_network: NetworkId,
-    /// The sources, as the fewest CIDR blocks, ascending.
-    pub sources: Vec<IpNet>,
+    pub target_network: &'a NetworkId,
+    /// The sources, as the fewest CIDR blocks, ascending. In a VPC only interfaces send: what else a block
+    /// holds of it is nobody's.
+    pub sources: &'a [IpNet],
     /// The targets, ascending by address.
-    pub targets: Vec<(NetworkInterfaceId, IpAddr)>,
+    pub targets: Vec<&'a Target>,
     /// The IP protocol number.
     pub protocol: u8,
     /// The ports, ascending; empty for protocols without.
-    pub ports: Vec<PortRange>,
+    pub ports: &'a [PortRange],
     /// What is so.
     pub verdict: Verdict,
     /// What stands in the way, or may; empty where all is let through.
-    pub causes: Vec<Blame>,
+    pub causes: &'a [Blame],
 }
 
 /// What stands in the way. Of an interface the id is left out: each target stands for itself.
@@ -46,18 +82,51 @@ pub struct Blame {
     pub unknown: bool,
 }
 
-impl Entry {
-    /// What entries are ordered by.
-    pub(super) fn order(&self) -> impl Ord + use<> {
-        let first = self.targets.first().map(|(_, address)| *address);
-        let source = self.sources.first().map(|block| AddressRange::from(*block));
-        (
-            self.source_network.clone(),
-            self.target_network.clone(),
-            first,
-            self.protocol,
-            self.ports.clone(),
-            source,
-        )
+impl Matrix {
+    /// The entries: by networks, then by the first target's address, protocol and ports.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.rows.iter().filter_map(|row| {
+            let [source_network, target_network] = self.crossings.get(row.crossing)?;
+            let outcome = self.outcomes.get(row.outcome)?;
+            Some(Entry {
+                source_network,
+                target_network,
+                sources: self.sources.get(row.sources).unwrap_or_default(),
+                targets: row.targets.iter().filter_map(|target| self.targets.get(*target as usize)).collect(),
+                protocol: row.protocol,
+                ports: self.ports.get(row.ports).unwrap_or_default(),
+                verdict: outcome.verdict,
+                causes: &outcome.causes,
+            })
+        })
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Orders the entries of the crossing that was worked out last.
+    pub(super) fn order(&mut self) {
+        let last = self.crossings.len().saturating_sub(1);
+        let from = self.rows.partition_point(|row| row.crossing < last);
+        let (ports, sources) = (&self.ports, &self.sources);
+        if let Some(rows) = self.rows.get_mut(from..) {
+            let first = |row: &Row| sources.get(row.sources).and_then(<[_]>::first);
+            rows.sort_by(|one, other| {
+                let by_target = one.targets.first().cmp(&other.targets.first());
+                by_target
+                    .then_with(|| one.protocol.cmp(&other.protocol))
+                    .then_with(|| ports.get(one.ports).cmp(&ports.get(other.ports)))
+                    .then_with(|| first(one).cmp(&first(other)))
+            });
+        }
     }
 }

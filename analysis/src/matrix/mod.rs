@@ -5,25 +5,44 @@
 //! the other network together; sources that leave their network alike are one, and so are targets that are
 //! entered alike; and what comes out alike is one entry, with its sources, targets and ports side by side.
 //!
+//! Everything is numbered: senders, sets of them ([`sets`]), what becomes of packets ([`fates`]), how senders are
+//! divided by it ([`partitions`]). Two of these are put together once, and the result remembered.
+//!
 //! [`matrix`] looks at networks that a peering joins, and within each VPC where that is asked for. Between
 //! others nothing of this model carries packets, which one entry each would only repeat.
 
 mod cell;
+mod classes;
 mod crossing;
 mod entry;
-mod table;
-mod targets;
+mod fates;
+mod frames;
+mod groups;
+mod layers;
+mod numbered;
+mod pairs;
+mod partitions;
+mod senders;
+mod sets;
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use peerscope_document::id::NetworkInterfaceId;
+use peerscope_document::id::{NetworkInterfaceId, VpcId};
 
 use crate::flow::{AddressRange, PortRange};
 use crate::topology::{NetworkId, Topology};
 
-pub use entry::{Blame, Entry};
+pub use entry::{Blame, Entry, Matrix, Target};
 
+use classes::inhabitants;
 use crossing::Crossing;
+
+/// TCP, UDP and the echoes of ICMP and ICMPv6.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
 
 /// What is asked of every pair.
 #[derive(Clone, Debug)]
@@ -35,7 +54,7 @@ pub struct MatrixQuery {
     /// Only these IP protocols; empty means TCP, UDP and the echo of ICMP.
     pub protocols: Vec<u8>,
     /// Whether to look within each VPC too: there its groups refer to each other, so that hardly two
-    /// sources fare alike, and it takes far longer.
+    /// sources fare alike, and there is far more to say.
     pub within: bool,
     /// The client's ports that the answer is for.
     pub source_ports: PortRange,
@@ -58,25 +77,39 @@ impl MatrixQuery {
     }
 }
 
-/// What the configuration does to each protocol, from every source to every interface: entries that are
-/// disjoint in source, target, protocol and port, ordered by what they say.
+/// What the configuration does to each protocol, from every source to every interface.
 #[must_use]
-pub fn matrix(topology: &Topology, query: &MatrixQuery) -> Vec<Entry> {
+pub fn matrix(topology: &Topology, query: &MatrixQuery) -> Matrix {
     let networks = networks(topology);
     let wanted = |network: &&NetworkId| query.sources.is_empty() || query.sources.contains(network);
-    let mut entries = Vec::new();
+    let mut pairs: Vec<(&NetworkId, &NetworkId, &VpcId)> = Vec::new();
+    let mut vpcs: BTreeMap<&VpcId, bool> = BTreeMap::new();
     for source in networks.iter().filter(wanted) {
         for target in &networks {
+            let NetworkId::Vpc(vpc) = target else { continue };
             let inside = source == target && query.within;
-            let joined = topology.intended_peering(source, target).is_some();
-            let is_vpc = matches!(target, NetworkId::Vpc(_));
-            if is_vpc && (joined && source != target || inside) {
-                entries.extend(Crossing::new(topology, query, source, target).entries());
+            let joined = source != target && topology.intended_peering(source, target).is_some();
+            if inside || joined {
+                pairs.push((source, target, vpc));
+                vpcs.insert(vpc, true);
+            }
+            if let (true, NetworkId::Vpc(vpc)) = (joined, source) {
+                vpcs.entry(vpc).or_insert(false);
             }
         }
     }
-    entries.sort_by_cached_key(Entry::order);
-    entries
+    let mut matrix = Matrix::default();
+    let inhabitants = inhabitants(topology, query, vpcs, &mut matrix.targets);
+    for (source, target, vpc) in pairs {
+        let senders = match source {
+            NetworkId::Vpc(vpc) => inhabitants.get(vpc),
+            NetworkId::Space | NetworkId::SpaceData => None,
+        };
+        if let Some(targets) = inhabitants.get(vpc) {
+            Crossing { topology, query, source, target, vpc, senders, targets }.enter(&mut matrix);
+        }
+    }
+    matrix
 }
 
 /// The space, and every VPC of which interfaces are known.
@@ -93,4 +126,12 @@ fn blocks(topology: &Topology, network: &NetworkId) -> Vec<AddressRange> {
         _ => topology.blocks_of(network),
     };
     blocks.into_iter().map(AddressRange::from).collect()
+}
+
+fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, TCP | UDP)
+}
+
+fn echo_request(protocol: u8) -> PortRange {
+    PortRange::icmp(if protocol == ICMP { 8 } else { 128 }, Some(0))
 }

@@ -61,7 +61,7 @@ fn space_to_every_target(bencher: Bencher<'_, '_>, interfaces: usize) {
 }
 
 /// Every source to every interface.
-#[divan::bench(args = [100, 1_000], sample_count = 5)]
+#[divan::bench(args = SIZES, sample_count = 5)]
 fn everything(bencher: Bencher<'_, '_>, interfaces: usize) {
     let topology = Topology::from(&snapshot(interfaces));
     let query = MatrixQuery::everything(client());

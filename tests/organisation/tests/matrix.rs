@@ -23,7 +23,7 @@ fn size() -> Size {
 }
 
 /// One port of one interface, asked from one address.
-fn ask(topology: &Topology, entry: &Entry, source: IpAddr, target: IpAddr, port: u16) -> Answer {
+fn ask(topology: &Topology, entry: &Entry<'_>, source: IpAddr, target: IpAddr, port: u16) -> Answer {
     let has_ports = !entry.ports.is_empty();
     let flows = FlowBox {
         source: AddressRange::from(source),
@@ -32,7 +32,7 @@ fn ask(topology: &Topology, entry: &Entry, source: IpAddr, target: IpAddr, port:
         source_ports: if has_ports { client() } else { PortRange::ALL },
         ports: if has_ports { PortRange::single(port) } else { PortRange::icmp(8, Some(0)) },
     };
-    reach(topology, &entry.source_network, &entry.target_network, &Flows::from(flows))
+    reach(topology, entry.source_network, entry.target_network, &Flows::from(flows))
 }
 
 fn verdict(answer: &Answer) -> Verdict {
@@ -51,9 +51,9 @@ fn codes(answer: &Answer) -> BTreeSet<String> {
     blockers.map(|one| format!("{} {:?}", one.code.name(), one.direction)).collect()
 }
 
-fn addresses(topology: &Topology, entry: &Entry) -> Vec<IpAddr> {
+fn addresses(topology: &Topology, entry: &Entry<'_>) -> Vec<IpAddr> {
     let within = |address: &IpAddr| entry.sources.iter().any(|block| block.contains(address));
-    match &entry.source_network {
+    match entry.source_network {
         NetworkId::Vpc(vpc) => {
             let own = topology.interfaces().filter(|(_, one)| one.vpc.as_ref() == Some(vpc));
             own.flat_map(|(_, one)| one.addresses.clone()).filter(within).collect()
@@ -66,7 +66,8 @@ fn addresses(topology: &Topology, entry: &Entry) -> Vec<IpAddr> {
 fn each_entry_says_what_single_questions_say() {
     for seed in 0..4 {
         let topology = Topology::from(&organisation(&size(), seed));
-        let entries = matrix(&topology, &MatrixQuery { within: true, ..MatrixQuery::everything(client()) });
+        let matrix = matrix(&topology, &MatrixQuery { within: true, ..MatrixQuery::everything(client()) });
+        let entries: Vec<Entry<'_>> = matrix.entries().collect();
         let mut lot = Rng::with_seed(seed);
         assert!(entries.len() > 20, "{}", entries.len());
         for verdict in [Verdict::Reachable, Verdict::Blocked] {
@@ -77,7 +78,7 @@ fn each_entry_says_what_single_questions_say() {
             assert!(!sources.is_empty() && !entry.targets.is_empty(), "{entry:?}");
             for _ in 0..3 {
                 let source = sources[lot.usize(..sources.len())];
-                let (_, target) = entry.targets[lot.usize(..entry.targets.len())];
+                let target = entry.targets[lot.usize(..entry.targets.len())].address;
                 let range = entry.ports.get(lot.usize(..entry.ports.len().max(1)));
                 let port = range.map_or(0, |range| lot.u16(range.first()..=range.last()));
                 let answer = ask(&topology, entry, source, target, port);
@@ -96,7 +97,8 @@ fn each_entry_says_what_single_questions_say() {
 fn every_pair_is_in_one_entry_for_each_open_port() {
     for seed in 0..3 {
         let topology = Topology::from(&organisation(&size(), seed));
-        let entries = matrix(&topology, &MatrixQuery { within: true, ..MatrixQuery::everything(client()) });
+        let matrix = matrix(&topology, &MatrixQuery { within: true, ..MatrixQuery::everything(client()) });
+        let entries: Vec<Entry<'_>> = matrix.entries().collect();
         let mut lot = Rng::with_seed(seed);
         let interfaces: Vec<_> = topology.interfaces().collect();
         for _ in 0..400 {
@@ -105,15 +107,16 @@ fn every_pair_is_in_one_entry_for_each_open_port() {
             let networks = [source, target].map(|one| NetworkId::Vpc(one.vpc.clone().unwrap()));
             let joined =
                 networks[0] == networks[1] || topology.intended_peering(&networks[0], &networks[1]).is_some();
-            let of_target: Vec<&Entry> = entries
+            let of_target: Vec<&Entry<'_>> = entries
                 .iter()
-                .filter(|entry| entry.protocol == 6 && entry.targets.iter().any(|(known, _)| known == id))
+                .filter(|entry| entry.protocol == 6 && entry.targets.iter().any(|known| known.id == *id))
                 .collect();
-            let ports: Vec<PortRange> = of_target.iter().flat_map(|entry| entry.ports.clone()).collect();
+            let ports: Vec<PortRange> =
+                of_target.iter().flat_map(|entry| entry.ports.iter().copied()).collect();
             let Some(range) = ports.get(lot.usize(..ports.len().max(1))) else { continue };
             let port = lot.u16(range.first()..=range.last());
             let of_pair = of_target.iter().filter(|entry| {
-                entry.source_network == networks[0]
+                *entry.source_network == networks[0]
                     && entry.sources.iter().any(|block| block.contains(&source.addresses[0]))
                     && entry.ports.iter().any(|range| range.contains(port))
             });

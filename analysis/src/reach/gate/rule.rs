@@ -110,6 +110,16 @@ impl Rules {
         self.boxes.extend(other.boxes.into_iter().map(|(index, one)| (before + index, one)));
     }
 
+    /// What each rule matches, with what it does, in their order.
+    pub(super) fn into_boxes(self) -> Vec<(Decision, Witness, FlowBox)> {
+        let decisions = self.decisions;
+        let boxes = self.boxes.into_iter().filter_map(|(index, one)| {
+            let (decision, witness) = decisions.get(index)?;
+            Some((*decision, witness.clone(), one))
+        });
+        boxes.collect()
+    }
+
     /// The parts of `flows` that rules decide, one for each of them, and what no rule matches.
     pub(super) fn decide(&self, flows: &Flows) -> (Vec<Part>, Flows) {
         let FirstMatch { decided, rest } = first_match(flows, &self.boxes);

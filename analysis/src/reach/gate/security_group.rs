@@ -59,15 +59,26 @@ impl SecurityGroupGate {
         }
     }
 
-    /// One group by itself, for interfaces of this VPC that are called from the other network.
-    pub(crate) fn of_group(group: &SecurityGroupId, vpc: &VpcId, peer_network: &NetworkId) -> Self {
+    /// Groups by themselves, for any interfaces of this VPC that are called from the other network
+    /// (ingress), or call it.
+    pub(crate) fn of_groups(
+        groups: &[SecurityGroupId],
+        vpc: &VpcId,
+        peer_network: &NetworkId,
+        ingress: bool,
+    ) -> Self {
         Self {
             interface: None,
-            groups: Vec::from([group.clone()]),
+            groups: groups.to_vec(),
             own: Some(vpc.clone()),
             peer_network: peer_network.clone(),
-            ingress: true,
+            ingress,
         }
+    }
+
+    /// What each rule matches of `flows`, whatever the others do: what may be let through comes last.
+    pub(crate) fn rules(&self, topology: &Topology, flows: &Flows) -> Vec<(Decision, Witness, FlowBox)> {
+        self.gathered(topology, flows).into_boxes()
     }
 
     /// The ports that any rule of the groups opens to anybody, for one protocol; ICMP's types and codes as
@@ -115,6 +126,52 @@ impl SecurityGroupGate {
             Referenced::Addresses(blocks) => Peers::Blocks(blocks),
             Referenced::Unknown(code) => Peers::Unknown(code),
         }
+    }
+
+    /// The rules, each with what it matches of `flows`.
+    fn gathered(&self, topology: &Topology, flows: &Flows) -> Rules {
+        let mut rules = Rules::default();
+        // What a rule of unknown content may let through, if nothing else does: it comes last.
+        let mut perhaps = Rules::default();
+        for (group_index, group) in self.groups.iter().enumerate() {
+            let Some(permissions) = self.permissions(topology, group) else {
+                let unknown = Decision::Unknown(CauseCode::EniSgRulesMismatch);
+                let witness = Witness::GroupRule(group_index, usize::MAX);
+                perhaps.add(unknown, witness, flows.boxes().iter().copied());
+                continue;
+            };
+            for (index, permission) in permissions.iter().enumerate() {
+                let (protocol, ports) = (permission.ip_protocol, permission_ports(permission));
+                let matched = |block: AddressRange| {
+                    let one =
+                        move |flows| matching(flows, self.peer(), block, protocol, ports, Direction::Forward);
+                    flows.boxes().iter().filter_map(one)
+                };
+                // Most rules are about other ports: who is meant by them need not be found out.
+                let concerned = |one: &FlowBox| {
+                    let whole = AddressRange::all(self.peer().addresses(one).family());
+                    matching(one, self.peer(), whole, protocol, ports, Direction::Forward)
+                };
+                let whole: Vec<FlowBox> = flows.boxes().iter().filter_map(concerned).collect();
+                if whole.is_empty() {
+                    continue;
+                }
+                let witness = Witness::GroupRule(group_index, index);
+                for peers in self.peers(topology, permission) {
+                    match peers {
+                        Peers::Blocks(blocks) => {
+                            let boxes = blocks.into_iter().map(AddressRange::from).flat_map(matched);
+                            rules.add(Decision::Admitted, witness.clone(), boxes);
+                        }
+                        Peers::Unknown(code) => {
+                            perhaps.add(Decision::Unknown(code), witness.clone(), whole.iter().copied());
+                        }
+                    }
+                }
+            }
+        }
+        rules.append(perhaps);
+        rules
     }
 
     /// Whether all groups are known and none has any rule in this direction.
@@ -184,48 +241,7 @@ impl Gate for SecurityGroupGate {
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
-        let mut rules = Rules::default();
-        // What a rule of unknown content may let through, if nothing else does: it comes last.
-        let mut perhaps = Rules::default();
-        for (group_index, group) in self.groups.iter().enumerate() {
-            let Some(permissions) = self.permissions(topology, group) else {
-                let unknown = Decision::Unknown(CauseCode::EniSgRulesMismatch);
-                let witness = Witness::GroupRule(group_index, usize::MAX);
-                perhaps.add(unknown, witness, flows.boxes().iter().copied());
-                continue;
-            };
-            for (index, permission) in permissions.iter().enumerate() {
-                let (protocol, ports) = (permission.ip_protocol, permission_ports(permission));
-                let matched = |block: AddressRange| {
-                    let one =
-                        move |flows| matching(flows, self.peer(), block, protocol, ports, Direction::Forward);
-                    flows.boxes().iter().filter_map(one)
-                };
-                // Most rules are about other ports: who is meant by them need not be found out.
-                let concerned = |one: &FlowBox| {
-                    let whole = AddressRange::all(self.peer().addresses(one).family());
-                    matching(one, self.peer(), whole, protocol, ports, Direction::Forward)
-                };
-                let whole: Vec<FlowBox> = flows.boxes().iter().filter_map(concerned).collect();
-                if whole.is_empty() {
-                    continue;
-                }
-                let witness = Witness::GroupRule(group_index, index);
-                for peers in self.peers(topology, permission) {
-                    match peers {
-                        Peers::Blocks(blocks) => {
-                            let boxes = blocks.into_iter().map(AddressRange::from).flat_map(matched);
-                            rules.add(Decision::Admitted, witness.clone(), boxes);
-                        }
-                        Peers::Unknown(code) => {
-                            perhaps.add(Decision::Unknown(code), witness.clone(), whole.iter().copied());
-                        }
-                    }
-                }
-            }
-        }
-        rules.append(perhaps);
-        let (mut parts, rest) = rules.decide(flows);
+        let (mut parts, rest) = self.gathered(topology, flows).decide(flows);
         if !rest.is_empty() {
             let empty = self.has_no_rules(topology);
             let code = if empty { CauseCode::SgHasNoRules } else { CauseCode::EniSgRulesMismatch };

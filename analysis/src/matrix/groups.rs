@@ -1,0 +1,215 @@
+//! What the groups of a VPC let in from one network: each is asked once, and put together for each interface.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use peerscope_document::id::{SecurityGroupId, VpcId};
+
+use super::classes::Class;
+use super::fates::{FateId, Stage};
+use super::layers::slices;
+use super::partitions::{PartitionId, Partitions};
+use super::senders::{Senders, Span};
+use super::sets::{SetId, Sets};
+use super::{Blame, MatrixQuery};
+use crate::cause::CauseCode;
+use crate::flow::{Flows, PortRange};
+use crate::reach::gate::{Decision, Direction, Gate, Part, SecurityGroupGate};
+use crate::topology::{ComponentId, ComponentType, NetworkId, Topology};
+
+/// What one group, or several, do to the packets to some ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Row {
+    /// Whether a rule opens them to anybody.
+    open: bool,
+    /// Those that a rule lets in.
+    admitted: SetId,
+    /// Those that a rule may let in.
+    unknown: Vec<(FateId, SetId)>,
+}
+
+/// The groups of a VPC.
+pub(super) struct Groups<'a> {
+    topology: &'a Topology,
+    vpc: &'a VpcId,
+    peer: &'a NetworkId,
+    /// All that is asked about.
+    base: Flows,
+    /// The ports that are asked of everybody, ascending.
+    asked: Vec<PortRange>,
+    protocol: u8,
+    ids: &'a [SecurityGroupId],
+    /// By number, those that were asked.
+    groups: Vec<Option<Rows>>,
+    /// The partition in which just these are let in, for each of the two ways to be kept out.
+    closed: BTreeMap<(bool, SetId), PartitionId>,
+}
+
+/// Whom a rule matches, of those who send.
+enum Matched {
+    /// Whoever it is.
+    Anybody,
+    /// These, who are let in, or fare so.
+    Senders(Option<FateId>, Span),
+}
+
+/// Ranges of ports, ascending, together all.
+type Rows = Vec<(PortRange, Row)>;
+
+impl<'a> Groups<'a> {
+    pub(super) fn new(
+        topology: &'a Topology,
+        query: &'a MatrixQuery,
+        vpc: &'a VpcId,
+        ids: &'a [SecurityGroupId],
+        peer: &'a NetworkId,
+        protocol: u8,
+        base: Flows,
+    ) -> Self {
+        let asked = if super::has_ports(protocol) { query.ports.clone() } else { Vec::new() };
+        let asked = PortRange::merged(asked);
+        let (groups, closed) = (ids.iter().map(|_| None).collect(), BTreeMap::new());
+        Self { topology, vpc, peer, base, asked, protocol, ids, groups, closed }
+    }
+
+    /// What becomes of packets to the ports that are asked of a class: those that any of its groups opens to
+    /// anybody, and those that are asked of all.
+    pub(super) fn inbound(
+        &mut self,
+        class: &Class,
+        senders: &Senders,
+        partitions: &mut Partitions,
+    ) -> Vec<(PortRange, PartitionId)> {
+        for number in &class.groups {
+            let number = *number as usize;
+            if let (Some(id), Some(None)) = (self.ids.get(number), self.groups.get(number)) {
+                let group = self.group(id, senders, partitions);
+                if let Some(place) = self.groups.get_mut(number) {
+                    *place = Some(group);
+                }
+            }
+        }
+        let of_class = class.groups.iter().filter_map(|number| self.groups.get(*number as usize)?.as_ref());
+        let mut groups: Vec<(&Rows, usize)> = of_class.map(|rows| (rows, 0)).collect();
+        let nobody = Vec::from([(PortRange::ALL, Row::default())]);
+        if groups.is_empty() {
+            groups.push((&nobody, 0));
+        }
+        let mut inbound: Vec<(PortRange, PartitionId)> = Vec::new();
+        let mut asked = self.asked.iter().peekable();
+        let mut from = Some(0);
+        while let Some(first) = from {
+            let mut last = u16::MAX;
+            let mut together = Row::default();
+            for (rows, at) in &mut groups {
+                while rows.get(*at).is_some_and(|(ports, _)| ports.last() < first) {
+                    *at += 1;
+                }
+                let Some((ports, row)) = rows.get(*at) else { continue };
+                last = last.min(ports.last());
+                together.open |= row.open;
+                together.admitted = partitions.sets.union(together.admitted, row.admitted);
+                together.unknown.extend_from_slice(&row.unknown);
+            }
+            while asked.next_if(|ports| ports.last() < first).is_some() {}
+            if let Some(ports) = asked.peek() {
+                together.open |= ports.contains(first);
+                last = last.min(if ports.contains(first) {
+                    ports.last()
+                } else {
+                    ports.first().saturating_sub(1).max(first)
+                });
+            }
+            from = last.checked_add(1);
+            let Some(ports) = PortRange::new(first, last).filter(|_| together.open) else { continue };
+            let partition = closed(&mut self.closed, &together, class.empty, partitions);
+            match inbound.last_mut() {
+                Some((before, known)) if *known == partition && before.joined(ports).is_some() => {
+                    *before = before.hull(ports);
+                }
+                _ => inbound.push((ports, partition)),
+            }
+        }
+        inbound
+    }
+
+    fn group(&self, id: &SecurityGroupId, senders: &Senders, partitions: &mut Partitions) -> Rows {
+        let gate = SecurityGroupGate::of_groups(core::slice::from_ref(id), self.vpc, self.peer, true);
+        let mut boxes: Vec<(PortRange, Matched)> = Vec::new();
+        let opened = gate.opened(self.topology, self.protocol).into_iter();
+        let echo = (!super::has_ports(self.protocol)).then(|| super::echo_request(self.protocol));
+        let asked = opened.filter_map(|ports| echo.map_or(Some(ports), |echo| ports.intersection(echo)));
+        boxes.extend(asked.map(|ports| (ports, Matched::Anybody)));
+        for (decision, witness, one) in gate.rules(self.topology, &self.base) {
+            let fate = match decision {
+                Decision::Admitted | Decision::Assumed | Decision::Consequence => None,
+                Decision::Blocked(_) => continue,
+                Decision::Unknown(code) => {
+                    let component = gate.component_of(&Part { flows: Flows::none(), decision, witness });
+                    let component = super::cell::anonymous(component);
+                    let direction = Some(Direction::Forward);
+                    let blame = Blame { code, component, direction, unknown: true };
+                    Some(partitions.fates.of(PortRange::ALL, Stage::Groups, blame))
+                }
+            };
+            boxes.extend(senders.span(one.source).map(|span| (one.ports, Matched::Senders(fate, span))));
+        }
+        let mut rows: Rows = Vec::new();
+        slices(&boxes, |ports, active| {
+            let mut open = false;
+            let mut spans: BTreeMap<Option<FateId>, Vec<Span>> = BTreeMap::new();
+            for (_, matched) in active {
+                match matched {
+                    Matched::Anybody => open = true,
+                    Matched::Senders(fate, span) => spans.entry(*fate).or_default().push(*span),
+                }
+            }
+            let admitted = spans.remove(&None).map_or(Sets::NONE, |spans| partitions.sets.of(spans));
+            let unknown =
+                spans.into_iter().filter_map(|(fate, spans)| Some((fate?, partitions.sets.of(spans))));
+            let row = Row { open, admitted, unknown: unknown.collect() };
+            match rows.last_mut().filter(|(_, known)| *known == row) {
+                Some((last, _)) => *last = last.hull(ports),
+                None => rows.push((ports, row)),
+            }
+        });
+        rows
+    }
+}
+
+/// The partition that a row comes to: whom no rule lets in is kept out.
+fn closed(
+    known: &mut BTreeMap<(bool, SetId), PartitionId>,
+    row: &Row,
+    empty: bool,
+    partitions: &mut Partitions,
+) -> PartitionId {
+    let key = (empty, row.admitted);
+    if let (true, Some(known)) = (row.unknown.is_empty(), known.get(&key)) {
+        return *known;
+    }
+    let mut fates: Vec<(FateId, SetId)> = Vec::new();
+    let mut rest = partitions.sets.difference(Sets::ALL, row.admitted);
+    for (fate, set) in &row.unknown {
+        fates.push((*fate, partitions.sets.intersection(rest, *set)));
+        rest = partitions.sets.difference(rest, *set);
+    }
+    let code = if empty { CauseCode::SgHasNoRules } else { CauseCode::EniSgRulesMismatch };
+    let fate = partitions.fates.of(PortRange::ALL, Stage::Groups, interface(code));
+    fates.push((fate, rest));
+    let partition = partitions.of(fates);
+    if row.unknown.is_empty() {
+        known.insert(key, partition);
+    }
+    partition
+}
+
+/// What an interface that is called has to do with it, for certain.
+pub(super) fn interface(code: CauseCode) -> Blame {
+    Blame {
+        code,
+        component: ComponentId::Unknown(ComponentType::NetworkInterface),
+        direction: Some(Direction::Forward),
+        unknown: false,
+    }
+}
