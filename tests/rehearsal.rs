@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -93,7 +94,8 @@ fn an_edit_that_mends_opens_what_it_says_and_cuts_nothing() {
     let edit = Edit::new(MENDING);
     let report = json_of(Path::new(EXAMPLE), &["--edit", &edit.path()]);
     assert_eq!(report["schema"], "peerscope/rehearsal/1");
-    assert_eq!(totals(&report), (2, 0, 2, 0, 0), "{report:#}");
+    // Two calls to the database, and back from it two to each of the two dyno blocks.
+    assert_eq!(totals(&report), (6, 0, 6, 0, 0), "{report:#}");
     let groups = report["groups"].as_array().expect("groups");
     let lost: Vec<(&str, &str, &str)> = groups
         .iter()
@@ -134,6 +136,63 @@ fn an_edit_cuts_exactly_the_ports_of_the_client_that_it_shuts() {
     for expected in ["from the client's ports 49152-60999", "the analysis says blocked:", "Passes on"] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
+}
+
+/// What a database's host may call of a space: every block that its groups let it call, by the ports that they name.
+#[test]
+fn calls_to_dynos_are_tried_by_the_ports_that_groups_let_out() {
+    let folder = mended();
+    let edit = Edit::new(
+        "aws ec2 revoke-security-group-egress --group-id sg-0db5ec0000000001 --protocol -1 --cidr 0.0.0.0/0
+aws ec2 authorize-security-group-egress --group-id sg-0db5ec0000000001 --protocol tcp --port 443-8080 --cidr 10.0.128.0/20
+aws ec2 authorize-security-group-egress --group-id sg-0db5ec0000000001 --protocol tcp --port 22 --cidr 0.0.0.0/0
+",
+    );
+    let report = json_of(folder.path(), &["--edit", &edit.path(), "--from", "10.100.2.20"]);
+    // Two blocks, by the ends of everything and of 443-8080, as far as a dyno can listen there.
+    assert_eq!(totals(&report), (6, 6, 0, 4, 0), "{report:#}");
+    let groups = report["groups"].as_array().expect("groups");
+    let of = |block: &str, change: &str| -> Vec<(Value, Value)> {
+        let some = groups.iter().filter(|one| one["target"]["block"] == block && one["change"] == change);
+        some.map(|one| (one["ports"].clone(), one["after"]["kernel"].clone())).collect()
+    };
+    let lost = json!({
+        "result": "lost", "gate": {"kind": "security-group-egress", "id": "eni-0db3000000000001"}, "direction": "forward",
+    });
+    assert_eq!(of("10.0.128.0/20", "none"), [(json!([1024, 8080]), json!({"result": "passes"}))]);
+    assert_eq!(of("10.0.128.0/20", "cuts"), [(json!([65535]), lost.clone())]);
+    assert_eq!(of("10.0.144.0/20", "cuts"), [(json!([1024, 8080, 65535]), lost)]);
+    let named = json_of(folder.path(), &["--from", "10.100.2.20", "--to", "tcp://10.0.139.183:443"]);
+    assert_eq!(totals(&named), (1, 1, 0, 0, 0), "{named:#}");
+    assert_eq!(
+        named["groups"][0]["target"],
+        json!({"id": null, "name": null, "address": "10.0.139.183", "block": null})
+    );
+    let text = text_of(folder.path(), &["--from", "10.100.2.20", "--to", "10.0.139.183"]);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("→ tcp 10.0.139.183 ports 1024, 65535 (a dyno)"), "{text}");
+}
+
+/// A reply that finds no way back, and a group that lets nothing out: the same of calls to dynos as of calls from them.
+#[test]
+fn what_calls_no_dyno_is_said() {
+    let folder = mended();
+    let report = json_of(Path::new(EXAMPLE), &["--from", "10.100.2.20"]);
+    let (flows, passes, .., disagree) = totals(&report);
+    assert_eq!((flows, passes, disagree), (4, 0, 0), "{report:#}");
+    let kernel = &report["groups"][0]["before"]["kernel"];
+    assert_eq!((&kernel["gate"]["kind"], &kernel["direction"]), (&json!("route"), &json!("forward")));
+    let groups = folder.path().join("security-groups.json");
+    let text = fs::read_to_string(&groups).expect("a document");
+    let mut document: Value = serde_json::from_str(&text).expect("JSON");
+    document["SecurityGroups"][0]["IpPermissionsEgress"] =
+        json!([{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]);
+    fs::write(&groups, document.to_string()).expect("a document");
+    let report = json_of(folder.path(), &["--from", "10.100.2.20"]);
+    assert_eq!(totals(&report).0, 0, "{report:#}");
+    let gaps = report["gaps"].to_string();
+    assert!(gaps.contains("calls of 1 interfaces to dynos"), "{gaps}");
+    assert!(gaps.contains("no group of theirs lets TCP out to the space, to a port from 1024 on"), "{gaps}");
 }
 
 /// The example as it is once the report's commands were carried out.
@@ -196,6 +255,7 @@ fn of_random_worlds_the_kernel_and_the_analysis_say_the_same() {
             (kinds[index % kinds.len()], base, 100 + index as u64)
         })
         .collect();
+    let to_dynos = AtomicUsize::new(0);
     let tried = |(kind, base, seed): (FaultKind, Base, u64)| {
         let vary: Vec<Vary> =
             Vary::ALL.into_iter().chain(Some(Vary::Ipv6).filter(|_| seed % 2 == 0)).collect();
@@ -214,12 +274,15 @@ fn of_random_worlds_the_kernel_and_the_analysis_say_the_same() {
         assert_eq!(disagree, 0, "{kind:?} {base:?} {seed}: {differing:#?}");
         let unexplained = groups.iter().find(|group| group["before"]["kernel"]["result"] == "unexplained");
         assert!(unexplained.is_none(), "{kind:?} {base:?} {seed}: {unexplained:#?}");
+        let is_to_dyno = groups.iter().any(|group| group["target"]["id"].is_null());
+        to_dynos.fetch_add(usize::from(is_to_dyno), Ordering::Relaxed);
     };
     thread::scope(|scope| {
         for some in worlds.chunks(worlds.len().div_ceil(SIDE_BY_SIDE)) {
-            scope.spawn(move || some.iter().copied().for_each(tried));
+            scope.spawn(|| some.iter().copied().for_each(&tried));
         }
     });
+    assert!(to_dynos.into_inner() * 3 >= worlds.len(), "hardly any world has calls to dynos");
 }
 
 /// Two VPCs with the same block, both peered with a third, which routes to one of them alone.

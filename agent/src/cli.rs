@@ -377,7 +377,8 @@ pub(crate) struct RehearseArgs {
     #[arg(long, value_name = "SOURCE")]
     pub(crate) from: Option<String>,
 
-    /// To what: tcp://HOST:PORT, or HOST for every port that its groups open [default: every interface]
+    /// To what: tcp://HOST:PORT, or HOST for every port that its groups open or, where it is a dyno's address,
+    /// that the caller's let out [default: every interface and every dyno block]
     #[arg(long, value_name = "TARGET")]
     pub(crate) to: Option<String>,
 

@@ -70,7 +70,7 @@ fn headline(report: &RehearsalReport, style: &Style) -> String {
         (_, 0, ..) => (
             "NOTHING TO TRY",
             style.doubtful("NOTHING TO TRY"),
-            "no interface of the snapshot opens a TCP port to anybody that it is joined with".to_string(),
+            "no interface of the snapshot opens a TCP port to anybody that it is joined with, or may call a dyno".to_string(),
         ),
         (None, all, ..) => (
             "REHEARSED",
@@ -190,9 +190,13 @@ fn sources(sources: &[End]) -> String {
 /// Where a group's connections go.
 fn destination(group: &Group) -> String {
     let ports: Vec<String> = group.ports.iter().map(ToString::to_string).collect();
-    let End { id, name, address, .. } = &group.target;
+    let End { id, name, address, block } = &group.target;
     let name = name.as_ref().map(|name| format!(" \"{}\"", cut(&escape(name), 24))).unwrap_or_default();
-    let who = id.as_ref().map(|id| format!(" ({id}{name})")).unwrap_or_default();
+    let who = match (id, block) {
+        (Some(id), _) => format!(" ({id}{name})"),
+        (None, Some(block)) => format!(" (a dyno of {block})"),
+        (None, None) => " (a dyno)".to_string(),
+    };
     match group.ports.as_slice() {
         [port] => format!("tcp {}{who}", std::net::SocketAddr::new(*address, *port)),
         _ => format!("tcp {address} ports {}{who}", ports.join(", ")),

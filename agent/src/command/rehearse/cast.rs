@@ -1,7 +1,9 @@
-//! Who connects to whom: every dyno block and every interface, to every interface's ports that its groups open.
+//! Who connects to whom: every dyno block and every interface, to every interface's ports that its groups open, and
+//! every interface to every dyno block's ports that its own groups let out.
 //!
 //! All pairs of a large estate are millions; a person wants those that a change could concern. So there is an
-//! order (dynos, then across peerings, then within a VPC) and a limit, and what lies past it is said. The
+//! order (dynos, calls to dynos, then across other peerings, then within a VPC) and a limit, and what lies past it
+//! is said. The
 //! client's ports are tried once in each part of their range that a network ACL on the way could treat
 //! differently, since nothing else looks at them.
 
@@ -13,10 +15,10 @@ use peerscope_analysis::diagnose::SourceSpec;
 use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::report::{Gap, GapKind};
 use peerscope_analysis::topology::{NetworkId, Topology};
-use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId, SubnetId};
+use peerscope_document::id::{SecurityGroupId, SubnetId};
 use peerscope_laboratory::Host;
 
-use super::ends::{receivers, senders};
+use super::ends::{Outbound, receivers, senders};
 use crate::exit::Failure;
 use crate::target::TargetUrl;
 
@@ -50,14 +52,24 @@ pub(super) struct Sender {
     pub(super) subnet: Option<SubnetId>,
 }
 
-/// An interface that answers.
+/// Someone who answers.
 pub(super) struct Receiver {
-    pub(super) interface: NetworkInterfaceId,
+    pub(super) host: Host,
     pub(super) network: NetworkId,
     pub(super) addresses: Vec<IpAddr>,
-    pub(super) ports: Vec<u16>,
+    pub(super) ports: AnsweredPorts,
+    /// The dyno block that it stands for.
+    pub(super) block: Option<IpNet>,
     pub(super) name: Option<String>,
     pub(super) subnet: Option<SubnetId>,
+}
+
+/// On which ports someone answers.
+pub(super) enum AnsweredPorts {
+    /// On these.
+    These(Vec<u16>),
+    /// On whichever the sender's groups let out: Heroku shows no filter on a dyno's side.
+    LetOut,
 }
 
 /// One flow, by the places of its ends.
@@ -78,13 +90,6 @@ pub(super) struct Cast {
     pub(super) receivers: Vec<Receiver>,
     pub(super) flows: Vec<Flow>,
     pub(super) gaps: Vec<Gap>,
-}
-
-impl Receiver {
-    /// Its host in the twin.
-    pub(super) fn host(&self) -> Host {
-        Host::Interface(self.interface.clone())
-    }
 }
 
 impl Cast {
@@ -121,17 +126,21 @@ impl Cast {
     pub(super) fn hosts(&self) -> BTreeSet<Host> {
         let senders = self.flows.iter().filter_map(|flow| self.senders.get(flow.sender));
         let receivers = self.flows.iter().filter_map(|flow| self.receivers.get(flow.receiver));
-        senders.map(|sender| sender.host.clone()).chain(receivers.map(Receiver::host)).collect()
+        senders
+            .map(|sender| sender.host.clone())
+            .chain(receivers.map(|receiver| receiver.host.clone()))
+            .collect()
     }
 
     fn pair(&mut self, question: &Question, topologies: &[&Topology]) {
         let mut limits = Limits::default();
         let mut joined: BTreeMap<(NetworkId, NetworkId), bool> = BTreeMap::new();
+        let mut outbound = Outbound::new(topologies);
         let mut flows = Vec::new();
-        'all: for rank in [Rank::Dyno, Rank::Across, Rank::Within] {
+        'all: for rank in [Rank::FromDyno, Rank::ToDyno, Rank::Across, Rank::Within] {
             for (receiver_index, receiver) in self.receivers.iter().enumerate() {
                 for (sender_index, sender) in self.senders.iter().enumerate() {
-                    if sender.host == receiver.host() || Rank::of(sender, receiver) != rank {
+                    if sender.host == receiver.host || Rank::of(sender, receiver) != Some(rank) {
                         continue;
                     }
                     let pair = (sender.network.clone(), receiver.network.clone());
@@ -141,9 +150,13 @@ impl Cast {
                     if !is_joined {
                         continue;
                     }
+                    let ports = match &receiver.ports {
+                        AnsweredPorts::These(ports) => ports,
+                        AnsweredPorts::LetOut => outbound.ports(sender),
+                    };
                     let parts = parts(question.source_ports, topologies, sender, receiver, &mut limits);
                     for (source, address) in same_family(&sender.addresses, &receiver.addresses) {
-                        for &port in &receiver.ports {
+                        for &port in ports {
                             for &source_ports in &parts {
                                 let flow = Flow {
                                     sender: sender_index,
@@ -167,23 +180,28 @@ impl Cast {
         self.flows = flows;
         let apart = joined.values().filter(|joined| !**joined).count();
         self.gaps.extend(limits.gaps(apart));
+        self.gaps.extend(outbound.gaps());
     }
 }
 
 /// In which order flows are tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rank {
-    Dyno,
+    FromDyno,
+    ToDyno,
     Across,
     Within,
 }
 
 impl Rank {
-    fn of(sender: &Sender, receiver: &Receiver) -> Self {
-        match (&sender.network, sender.network == receiver.network) {
-            (NetworkId::Space, _) => Self::Dyno,
-            (_, false) => Self::Across,
-            (_, true) => Self::Within,
+    /// None within the space: what lies between two dynos is in nobody's documents.
+    fn of(sender: &Sender, receiver: &Receiver) -> Option<Self> {
+        match (&sender.network, &receiver.network) {
+            (NetworkId::Space, NetworkId::Space) => None,
+            (NetworkId::Space, _) => Some(Self::FromDyno),
+            (_, NetworkId::Space) => Some(Self::ToDyno),
+            (one, other) if one == other => Some(Self::Within),
+            _ => Some(Self::Across),
         }
     }
 }
@@ -199,15 +217,14 @@ struct Limits {
 
 impl Limits {
     fn admits(&mut self, sender: &Sender, receiver: &Receiver) -> bool {
-        let receiver = receiver.host();
-        let new = [&sender.host, &receiver].into_iter().filter(|host| !self.hosts.contains(*host)).count();
+        let ends = [&sender.host, &receiver.host];
+        let new = ends.into_iter().filter(|host| !self.hosts.contains(*host)).count();
         if self.flows >= MOST_FLOWS || self.hosts.len() + new > MOST_HOSTS {
             self.passed_over += 1;
             return false;
         }
         self.flows += 1;
-        self.hosts.insert(sender.host.clone());
-        self.hosts.insert(receiver);
+        self.hosts.extend(ends.map(Host::clone));
         true
     }
 
@@ -221,7 +238,7 @@ impl Limits {
             gaps.push(scope(
                 format!("{number} flows more"),
                 format!(
-                    "{MOST_FLOWS} flows between {MOST_HOSTS} hosts are tried at the most, dynos first, then across peerings, then within each VPC"
+                    "{MOST_FLOWS} flows between {MOST_HOSTS} hosts are tried at the most: from dynos first, then to dynos, across other peerings, within each VPC"
                 ),
                 "the fate of those: narrow the rehearsal by --from and --to",
             ));

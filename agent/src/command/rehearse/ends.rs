@@ -3,26 +3,28 @@
 //! A twin has a host for each dyno block and each interface that the documents describe whole. What is no host
 //! (a NAT gateway's interface has no group), does not run or has rules that nobody knows is left out and said.
 
+mod ports;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use peerscope_analysis::diagnose::SourceSpec;
 use peerscope_analysis::flow::AddressRange;
 use peerscope_analysis::report::Gap;
 use peerscope_analysis::topology::{NetworkId, NetworkInterface, Space, Topology};
-use peerscope_document::aws::{InstanceStateName, IpProtocol};
+use peerscope_document::aws::InstanceStateName;
 use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
 use peerscope_laboratory::Host;
 
-use super::cast::{Question, Receiver, Sender, scope};
+use super::cast::{AnsweredPorts, Question, Receiver, Sender, scope};
 use crate::exit::Failure;
 use crate::target::{Host as Named, TargetUrl};
 
+pub(super) use ports::Outbound;
+use ports::{MOST_PORTS, opened};
+
 /// The most dynos of one block: nothing but a rule for a single address tells them apart.
 const DYNOS_OF_A_BLOCK: usize = 4;
-/// The most ports of one interface.
-const MOST_PORTS: usize = 12;
 
 /// Why interfaces were left out, and how many.
 #[derive(Default)]
@@ -91,7 +93,7 @@ pub(super) fn senders(
     };
     let mut senders = Vec::new();
     if let Some(space) = topology.space().filter(|_| is_in(&NetworkId::Space)) {
-        senders.extend(dynos(space, from));
+        senders.extend(dynos(space, from.map(|from| from.ranges.as_slice()), DYNOS_OF_A_BLOCK));
     }
     let mut left_out = LeftOut::default();
     for (id, interface) in topology.interfaces() {
@@ -120,24 +122,20 @@ pub(super) fn senders(
     senders
 }
 
-/// Dynos at the addresses that the topology lists; where it lists none of a block, one is made up.
-fn dynos(space: &Space, from: Option<&SourceSpec>) -> Vec<Sender> {
-    let blocks: Vec<IpNet> = if space.dyno_blocks.is_empty() {
-        space.cidr.into_iter().collect()
-    } else {
-        space.dyno_blocks.clone()
-    };
+/// Dynos at the addresses that the topology lists, at most `most` of a block; where it lists none of a block, one is
+/// made up. `wanted` are the addresses that were asked for; absent: all.
+fn dynos(space: &Space, wanted: Option<&[AddressRange]>, most: usize) -> Vec<Sender> {
     let mut senders: Vec<Sender> = Vec::new();
-    for block in blocks {
+    for block in dyno_blocks(space) {
         let whole = AddressRange::from(block);
-        let ranges: Vec<AddressRange> = match from {
+        let ranges: Vec<AddressRange> = match wanted {
             None => vec![whole],
-            Some(from) => from.ranges.iter().filter_map(|range| range.intersection(whole)).collect(),
+            Some(wanted) => wanted.iter().filter_map(|range| range.intersection(whole)).collect(),
         };
         for range in ranges {
             let listed =
                 space.dynos.iter().map(|dyno| dyno.address).filter(|address| range.contains(*address));
-            let mut addresses: Vec<IpAddr> = listed.take(DYNOS_OF_A_BLOCK).collect();
+            let mut addresses: Vec<IpAddr> = listed.take(most).collect();
             if addresses.is_empty() {
                 addresses.extend(somewhere_in(range));
             }
@@ -153,6 +151,32 @@ fn dynos(space: &Space, from: Option<&SourceSpec>) -> Vec<Sender> {
         }
     }
     senders
+}
+
+/// The blocks that dynos live in; the whole space where it says none.
+fn dyno_blocks(space: &Space) -> Vec<IpNet> {
+    if space.dyno_blocks.is_empty() { space.cidr.into_iter().collect() } else { space.dyno_blocks.clone() }
+}
+
+/// A dyno of each block as someone who answers. One is enough: a dyno's address changes at every restart, so nobody
+/// writes rules for single ones.
+fn called_dynos(space: &Space, wanted: Option<&TargetUrl>) -> Vec<Receiver> {
+    let wanted = match wanted.map(|target| (&target.host, target.port)) {
+        None => None,
+        Some((Named::Address(address), port)) => Some((AddressRange::from(*address), port)),
+        Some((Named::AwsId(_) | Named::Name(_), _)) => return Vec::new(),
+    };
+    let range = wanted.map(|(range, _)| range);
+    let ports = || match wanted.and_then(|(_, port)| port) {
+        Some(port) => AnsweredPorts::These(vec![port]),
+        None => AnsweredPorts::LetOut,
+    };
+    let dynos = dynos(space, range.as_ref().map(std::slice::from_ref), 1);
+    let receiver = |dyno: Sender| {
+        let Sender { host, network, addresses, block, name, subnet } = dyno;
+        Receiver { host, network, addresses, ports: ports(), block, name, subnet }
+    };
+    dynos.into_iter().map(receiver).collect()
 }
 
 /// An address that a host could have: past those that AWS keeps of a subnet, where there is room.
@@ -205,17 +229,19 @@ pub(super) fn receivers(
             continue;
         }
         receivers.push(Receiver {
-            interface: id.clone(),
+            host: Host::Interface(id.clone()),
             network: NetworkId::Vpc(vpc),
             addresses,
-            ports,
+            ports: AnsweredPorts::These(ports),
+            block: None,
             name: interface.ownership.name.clone(),
             subnet: interface.subnet.clone(),
         });
     }
-    if let Some(target) = wanted.filter(|_| !is_known) {
+    receivers.extend(topology.space().into_iter().flat_map(|space| called_dynos(space, wanted)));
+    if let Some(target) = wanted.filter(|_| !is_known && receivers.is_empty()) {
         return Err(Failure::usage(format!(
-            "--to {}: expected an interface of the snapshot, in a VPC that it describes",
+            "--to {}: expected an interface of the snapshot, in a VPC that it describes, or a dyno's address",
             target.shown()
         )));
     }
@@ -246,34 +272,6 @@ fn addressed(target: &TargetUrl, id: &NetworkInterfaceId, interface: &NetworkInt
             _ => Vec::new(),
         },
     }
-}
-
-/// The TCP ports that any group of an interface opens, before or after the edit: single ones first, then the
-/// ends of ranges.
-fn opened(topologies: &[&Topology], id: &NetworkInterfaceId) -> Vec<u16> {
-    let (mut single, mut ends): (Vec<u16>, Vec<u16>) = (Vec::new(), Vec::new());
-    for topology in topologies {
-        let groups = topology.interface(id).into_iter().flat_map(|interface| &interface.security_groups);
-        let groups = groups.filter_map(|group| topology.security_group(group));
-        for permission in groups.flat_map(|group| &group.ingress) {
-            if !matches!(permission.ip_protocol, IpProtocol::All | IpProtocol::TCP) {
-                continue;
-            }
-            let is_all = permission.ip_protocol == IpProtocol::All;
-            let end = |value: Option<i32>, all: u16| match value.filter(|value| *value >= 0 && !is_all) {
-                Some(value) => u16::try_from(value).unwrap_or(all),
-                None => all,
-            };
-            let (first, last) = (end(permission.from_port, 0).max(1), end(permission.to_port, u16::MAX));
-            match first == last {
-                true => single.push(first),
-                false if first < last => ends.extend([first, last]),
-                false => {}
-            }
-        }
-    }
-    let mut seen = BTreeSet::new();
-    single.into_iter().chain(ends).filter(|port| seen.insert(*port)).collect()
 }
 
 fn one_of_each_family(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {

@@ -160,8 +160,8 @@ fn leave_out(cast: &mut Cast, twin: &Twin<'_>, gaps: &mut Vec<Gap>) {
     let stands = |host: Option<&Host>| host.is_some_and(|host| standing.contains(host));
     let (senders, receivers) = (&cast.senders, &cast.receivers);
     cast.flows.retain(|flow| {
-        let receiver = receivers.get(flow.receiver).map(cast::Receiver::host);
-        stands(senders.get(flow.sender).map(|sender| &sender.host)) && stands(receiver.as_ref())
+        let receiver = receivers.get(flow.receiver).map(|receiver| &receiver.host);
+        stands(senders.get(flow.sender).map(|sender| &sender.host)) && stands(receiver)
     });
     gaps.push(scope(
         format!(

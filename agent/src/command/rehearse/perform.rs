@@ -102,7 +102,7 @@ pub(super) fn perform(
     let mut listening: BTreeMap<Host, BTreeSet<u16>> = BTreeMap::new();
     for flow in &cast.flows {
         if let Some(receiver) = cast.receivers.get(flow.receiver) {
-            listening.entry(receiver.host()).or_default().insert(flow.port);
+            listening.entry(receiver.host.clone()).or_default().insert(flow.port);
         }
     }
     let answering = listening
@@ -154,7 +154,7 @@ impl Stage<'_, '_> {
                 source: SocketAddr::new(flow.source, port),
                 target: SocketAddr::new(flow.address, flow.port),
             });
-            receivers.push((index, receiver.host(), port));
+            receivers.push((index, receiver.host.clone(), port));
         }
         let called = self.twin.call_all(&calls, silence)?;
         let lost = self.twin.lost_flows()?;

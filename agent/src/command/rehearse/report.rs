@@ -146,7 +146,10 @@ pub(super) fn groups(cast: &Cast, before: &[Told], after: Option<&[Told]>) -> (V
         let ports = by_kind.entry(kind).or_default().entry(source).or_default();
         ports.entry(flow.port).or_default().push(flow.source_ports);
     }
-    let groups = by_kind.into_iter().flat_map(|(kind, sources)| products(kind, sources)).collect();
+    let mut groups: Vec<Group> =
+        by_kind.into_iter().flat_map(|(kind, sources)| products(kind, sources)).collect();
+    // What dynos call is what most people came for; what calls them stands behind it.
+    groups.sort_by_key(|group| (group.change, group.target.id.is_none()));
     (groups, totals)
 }
 
@@ -206,17 +209,22 @@ fn joined(mut parts: Vec<PortRange>) -> Vec<PortRange> {
 
 fn source(cast: &Cast, flow: &Flow) -> Option<End> {
     let sender = cast.senders.get(flow.sender)?;
-    let id = match &sender.host {
-        Host::Interface(id) => Some(id.to_string()),
-        Host::Dyno(_) => None,
-    };
-    Some(End { id, name: sender.name.clone(), address: flow.source, block: sender.block })
+    Some(End::new(&sender.host, sender.name.as_ref(), flow.source, sender.block))
 }
 
 fn target(cast: &Cast, flow: &Flow) -> Option<End> {
     let receiver = cast.receivers.get(flow.receiver)?;
-    let id = Some(receiver.interface.to_string());
-    Some(End { id, name: receiver.name.clone(), address: flow.address, block: None })
+    Some(End::new(&receiver.host, receiver.name.as_ref(), flow.address, receiver.block))
+}
+
+impl End {
+    fn new(host: &Host, name: Option<&String>, address: IpAddr, block: Option<IpNet>) -> Self {
+        let id = match host {
+            Host::Interface(id) => Some(id.to_string()),
+            Host::Dyno(_) => None,
+        };
+        Self { id, name: name.cloned(), address, block }
+    }
 }
 
 #[cfg(test)]
