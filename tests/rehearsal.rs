@@ -485,6 +485,36 @@ fn wrong(output: &Output, expected: &str) {
 }
 
 #[test]
+fn every_wrong_command_of_an_edit_is_said_in_one_run() {
+    let edit = Edit::new(
+        "aws ec2 delete-route --route-table-id rtb-no --destination-cidr-block 10.0.0.0/16
+aws ec2 authorize-security-group-ingress --group-id sg-0db5ec0000000001 --protocol tcp --port 22 --cidr 10.0.0.0/8
+aws ec2 delete-route --route-table rtb-0b1c00000000000db --destination-cidr-block 10.0.0.0/16
+aws ec2 delete-route | cat
+rm -rf /
+aws ec2 delete-route --route-table-id \"rtb-1
+",
+    );
+    let output = rehearse(Path::new(EXAMPLE), &["--edit", &edit.path()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(output.stdout.is_empty());
+    let expected = [
+        (1, "InvalidRouteTableID.NotFound", "expected a command that the service would carry out"),
+        (3, "the option --route-table is not known here", "expected one of --region, --route-table-id, "),
+        (4, "| outside quotes", "expected a command that any shell reads as it looks"),
+        (5, "the program rm is not known here", "expected aws ec2 or heroku"),
+        (6, "a quote \" is open", "expected a command that any shell reads as it looks"),
+    ];
+    assert_eq!(said.lines().count(), expected.len(), "{said}");
+    for (line, (number, problem, wanted)) in said.lines().zip(expected) {
+        let place = format!("peerscope: {}:{number}: `", edit.path());
+        assert!(line.starts_with(&place), "{place}\n{said}");
+        assert!(line.contains(problem) && line.contains(wanted), "{problem}, {wanted}\n{line}");
+    }
+}
+
+#[test]
 fn where_there_is_nothing_to_try_that_is_said() {
     let vpc = json!({"Vpcs": [{"VpcId": "vpc-1", "CidrBlock": "10.1.0.0/16"}]});
     let alone = snapshot_of(&[("vpcs.json", vpc.clone())]);

@@ -12,7 +12,7 @@ use crate::input_file::read_text;
 /// A copy of the documents with the commands of `file` carried out.
 ///
 /// # Errors
-/// The first command that cannot be, with its line and the reason that its tool or service would give.
+/// Every command that cannot be, with its line, the reason that its tool or service would give, and what was expected.
 pub(super) fn edited(snapshot: &Snapshot, file: &Path) -> Result<Snapshot, Failure> {
     let wrong = |error| Failure::Input(vec![error]);
     let text = read_text(file, "commands").map_err(wrong)?;
@@ -22,9 +22,13 @@ pub(super) fn edited(snapshot: &Snapshot, file: &Path) -> Result<Snapshot, Failu
         return Err(wrong(InputError::expected(file, expected, "none")));
     }
     let mut copy = snapshot.clone();
-    operator::run(&mut copy, &text).map_err(|error| {
-        let command: String = error.command.chars().take(120).collect();
-        wrong(InputError::new(file, format!("`{command}`: {}", error.refusal)).on_line(error.line))
+    operator::run_all(&mut copy, &text).map_err(|errors| {
+        let wrong = errors.iter().map(|error| {
+            let command: String = error.command.chars().take(120).collect();
+            let expected = error.refusal.expected().map(|it| format!("; expected {it}")).unwrap_or_default();
+            InputError::new(file, format!("`{command}`: {}{expected}", error.refusal)).on_line(error.line)
+        });
+        Failure::Input(wrong.collect())
     })?;
     Ok(copy)
 }

@@ -57,6 +57,17 @@ impl Refusal {
         Self::Service { code, message: message.into() }
     }
 
+    /// What was expected in its place, where the words of the refusal do not say so themselves.
+    #[must_use]
+    pub fn expected(&self) -> Option<&'static str> {
+        match self {
+            Self::Shell(_) => Some("a command that any shell reads as it looks"),
+            // These name the option, or those that there are.
+            Self::Usage(_) => None,
+            Self::Service { .. } => Some("a command that the service would carry out on this snapshot"),
+        }
+    }
+
     /// A value that AWS has no use for.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::service("InvalidParameterValue", message)

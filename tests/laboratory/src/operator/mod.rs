@@ -35,7 +35,7 @@ mod shorthand;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use peerscope_document::Snapshot;
 
@@ -51,9 +51,34 @@ use shell::{Command, Part, Word};
 /// [`OperatorError`] for the first command that cannot be run. As in a shell that stops there, what the
 /// commands before it changed stays changed; where the text is no shell at all, nothing is changed.
 pub fn run(snapshot: &mut Snapshot, commands: &str) -> Result<(), OperatorError> {
-    let commands = shell::read(commands)?;
-    let mut session = Session { snapshot, variables: BTreeMap::new() };
+    let (commands, wrong) = shell::read(commands);
+    if let Some(first) = wrong.into_iter().next() {
+        return Err(first);
+    }
+    let mut session = Session::new(snapshot);
     commands.iter().try_for_each(|command| session.step(command))
+}
+
+/// The same for who wants to hear everything at once: goes on behind a command that cannot be run, as if it had not
+/// been written. What uses the output of such a one is neither run nor accused.
+///
+/// # Errors
+/// Every command that cannot be run, by line. The others have changed the snapshot.
+pub fn run_all(snapshot: &mut Snapshot, commands: &str) -> Result<(), Vec<OperatorError>> {
+    let (commands, mut wrong) = shell::read(commands);
+    let mut session = Session::new(snapshot);
+    for command in &commands {
+        if session.needs_what_failed(command) {
+            session.give_up(command);
+            continue;
+        }
+        if let Err(error) = session.step(command) {
+            session.give_up(command);
+            wrong.push(error);
+        }
+    }
+    wrong.sort_by_key(|error| error.line);
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 /// What a command writes to its standard output: `None` where that is more than this operator writes.
@@ -62,12 +87,36 @@ type Printed = Option<String>;
 struct Session<'s> {
     snapshot: &'s mut Snapshot,
     variables: BTreeMap<String, String>,
+    /// Variables that would have a value, had its command not failed.
+    failed: BTreeSet<String>,
 }
 
-impl Session<'_> {
+impl<'s> Session<'s> {
+    fn new(snapshot: &'s mut Snapshot) -> Self {
+        Self { snapshot, variables: BTreeMap::new(), failed: BTreeSet::new() }
+    }
+
+    /// Whether any word of a command is the value of a variable that has none since its command failed.
+    fn needs_what_failed(&self, command: &Command) -> bool {
+        command.words.iter().flat_map(|word| &word.parts).any(|part| match part {
+            Part::Text(_) => false,
+            Part::Variable(name) => self.failed.contains(name),
+            Part::Output(inner) => self.needs_what_failed(inner),
+        })
+    }
+
+    /// Notes what a command that was not run would have assigned.
+    fn give_up(&mut self, command: &Command) {
+        for name in command.words.iter().filter_map(|word| word.assigns.as_ref()) {
+            self.variables.remove(name);
+            self.failed.insert(name.clone());
+        }
+    }
+
     fn step(&mut self, command: &Command) -> Result<(), OperatorError> {
         if let [Word { assigns: Some(name), parts }] = command.words.as_slice() {
             let value = self.expand(command, parts)?;
+            self.failed.remove(name);
             self.variables.insert(name.clone(), value);
             return Ok(());
         }

@@ -26,6 +26,13 @@ impl Form {
     pub(super) const fn of(values: &'static [&'static [&'static str]]) -> Self {
         Self { flags: &[], values, lists: &[], positional: 0 }
     }
+
+    /// Its options, in words.
+    fn names(&self) -> String {
+        let values = self.values.iter().copied().flatten();
+        let all: Vec<&str> = values.chain(self.lists).chain(self.flags).copied().collect();
+        format!("one of {}", all.join(", "))
+    }
 }
 
 /// What was given.
@@ -42,7 +49,10 @@ impl<'w> Options<'w> {
         while let Some(word) = words.next() {
             if !is_option(word) {
                 if options.positional.len() == form.positional {
-                    return Err(Refusal::usage(format!("{word} belongs to no option")));
+                    return Err(Refusal::usage(format!(
+                        "{word} belongs to no option, expected {}",
+                        form.names()
+                    )));
                 }
                 options.positional.push(word);
                 continue;
@@ -59,7 +69,8 @@ impl<'w> Options<'w> {
             } else if form.lists.contains(&name) {
                 usize::MAX
             } else {
-                return Err(Refusal::usage(format!("the option {name} is not known here")));
+                let known = form.names();
+                return Err(Refusal::usage(format!("the option {name} is not known here, expected {known}")));
             };
             while attached.is_none() && values.len() < most {
                 match words.next_if(|word| !is_option(word)) {

@@ -37,22 +37,36 @@ pub(super) enum Part {
 /// What means something to a shell outside quotes.
 const SPECIAL: &str = "|&;<>()`*?[]{}~";
 
-/// Reads commands, one a line; comments and empty lines are none.
-pub(super) fn read(text: &str) -> Result<Vec<Command>, OperatorError> {
+/// Reads commands, one a line; comments and empty lines are none. What is no command is an error, and reading goes on
+/// behind it.
+pub(super) fn read(text: &str) -> (Vec<Command>, Vec<OperatorError>) {
     let mut reader = Reader { rest: text, line: 1 };
-    let mut commands = Vec::new();
+    let (mut commands, mut wrong) = (Vec::new(), Vec::new());
     while reader.peek().is_some() {
         let start = Reader { ..reader };
-        let command = reader.command('\n').map_err(|what| OperatorError {
-            line: reader.line,
-            command: start.rest.lines().next().unwrap_or_default().trim().to_owned(),
-            refusal: Refusal::Shell(what),
-        })?;
-        if !command.words.is_empty() {
-            commands.push(command);
+        match reader.command('\n') {
+            Ok(command) if command.words.is_empty() => {}
+            Ok(command) => commands.push(command),
+            Err(what) => {
+                wrong.push(OperatorError {
+                    line: start.line,
+                    command: start.rest.lines().next().unwrap_or_default().trim().to_owned(),
+                    refusal: Refusal::Shell(what),
+                });
+                let passed = start.rest.len() - reader.rest.len();
+                if reader.rest.is_empty() || start.rest[..passed].lines().skip(1).any(begins_command) {
+                    // A quote that was left open has swallowed the lines behind its own.
+                    reader = start;
+                }
+                reader.pass_line();
+            }
         }
     }
-    Ok(commands)
+    (commands, wrong)
+}
+
+fn begins_command(line: &str) -> bool {
+    ["aws ", "heroku "].iter().any(|program| line.starts_with(program))
 }
 
 struct Reader<'t> {
@@ -76,6 +90,16 @@ impl Reader<'_> {
         self.rest = &self.rest[character.len_utf8()..];
         self.line += usize::from(character == '\n');
         Some(character)
+    }
+
+    /// Goes past the end of the line, and of those that continue it.
+    fn pass_line(&mut self) {
+        while let Some(character) = self.peek() {
+            self.take();
+            if character == '\n' {
+                break;
+            }
+        }
     }
 
     /// Reads up to `end`, and past it: a newline, or the bracket that closes a `$(`.

@@ -1,7 +1,7 @@
 //! What is refused, by whom and in which words.
 
 use super::estate;
-use crate::operator::run;
+use crate::operator::{run, run_all};
 
 #[test]
 fn what_a_service_refuses_has_its_code() {
@@ -226,4 +226,33 @@ fn a_shell_stops_at_the_first_refusal() {
     assert_eq!(snapshot.aws[1].documents.route_tables.as_ref().unwrap()[0].routes.len(), 3);
     let quoted = r#"heroku spaces:peerings:destroy 'pcx-live' --space "my"\ 'space' --confirm pcx-'live'"#;
     run(&mut snapshot, quoted).unwrap();
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let delete = "aws ec2 delete-route --route-table-id rtb-1 --destination-cidr-block";
+    let mut snapshot = estate();
+    let text = format!(
+        "{delete} 10.7.0.0/16\n\
+         {delete} 10.0.0.0/16\n\
+         {delete} 'x \\\n  y\n\
+         PCX=\"$(aws ec2 create-vpc-peering-connection --vpc-id vpc-no --peer-vpc-id vpc-own --query \
+            VpcPeeringConnection.VpcPeeringConnectionId --output text)\"\n\
+         aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id \"$PCX\"\n\
+         OTHER=\"$PCX\"\n\
+         aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id \"$OTHER\"\n\
+         {delete} 10.50.0.0/16 --never\n\
+         {delete} \"10.50.0.0/16\n\
+         aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id \"$NOBODY\"\n"
+    );
+    let errors = run_all(&mut snapshot, &text).unwrap_err();
+    let lines: Vec<usize> = errors.iter().map(|error| error.line).collect();
+    // What has its id from a request that failed is accused of nothing.
+    assert_eq!(lines, [1, 3, 5, 9, 10, 11], "{errors:#?}");
+    assert_eq!(errors[2].code(), Some("InvalidVpcID.NotFound"), "{errors:#?}");
+    assert!(errors[3].to_string().contains("--never is not known here, expected one of --"), "{errors:#?}");
+    assert!(errors[5].to_string().contains("NOBODY was never set"), "{errors:#?}");
+    // The one that is right was carried out.
+    assert_eq!(snapshot.aws[1].documents.route_tables.as_ref().unwrap()[0].routes.len(), 3);
+    assert!(run_all(&mut snapshot, &format!("{delete} 10.50.0.0/16\n")).is_ok());
 }
