@@ -4,6 +4,7 @@
 //! one) take an option, report success and ignore it. So nothing here trusts a return code: each sense
 //! is tried over loopback, and counts as available where its effect was seen. No packet leaves the host.
 
+mod dns;
 mod trial;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -56,6 +57,7 @@ const SENSES: &[Sense] = &[
     ("icmp-echo-ping-socket", || icmp_echo(EchoSockets::Ping)),
     ("icmp-echo-raw-socket", || icmp_echo(EchoSockets::Raw)),
     ("udp", udp),
+    ("dns", dns::dns),
     ("timestamps", timestamps),
     ("ipv6", ipv6),
 ];
@@ -237,9 +239,17 @@ mod tests {
     #[test]
     fn what_every_linux_gives_is_found() {
         let found = capabilities();
-        for name in
-            ["tcp-connect", "source-port", "error-queue", "ttl", "tcp-info", "udp", "timestamps", "ipv6"]
-        {
+        for name in [
+            "tcp-connect",
+            "source-port",
+            "error-queue",
+            "ttl",
+            "tcp-info",
+            "udp",
+            "dns",
+            "timestamps",
+            "ipv6",
+        ] {
             let capability = found.iter().find(|capability| capability.name == name).unwrap();
             assert!(capability.available, "{capability:?}");
         }

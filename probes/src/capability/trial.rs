@@ -4,12 +4,12 @@ use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
-use peerscope_vocabulary::{Observation, Outcome, ProbeRequest};
+use peerscope_vocabulary::{DnsObservation, DnsQuestion, Observation, Outcome, ProbeRequest};
 
 use super::PATIENCE;
 use crate::engine::Engine;
@@ -77,12 +77,29 @@ pub(super) fn ask(options: EngineOptions, request: ProbeRequest) -> Result<Obser
 pub(super) fn ask_while(
     options: EngineOptions,
     request: ProbeRequest,
-    mut serve: impl FnMut(),
+    serve: impl FnMut(),
 ) -> Result<Observation, Failed> {
-    let start = Instant::now();
     let mut engine = ProbeEngine::with(options)?;
+    engine.submit(Duration::ZERO, &[request]);
+    end_of(&mut engine, serve)
+}
+
+/// Asks a name server, and between looks does what it has to do.
+pub(super) fn question_while(
+    request: ProbeRequest,
+    question: DnsQuestion,
+    serve: impl FnMut(),
+) -> Result<DnsObservation, Failed> {
+    let mut engine = ProbeEngine::new()?;
+    engine.ask(Duration::ZERO, request, question);
+    let observation = end_of(&mut engine, serve)?;
+    engine.answer(&observation).ok_or_else(|| Failed::new("the engine forgot the question"))
+}
+
+/// What the only probe of an engine, which was given to it just now, came to.
+fn end_of(engine: &mut ProbeEngine, mut serve: impl FnMut()) -> Result<Observation, Failed> {
+    let start = Instant::now();
     let mut observations = Vec::new();
-    engine.submit(start.elapsed(), &[request]);
     while start.elapsed() < PATIENCE * 2 {
         engine.poll(start.elapsed(), &mut observations);
         if let Some(observation) = observations.pop() {

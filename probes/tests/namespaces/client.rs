@@ -61,7 +61,7 @@ impl Report {
             None => !self.found[name],
         };
         let wrong: Vec<_> = self.found.keys().filter(|name| wrong(name)).collect();
-        if wrong.is_empty() && self.found.len() == 10 { Ok(()) } else { Err(format!("{:?}", self.found)) }
+        if wrong.is_empty() && self.found.len() == 11 { Ok(()) } else { Err(format!("{:?}", self.found)) }
     }
 
     pub(crate) fn check_privileges(&self) -> Result<(), String> {
