@@ -178,3 +178,139 @@ fn everything_wrong_with_a_file_and_with_what_it_names_is_said_in_one_run() {
         "{text}"
     );
 }
+
+/// Holds `file` against a snapshot and gives the JUnit report, with the text and status that go with it.
+fn junit_of(snapshot: &Path, name: &str, file: &str) -> (String, Output) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join(name), file).expect("a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_peerscope"))
+        .args(["analyze", "--assert", name, "--junit", "report.xml", "--snapshot"])
+        .arg(snapshot)
+        .current_dir(folder.path())
+        .env_remove("DYNO")
+        .env_remove("HEROKU_PRIVATE_IP")
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let report = fs::read_to_string(folder.path().join("report.xml"));
+    (report.unwrap_or_else(|error| panic!("{error}: {said}")), output)
+}
+
+#[test]
+fn a_junit_report_has_a_case_for_each_path_with_its_cause_and_its_fix() {
+    let file = [
+        entry("10.0.139.183", DATABASE, "reachable", "comment = \"the shop needs its orders\""),
+        entry("space", "[\"tcp://10.100.2.20:22\", \"tcp://10.100.1.99:22\"]", "blocked", ""),
+        entry("192.0.2.1", DATABASE, "reachable", ""),
+        entry("10.0.139.183", DATABASE, "reachable", "source_ports = \"40000-41000\""),
+    ];
+    let example = Path::new(EXAMPLE).canonicalize().expect("the example");
+    let (report, output) = junit_of(&example, "reach.toml", &file.concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&output.stdout).starts_with("DIFFERS  2 of 5"),
+        "the text is told as ever"
+    );
+    let document = roxmltree::Document::parse(&report).unwrap_or_else(|error| panic!("{error}\n{report}"));
+    let suites = document.root_element();
+    assert_eq!(suites.tag_name().name(), "testsuites");
+    let suite = suites.first_element_child().expect("a suite");
+    for (attribute, value) in [("name", "reach.toml"), ("tests", "5"), ("failures", "2"), ("errors", "1")] {
+        assert_eq!(suite.attribute(attribute), Some(value), "{attribute}\n{report}");
+    }
+    let cases: Vec<_> = suite.children().filter(|child| child.has_tag_name("testcase")).collect();
+    let outcome = |case: &roxmltree::Node<'_, '_>| {
+        let inner = case.first_element_child();
+        (
+            inner.map(|it| it.tag_name().name().to_string()),
+            inner.and_then(|it| it.attribute("type")).map(String::from),
+        )
+    };
+    let named: Vec<_> =
+        cases.iter().filter_map(|case| Some((case.attribute("line")?, outcome(case)))).collect();
+    let failed = (Some("failure".to_string()), Some("NO_ROUTE_TO_DESTINATION".to_string()));
+    let unknown = (Some("error".to_string()), Some("undetermined".to_string()));
+    assert_eq!(
+        named,
+        [("1", failed.clone()), ("6", (None, None)), ("6", (None, None)), ("11", unknown), ("16", failed)]
+    );
+    let names: std::collections::BTreeSet<_> =
+        cases.iter().filter_map(|case| case.attribute("name")).collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    assert!(names.contains("10.0.139.183 → tcp 10.100.2.20:5432 is reachable"), "{names:?}");
+    for case in &cases {
+        assert_eq!(
+            (case.attribute("classname"), case.attribute("file")),
+            (Some("reach"), Some("reach.toml"))
+        );
+        assert!(case.attribute("time").is_some_and(|time| time.parse::<f64>().is_ok()));
+    }
+    let failure = cases[0].first_element_child().expect("a failure");
+    let message = failure.attribute("message").expect("a message");
+    assert!(message.ends_with("is meant to be reachable, and all of it is blocked."), "{message}");
+    let told = failure.text().expect("a text");
+    for expected in [
+        "the shop needs its orders",
+        "NO_ROUTE_TO_DESTINATION rtb-0b1c00000000000db \"db\"",
+        "aws ec2 create-route --route-table-id rtb-0b1c00000000000db",
+    ] {
+        assert!(told.contains(expected), "{expected}\n{told}");
+    }
+}
+
+/// Names are whatever somebody wrote: none may end an element, begin one, or make of the report what is no XML.
+#[test]
+fn hostile_names_are_text_of_a_junit_report_and_nothing_else() {
+    const EVIL: &str = "</failure><script a=\"b\" c='d'>&lol;]]><![CDATA[ <!-- \u{1b}[2J\u{8}\u{202e}\u{fffe}\u{ffff}\r\n\t\u{85}";
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["peering-info.json", "peerings.json", "space.json"] {
+        fs::copy(Path::new(EXAMPLE).join(file), folder.path().join(file)).expect("a copy");
+    }
+    for file in fs::read_dir(Path::new(EXAMPLE).join("us-east-1")).expect("the example").flatten() {
+        let text = fs::read_to_string(file.path()).expect("a document");
+        let mut document: Value = serde_json::from_str(&text).expect("JSON");
+        for key in ["NetworkInterfaces", "RouteTables", "SecurityGroups", "Vpcs", "Subnets"] {
+            for one in document[key].as_array_mut().into_iter().flatten() {
+                let tags =
+                    serde_json::json!([{"Key": "Name", "Value": EVIL}, {"Key": "ManagedBy", "Value": EVIL}]);
+                one[if key == "NetworkInterfaces" { "TagSet" } else { "Tags" }] = tags;
+            }
+        }
+        fs::write(folder.path().join(file.file_name()), document.to_string()).expect("a copy");
+    }
+    let quoted = serde_json::to_string(EVIL).expect("JSON, of which TOML reads this too");
+    let file = entry("space", DATABASE, "reachable", &format!("comment = {quoted}"));
+    let (report, output) = junit_of(folder.path(), "a<b>&\"'\u{1b}\n].toml", &file);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let document = roxmltree::Document::parse(&report).unwrap_or_else(|error| panic!("{error}\n{report}"));
+    let elements: Vec<&str> =
+        document.descendants().filter(|node| node.is_element()).map(|node| node.tag_name().name()).collect();
+    let expected = ["testsuites", "testsuite", "properties", "property", "testcase", "failure", "system-out"];
+    assert_eq!(elements, expected, "{report}");
+    let text: String = document.descendants().filter_map(|node| node.text()).collect();
+    assert!(
+        text.contains("</failure>") && text.contains("<![CDATA[") && text.contains("\\u{1b}[2J"),
+        "{text}"
+    );
+    let suite = document.root_element().first_element_child().expect("a suite");
+    assert_eq!(suite.attribute("name"), Some("a<b>&\"'\\u{1b} ].toml"), "{report}");
+    assert!(report.chars().all(|character| character == '\n' || !character.is_control()), "{report:?}");
+}
+
+#[test]
+fn a_junit_report_that_cannot_be_written_is_wrong_usage_and_a_pipe_takes_one() {
+    let file = entry("space", DATABASE, "blocked", "");
+    let output = asserted(&file, &["--junit", "no/such/folder.xml"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("no/such/folder.xml: cannot be written: "), "{said}");
+    let output = asserted(&file, &["--junit", "/dev/stdout"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let both = String::from_utf8_lossy(&output.stdout);
+    assert!(both.starts_with("<?xml ") && both.contains("\nHOLDS  "), "{both}");
+    let alone = Command::new(env!("CARGO_BIN_EXE_peerscope"))
+        .args(["analyze", "--to", "tcp://10.100.2.20:5432", "--snapshot", EXAMPLE, "--junit", "report.xml"])
+        .output()
+        .expect("the binary runs");
+    assert_eq!(alone.status.code(), Some(2), "a diagnosis has no cases");
+}

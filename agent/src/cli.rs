@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Say what the configuration alone does to a path; no packet is sent
     #[command(after_help = "Examples:
   peerscope analyze --to tcp://10.100.2.20:5432 --from space --snapshot ./snapshot
-  peerscope analyze --assert reach.toml --snapshot ./snapshot    # in a pipeline
+  peerscope analyze --assert reach.toml --snapshot ./snapshot --junit reach.xml    # in a pipeline
 
 where reach.toml says what is meant to pass and what is not:
   [[assertion]]
@@ -198,6 +198,11 @@ pub(crate) struct AnalyzeArgs {
     /// comment
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "from"])]
     pub(crate) assert: Option<PathBuf>,
+
+    /// Write what came out of --assert to this file too, as JUnit XML: a test case for each path, an error where
+    /// nobody can tell
+    #[arg(long, value_name = "FILE", requires = "assert", conflicts_with_all = ["to", "from"])]
+    pub(crate) junit: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) case: CaseArgs,

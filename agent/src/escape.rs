@@ -18,13 +18,7 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         match character {
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            harmful if is_harmful(harmful) => {
-                // Writing to a String cannot fail.
-                let _ = write!(escaped, "\\u{{{:x}}}", u32::from(harmful));
-            }
+            harmful if is_harmful(harmful) => show(harmful, &mut escaped),
             harmless => escaped.push(harmless),
         }
     }
@@ -34,6 +28,46 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
 /// The same for a file name or an argument: what is not UTF-8 becomes U+FFFD.
 pub(crate) fn escape_os(text: &OsStr) -> String {
     escape(&text.to_string_lossy()).into_owned()
+}
+
+/// The same for XML 1.0, between tags and between quotes: markup becomes references, line feeds stay. What XML has no
+/// way to write, not even as a reference, becomes visible as above.
+pub(crate) fn escape_xml(text: &str) -> Cow<'_, str> {
+    let is_plain = |character: char| {
+        !matches!(character, '<' | '>' | '&' | '"' | '\'') && (character == '\n' || is_visible(character))
+    };
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 32);
+    for character in text.chars() {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&apos;"),
+            plain if is_plain(plain) => escaped.push(plain),
+            harmful => show(harmful, &mut escaped),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a character may stand in XML (its section 2.2: not U+FFFE and U+FFFF) and harms nobody who reads it.
+fn is_visible(character: char) -> bool {
+    !is_harmful(character) && !matches!(character, '\u{fffe}' | '\u{ffff}')
+}
+
+/// Writes a harmful character as it can be seen.
+fn show(harmful: char, text: &mut String) {
+    match harmful {
+        '\n' => text.push_str("\\n"),
+        '\r' => text.push_str("\\r"),
+        '\t' => text.push_str("\\t"),
+        // Writing to a String cannot fail.
+        other => _ = write!(text, "\\u{{{:x}}}", u32::from(other)),
+    }
 }
 
 fn is_harmful(character: char) -> bool {
@@ -65,6 +99,20 @@ mod tests {
             ("\u{2066}\u{200f}\u{61c}\u{2028}", "\\u{2066}\\u{200f}\\u{61c}\\u{2028}"),
         ] {
             assert_eq!(escape(text), shown);
+        }
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_becomes_visible_and_markup_a_reference() {
+        for (text, shown) in [
+            ("", ""),
+            ("orders-db é 日本 🚀", "orders-db é 日本 🚀"),
+            ("a\nb", "a\nb"),
+            ("<a b=\"c\" d='e'>&amp;]]>", "&lt;a b=&quot;c&quot; d=&apos;e&apos;&gt;&amp;amp;]]&gt;"),
+            ("\0\u{8}\u{1b}[2J\r\t", "\\u{0}\\u{8}\\u{1b}[2J\\r\\t"),
+            ("\u{fffe}\u{ffff}\u{fffd}\u{85}\u{202e}", "\\u{fffe}\\u{ffff}\u{fffd}\\u{85}\\u{202e}"),
+        ] {
+            assert_eq!(escape_xml(text), shown);
         }
     }
 

@@ -6,7 +6,6 @@
 //! is in it: they were dropped where the URL was read.
 
 use std::fs;
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::capabilities::CapabilityReport;
 use crate::exit::Failure;
 use crate::input_error::{InputError, Position};
+use crate::output::write_file;
 
 /// The value of [`Evidence::schema`].
 const SCHEMA: &str = "peerscope/evidence/1";
@@ -110,20 +110,9 @@ impl Evidence {
     /// # Errors
     /// Where the file cannot be written.
     pub(crate) fn save(&self, path: &Path) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| {
-            Failure::Input(vec![InputError::new(path, format!("cannot be written: {error}"))])
-        };
         let text =
             serde_json::to_string_pretty(self).map_err(|error| Failure::Internal(error.to_string()))?;
-        let mut beside = path.as_os_str().to_os_string();
-        beside.push(".partial");
-        let beside = PathBuf::from(beside);
-        let mut file = fs::File::create(&beside).map_err(failed)?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
-            let _ = fs::remove_file(&beside);
-            failed(error)
-        })
+        write_file(path, &text)
     }
 
     /// Reads evidence from files and joins it: several dynos may have probed the same target.

@@ -1,8 +1,11 @@
-//! Results to standard output, where a reader that has gone away is no error.
+//! Results to standard output, where a reader that has gone away is no error, and to files.
 
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
+use crate::input_error::InputError;
 
 /// Writes a result.
 ///
@@ -17,7 +20,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// As [`print`].
 pub(crate) fn print_on(text: &str) -> Result<bool, Failure> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::Internal(format!("standard output: {error}"))),
@@ -34,4 +37,30 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
         serde_json::to_string_pretty(value).map_err(|error| Failure::Internal(error.to_string()))?;
     text.push('\n');
     print(&text)
+}
+
+/// Writes a file, whole or not at all. What is no file but a pipe or a terminal is written to as it is.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = match fs::metadata(path) {
+        Ok(known) if !known.is_file() => {
+            fs::File::options().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()))
+        }
+        _ => write_in_place_of(path, text),
+    };
+    written
+        .map_err(|error| Failure::Input(vec![InputError::new(path, format!("cannot be written: {error}"))]))
+}
+
+fn write_in_place_of(path: &Path, text: &str) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_os_string();
+    beside.push(".partial");
+    let beside = PathBuf::from(beside);
+    let mut file = fs::File::create(&beside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&beside);
+    })
 }

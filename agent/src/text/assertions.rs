@@ -62,7 +62,7 @@ fn headline(report: &AssertionsReport, style: &Style) -> String {
 }
 
 /// Who is to reach what, or not.
-fn path(result: &AssertionResult) -> String {
+pub(crate) fn path(result: &AssertionResult) -> String {
     let target = match (result.target.addresses.first(), result.target.port) {
         (Some(address), Some(port)) => {
             format!("{} {}", result.target.protocol, SocketAddr::new(*address, port))
@@ -81,7 +81,7 @@ fn path(result: &AssertionResult) -> String {
 }
 
 /// What was meant and what holds, as the end of a sentence.
-fn what_holds(result: &AssertionResult) -> String {
+pub(crate) fn what_holds(result: &AssertionResult) -> String {
     let part = if is_all(result) { "all of it" } else { "a part of it" };
     match (result.standing, result.intended.expect, result.intended.cause) {
         (Standing::Holds, expect, _) => format!("is {}, as it is meant to be.", expect.word()),
@@ -105,7 +105,8 @@ fn is_all(result: &AssertionResult) -> bool {
     matches!(result.verdict, Verdict::Reachable | Verdict::Blocked)
 }
 
-fn result_text(result: &AssertionResult, style: &Style) -> String {
+/// One path: what was intended, what holds, what it lies in and what mends it.
+pub(crate) fn result_text(result: &AssertionResult, style: &Style) -> String {
     let heading = format!("Line {}  {}", result.line, path(result));
     let mut text = wrapped(&escape(&heading), style.width, "", MARGIN);
     text =

@@ -19,7 +19,10 @@ use crate::cli::Format;
 use crate::exit::Failure;
 use crate::output::{print, print_json};
 
-pub(crate) use assertions::text as assertions_text;
+pub(crate) use assertions::{
+    path as asserted_path, result_text as assertion_text, text as assertions_text,
+    what_holds as what_holds_of,
+};
 pub(crate) use diagnosis::text as diagnosis_text;
 pub(crate) use layout::wrapped;
 #[cfg(feature = "laboratory")]

@@ -15,13 +15,14 @@ use crate::case::{Known, Resolved};
 use crate::cli::{CaseArgs, Format};
 use crate::exit::{Failure, Status};
 use crate::input_error::InputError;
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, write_file};
 use crate::target::TargetUrl;
 use crate::text::{Style, assertions_text};
 
-/// Holds what `file` asserts against what is known.
+/// Holds what `file` asserts against what is known, and writes what came out to `junit` too, where that is wanted.
 pub(super) fn run(
     file: &Path,
+    junit: Option<&Path>,
     known: Known,
     arguments: &CaseArgs,
     style: &Style,
@@ -40,6 +41,9 @@ pub(super) fn run(
         return Err(Failure::Input(errors));
     }
     let report = hold(file, asked, known, at);
+    if let Some(to) = junit {
+        write_file(to, &super::junit::junit(&report))?;
+    }
     match arguments.format {
         Format::Json => print_json(&report)?,
         Format::Text => print(&assertions_text(&report, style))?,
@@ -154,6 +158,7 @@ fn held(assertion: &Assertion, machine: &Machine, at: Timestamp) -> (AssertionRe
         affects: Affects::from(&flows),
         causes: diagnosis.causes,
         let_through_by,
+        elapsed_seconds: started.elapsed().as_secs_f64(),
     };
     (result, diagnosis.gaps)
 }

@@ -2,6 +2,7 @@
 
 mod assertion_file;
 mod assertions;
+mod junit;
 mod report;
 
 use std::time::{Duration, Instant};
@@ -29,7 +30,9 @@ pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Fail
     }
     let known = known(&arguments.case, at)?;
     match (&arguments.assert, target) {
-        (Some(file), _) => assertions::run(file, known, &arguments.case, style, at),
+        (Some(file), _) => {
+            assertions::run(file, arguments.junit.as_deref(), known, &arguments.case, style, at)
+        }
         (None, Some(target)) => {
             let case = analysed(&target, known, arguments.case.from.as_deref(), arguments.case.source_ports)?;
             let diagnosis = Machine::new(case, 0).report(started.elapsed(), at);

@@ -64,6 +64,8 @@ pub(crate) struct AssertionResult {
     /// Where something passes that was to be blocked: the way of one such packet, and what lets it through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) let_through_by: Option<Paths>,
+    /// How long it took to find out, in seconds.
+    pub(crate) elapsed_seconds: f64,
 }
 
 /// What somebody intended of a path.
