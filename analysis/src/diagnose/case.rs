@@ -7,7 +7,6 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::lookup::Lookup;
-use super::observed::echo_request;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::{Answer, pair_networks, reach};
 use crate::report::{Gap, SnapshotReport, Target, Vantage};
@@ -143,7 +142,7 @@ impl Case {
         let destination = AddressRange::from(address);
         let ports = match self.target.port {
             Some(port) => PortRange::single(port),
-            None => echo_request(address),
+            None => PortRange::echo_request(destination.family()),
         };
         let source_ports = if self.target.port.is_some() { self.source.source_ports } else { PortRange::ALL };
         let same_family = sources.iter().filter(|range| range.family() == destination.family());

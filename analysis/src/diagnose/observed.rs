@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use peerscope_vocabulary::{IcmpMessage, LocalRefusal, Observation, Outcome, ProbeKind, UnreachableScope};
 
-use crate::flow::{Flow, PortRange};
+use crate::flow::{Family, Flow, PortRange};
 
 /// What a probe shows, as far as the diagnosis tells it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(super) fn source_ports(observations: &[&Observation], wanted: Shows) -> Vec<
 pub(super) fn flow(observation: &Observation, protocol: u8) -> Flow {
     let request = &observation.request;
     let port = match (request.kind, request.address) {
-        (ProbeKind::IcmpEcho, address) => echo_request(address).first(),
+        (ProbeKind::IcmpEcho, address) => PortRange::echo_request(Family::of(address)).first(),
         _ => request.port,
     };
     let unspecified = match request.address {
@@ -91,11 +91,6 @@ pub(super) fn flow(observation: &Observation, protocol: u8) -> Flow {
         source_port: observation.local.map(|local| local.port()).or(request.source_port).unwrap_or_default(),
         port,
     }
-}
-
-/// The type and code of an echo request (RFC 792; RFC 4443, section 4.1).
-pub(super) fn echo_request(address: IpAddr) -> PortRange {
-    PortRange::icmp(if address.is_ipv4() { 8 } else { 128 }, Some(0))
 }
 
 /// The outcome in words; `None` where its own word says it all.

@@ -5,6 +5,8 @@ use core::fmt;
 use peerscope_document::aws::IpProtocol;
 use serde::{Serialize, Serializer};
 
+use super::Family;
+
 macro_rules! range {
     ($(#[$meta:meta])* $name:ident of $number:ty) => {
         $(#[$meta])*
@@ -129,6 +131,12 @@ impl PortRange {
             Some(code) => Self::single(base | u16::from(code)),
             None => Self { first: base, last: base | 0xff },
         }
+    }
+
+    /// The type and code of an echo request (RFC 792; RFC 4443, section 4.1).
+    #[must_use]
+    pub fn echo_request(family: Family) -> Self {
+        Self::icmp(if family == Family::V4 { 8 } else { 128 }, Some(0))
     }
 }
 

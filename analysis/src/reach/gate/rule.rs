@@ -7,13 +7,11 @@ use alloc::vec::Vec;
 use peerscope_document::aws::IpProtocol;
 
 use super::{Decision, Direction, Part, Witness};
-use crate::flow::{AddressRange, FirstMatch, FlowBox, Flows, PortRange, ProtocolRange, first_match};
+use crate::flow::{AddressRange, Family, FirstMatch, FlowBox, Flows, PortRange, ProtocolRange, first_match};
 use crate::reach::site::End;
 
-/// ICMP's and ICMPv6's echo messages (RFC 792; RFC 4443, section 4).
+/// ICMP's and ICMPv6's echo replies (RFC 792; RFC 4443, section 4.2).
 const ECHO_REPLY: u8 = 0;
-const ECHO_REQUEST: u8 = 8;
-const ECHO_REQUEST_V6: u8 = 128;
 const ECHO_REPLY_V6: u8 = 129;
 
 /// The ports, or ICMP types and codes, that a rule is about.
@@ -162,10 +160,10 @@ pub(super) fn matching(
         }
         // Only an echo has a reply of its own.
         (RulePorts::Icmp(ECHO_REPLY, None | Some(0)), Direction::Return) => {
-            rule.ports = PortRange::icmp(ECHO_REQUEST, None);
+            rule.ports = PortRange::echo_request(Family::V4);
         }
         (RulePorts::Icmp(ECHO_REPLY_V6, None | Some(0)), Direction::Return) => {
-            rule.ports = PortRange::icmp(ECHO_REQUEST_V6, None);
+            rule.ports = PortRange::echo_request(Family::V6);
         }
         (RulePorts::Icmp(..), Direction::Return) => return None,
     }
