@@ -147,15 +147,7 @@ fn add_rule(permissions: &mut Vec<IpPermission>, rule: &SecurityGroupRule) {
         add(&mut permission.prefix_list_ids, list);
     }
     if let Some(referenced) = rule.referenced_group_info.clone() {
-        let pair = UserIdGroupPair {
-            group_id: referenced.group_id,
-            user_id: referenced.user_id,
-            vpc_id: referenced.vpc_id,
-            vpc_peering_connection_id: referenced.vpc_peering_connection_id,
-            peering_status: referenced.peering_status,
-            description,
-        };
-        add(&mut permission.user_id_group_pairs, pair);
+        add(&mut permission.user_id_group_pairs, UserIdGroupPair { description, ..referenced });
     }
 }
 

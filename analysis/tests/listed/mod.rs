@@ -1,6 +1,6 @@
 //! Groups as the rules API's document tells of them.
 
-use peerscope_document::aws::{ReferencedSecurityGroup, SecurityGroup, SecurityGroupRule};
+use peerscope_document::aws::{SecurityGroup, SecurityGroupRule, UserIdGroupPair};
 
 /// The rules of groups as `describe-security-group-rules` lists them, one by one.
 pub(crate) fn listed(groups: &[SecurityGroup]) -> Vec<SecurityGroupRule> {
@@ -37,13 +37,8 @@ pub(crate) fn listed(groups: &[SecurityGroup]) -> Vec<SecurityGroupRule> {
                 );
                 rules.extend(one.user_id_group_pairs.iter().map(|of| {
                     rule(&|rule| {
-                        rule.referenced_group_info = Some(ReferencedSecurityGroup {
-                            group_id: of.group_id.clone(),
-                            user_id: of.user_id.clone(),
-                            vpc_id: of.vpc_id.clone(),
-                            vpc_peering_connection_id: of.vpc_peering_connection_id.clone(),
-                            peering_status: of.peering_status.clone(),
-                        });
+                        rule.referenced_group_info =
+                            Some(UserIdGroupPair { description: None, ..of.clone() });
                     })
                 }));
             }

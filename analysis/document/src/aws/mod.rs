@@ -36,7 +36,7 @@ pub use route_table::{AssociationState, Route, RouteOrigin, RouteState, RouteTab
 pub use security_group::{
     GroupIdentifier, IpPermission, IpRange, Ipv6Range, PrefixListIdentifier, SecurityGroup, UserIdGroupPair,
 };
-pub use security_group_rule::{ReferencedSecurityGroup, SecurityGroupRule};
+pub use security_group_rule::SecurityGroupRule;
 pub use transit_gateway::{
     TransitGateway, TransitGatewayAssociation, TransitGatewayAttachment, TransitGatewayVpcAttachment,
 };

@@ -96,8 +96,8 @@ pub struct PrefixListIdentifier {
 }
 
 /// A peer by group: the interfaces that have it, in the same VPC or across an active peering of the
-/// same Region.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// same Region. `describe-security-group-rules` calls the same shape `ReferencedSecurityGroup`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UserIdGroupPair {
     /// The group's id.

@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IpProtocol, Tag};
+use super::{IpProtocol, Tag, UserIdGroupPair};
 use crate::Cidr;
-use crate::id::{AccountId, PrefixListId, SecurityGroupId, VpcId, VpcPeeringConnectionId};
+use crate::id::{AccountId, PrefixListId, SecurityGroupId};
 use crate::tolerant::null_as_default;
 
 /// A rule of a security group: one peer, by whichever of the four ways it is named.
@@ -44,34 +44,13 @@ pub struct SecurityGroupRule {
     /// The peer by prefix list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_list_id: Option<PrefixListId>,
-    /// The peer by the group that its interface has.
+    /// The peer by the group that its interface has; its description is the rule's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub referenced_group_info: Option<ReferencedSecurityGroup>,
+    pub referenced_group_info: Option<UserIdGroupPair>,
     /// The owner's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Its tags.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
-}
-
-/// The group that a rule refers to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ReferencedSecurityGroup {
-    /// The group's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group_id: Option<SecurityGroupId>,
-    /// The account of the group.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<AccountId>,
-    /// The VPC of the group, for a reference through a peering.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vpc_id: Option<VpcId>,
-    /// The peering that the reference goes through.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
-    /// `active`, or what became of the peering; a stale reference matches nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peering_status: Option<String>,
 }
