@@ -1,0 +1,74 @@
+//! A cause as it is shown: what stands in the way, how sure that is, and what it rests on.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use super::{Affects, Component, Fix};
+use crate::cause::CauseCode;
+use crate::reach::Direction;
+
+/// One cause.
+#[derive(Clone, Debug, Serialize)]
+pub struct CauseReport {
+    /// The code.
+    pub code: CauseCode,
+    /// AWS Reachability Analyzer's code for it.
+    pub aws_code: Option<&'static str>,
+    /// Whether it must be mended, or is one of a group of which at least one holds.
+    pub status: CauseStatus,
+    /// The group, of a candidate.
+    pub alternatives: Option<String>,
+    /// Where it lies.
+    pub component: Component,
+    /// What takes part.
+    pub related: Vec<Component>,
+    /// Which way the packets travel that it stops.
+    pub direction: Option<Direction>,
+    /// What it rests on.
+    pub basis: Vec<Basis>,
+    /// The probability that this component blocks this flow now, 0 to 1.
+    pub confidence: f64,
+    /// One sentence.
+    pub summary: String,
+    /// Exactly the blocked part of what was asked.
+    pub affects: Affects,
+    /// What speaks for it, and against.
+    pub evidence: Vec<Evidence>,
+    /// What mends it, best first.
+    pub fixes: Vec<Fix>,
+}
+
+/// How sure a cause is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CauseStatus {
+    /// It stands in the way, and must be mended.
+    Established,
+    /// One of a group of which at least one holds.
+    Candidate,
+}
+
+/// What a cause rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// The documents of the snapshot.
+    Configuration,
+    /// What happened to packets.
+    Probes,
+    /// What changed between two snapshots.
+    Changes,
+}
+
+/// Something that speaks for a cause, or against it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// Where it comes from.
+    pub kind: Basis,
+    /// What it is.
+    pub text: String,
+    /// Whether it speaks for the cause.
+    pub supports: bool,
+}

@@ -1,0 +1,91 @@
+//! What a probe asked and saw, as it is shown.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use jiff::Timestamp;
+use peerscope_vocabulary::ProbeKind;
+use serde::Serialize;
+
+use crate::diagnose::AddressScope;
+
+/// What one probe saw.
+#[derive(Clone, Debug, Serialize)]
+pub struct ObservationReport {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// What was asked.
+    pub request: RequestReport,
+    /// The outcome's word.
+    pub result: &'static str,
+    /// The round-trip time by the kernel's clock.
+    pub rtt_seconds: Option<f64>,
+    /// What the outcome says, in words.
+    pub reason: Option<String>,
+    /// Who sent the ICMP message that it rests on.
+    pub from: Option<IpAddr>,
+    /// More of it.
+    pub detail: Option<String>,
+    /// What a DNS server said, where one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns: Option<DnsReport>,
+}
+
+/// What a DNS server said to one question.
+#[derive(Clone, Debug, Serialize)]
+pub struct DnsReport {
+    /// The kind of answer: `addresses`, `no-address`, `no-such-name`, `referral`, `code`, `alias-loop`,
+    /// `alias-chain`, `malformed`, `cut-short`; null where none came.
+    pub said: Option<&'static str>,
+    /// The response code: 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED (RFC 1035, section 4.1.1).
+    pub code: Option<u16>,
+    /// The addresses, the first 64 of them.
+    pub addresses: Vec<DnsAddressReport>,
+    /// How many there are.
+    pub count: u32,
+    /// The names that the one asked for is an alias of, in their order.
+    pub aliases: Vec<String>,
+    /// Whether the answer by UDP was cut, so that TCP was tried.
+    pub truncated: bool,
+    /// The length of the message.
+    pub bytes: u32,
+    /// How many datagrams were passed over that answer another question.
+    pub ignored: u32,
+    /// From the question to the end, in seconds, TCP and repetition included.
+    pub seconds: f64,
+}
+
+/// One address that a DNS server gave.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct DnsAddressReport {
+    /// The address.
+    pub address: IpAddr,
+    /// Whom it is for.
+    pub scope: AddressScope,
+    /// For how many seconds it may be kept.
+    pub ttl_seconds: u32,
+}
+
+/// What a probe asked.
+#[derive(Clone, Debug, Serialize)]
+pub struct RequestReport {
+    /// The kind of packet.
+    pub kind: ProbeKind,
+    /// `tcp`, `udp`, `icmp`
+    pub protocol: &'static str,
+    /// The source address.
+    pub source: Option<IpAddr>,
+    /// The source port.
+    pub source_port: Option<u16>,
+    /// The address asked.
+    pub address: IpAddr,
+    /// The port asked.
+    pub port: u16,
+    /// The name that a DNS server was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The kind of record: `A`, `AAAA`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_type: Option<&'static str>,
+}
