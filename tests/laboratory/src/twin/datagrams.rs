@@ -1,14 +1,11 @@
 //! Services on a twin's hosts that are asked by UDP.
 
-use std::io::{self, PipeWriter};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
+use super::serving::{Service, Serving};
 use super::socket::bind_when_free;
 use super::{Host, Twin};
 use crate::error::LaboratoryError;
@@ -26,9 +23,7 @@ pub enum DatagramServiceKind {
 #[derive(Debug)]
 pub struct DatagramService {
     received: Arc<AtomicUsize>,
-    // Dropped first: the thread ends when the pipe closes.
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
+    _serving: Serving,
 }
 
 impl Twin<'_> {
@@ -52,12 +47,10 @@ impl Twin<'_> {
             bind_when_free(bind).map_err(system)
         })?;
         socket.set_nonblocking(true).map_err(system)?;
-        let (end, stop) = io::pipe().map_err(system)?;
         let received = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&received);
-        let thread =
-            thread::Builder::new().spawn(move || serve(&socket, &end, kind, &count)).map_err(system)?;
-        Ok(DatagramService { received, stop: Some(stop), thread: Some(thread) })
+        let service = Taking { socket, kind, received: count };
+        Ok(DatagramService { received, _serving: Serving::start("take datagrams", service)? })
     }
 }
 
@@ -69,33 +62,24 @@ impl DatagramService {
     }
 }
 
-impl Drop for DatagramService {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+struct Taking {
+    socket: UdpSocket,
+    kind: DatagramServiceKind,
+    received: Arc<AtomicUsize>,
 }
 
-/// Serves until `end` is closed at its other side.
-fn serve(socket: &UdpSocket, end: &impl AsFd, kind: DatagramServiceKind, received: &AtomicUsize) {
-    loop {
-        let mut polled = [end.as_fd(), socket.as_fd()].map(|source| PollFd::new(source, PollFlags::POLLIN));
-        match poll(&mut polled, PollTimeout::NONE) {
-            Err(nix::errno::Errno::EINTR) => continue,
-            Err(_) => return,
-            Ok(_) => {}
-        }
-        if polled[0].any().unwrap_or(true) {
-            return;
-        }
+impl Service for Taking {
+    fn sockets(&self) -> Vec<BorrowedFd<'_>> {
+        vec![self.socket.as_fd()]
+    }
+
+    fn serve(&mut self, _ready: &[bool]) {
         let mut buffer = [0; 4096];
-        while let Ok((length, client)) = socket.recv_from(&mut buffer) {
-            received.fetch_add(1, Ordering::Relaxed);
-            if kind == DatagramServiceKind::Echoing {
+        while let Ok((length, client)) = self.socket.recv_from(&mut buffer) {
+            self.received.fetch_add(1, Ordering::Relaxed);
+            if self.kind == DatagramServiceKind::Echoing {
                 // Who asked may be gone.
-                let _ = socket.send_to(&buffer[..length], client);
+                let _ = self.socket.send_to(&buffer[..length], client);
             }
         }
     }

@@ -5,10 +5,10 @@
 //! says who they are, because private addresses repeat: that a connection came about does not tell with whom.
 
 use std::collections::BTreeMap;
-use std::io::{self, PipeWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::fd::AsFd;
-use std::thread::{self, JoinHandle};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,6 +17,7 @@ use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::ruleset::{LOST_FOUR, LOST_SIX, TABLE, marked};
+use super::serving::{Service, Serving};
 use super::socket::{bind_when_free, stop_listening};
 use super::{Direction, Gate, Host, KernelOutcome, Twin};
 use crate::error::LaboratoryError;
@@ -67,9 +68,7 @@ pub struct LostFlow {
 /// Hosts that answer. They cease when this is dropped.
 #[derive(Debug)]
 pub struct Answering {
-    // Dropped first: the thread ends when the pipe closes.
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
+    _serving: Serving,
 }
 
 impl Twin<'_> {
@@ -81,15 +80,8 @@ impl Twin<'_> {
         let name = self.planned(host)?.name.clone();
         let listeners: Vec<TcpListener> =
             self.namespace_of(host)?.within(|| ports.iter().map(|port| listener(*port)).collect())?;
-        let system = |source| LaboratoryError::system("start answering", source);
-        let (end, stop) = io::pipe().map_err(system)?;
-        let thread = thread::Builder::new()
-            .spawn(move || {
-                introduce(&listeners, &end, &format!("{name}\n"));
-                listeners.iter().for_each(stop_listening);
-            })
-            .map_err(system)?;
-        Ok(Answering { stop: Some(stop), thread: Some(thread) })
+        let service = Introducing { listeners, words: format!("{name}\n") };
+        Ok(Answering { _serving: Serving::start("start answering", service)? })
     }
 
     /// Makes all connections side by side and closes each with FIN. One that nothing came back of for
@@ -161,15 +153,6 @@ impl Twin<'_> {
     }
 }
 
-impl Drop for Answering {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 fn listener(port: u16) -> Result<TcpListener, LaboratoryError> {
     let bound = |address: IpAddr| -> io::Result<TcpListener> {
         let address = SocketAddr::new(address, port);
@@ -185,28 +168,28 @@ fn listener(port: u16) -> Result<TcpListener, LaboratoryError> {
         .map_err(|source| LaboratoryError::system(format!("listen on port {port}"), source))
 }
 
-/// Says `words` to everybody until `end` is closed at its other side.
-fn introduce(listeners: &[TcpListener], end: &impl AsFd, words: &str) {
-    loop {
-        let sources = [end.as_fd()].into_iter().chain(listeners.iter().map(AsFd::as_fd));
-        let mut polled: Vec<PollFd<'_>> =
-            sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
-        match poll(&mut polled, PollTimeout::NONE) {
-            Err(nix::errno::Errno::EINTR) => continue,
-            Err(_) => return,
-            Ok(_) => {}
-        }
-        let ready: Vec<bool> = polled.iter().map(|it| it.any().unwrap_or(true)).collect();
-        drop(polled);
-        if ready.first() == Some(&true) {
-            return;
-        }
-        for (listener, _) in listeners.iter().zip(ready.iter().skip(1)).filter(|(_, ready)| **ready) {
+/// Says the same words to everybody.
+struct Introducing {
+    listeners: Vec<TcpListener>,
+    words: String,
+}
+
+impl Service for Introducing {
+    fn sockets(&self) -> Vec<BorrowedFd<'_>> {
+        self.listeners.iter().map(AsFd::as_fd).collect()
+    }
+
+    fn serve(&mut self, ready: &[bool]) {
+        for (listener, _) in self.listeners.iter().zip(ready).filter(|(_, ready)| **ready) {
             while let Ok((mut stream, _)) = listener.accept() {
                 // The words are few: a socket that was just made has room for them.
-                let _ = stream.write_all(words.as_bytes());
+                let _ = stream.write_all(self.words.as_bytes());
             }
         }
+    }
+
+    fn end(&self) {
+        self.listeners.iter().for_each(stop_listening);
     }
 }
 

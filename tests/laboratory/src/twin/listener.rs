@@ -1,14 +1,12 @@
 //! Listeners on a twin's hosts.
 
-use std::io::{self, PipeWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
+use super::serving::{Service, Serving};
 use super::socket::{bind_when_free, stop_listening};
 use super::{Host, Twin};
 use crate::error::LaboratoryError;
@@ -26,9 +24,7 @@ pub enum ListenerKind {
 #[derive(Debug)]
 pub struct Listener {
     accepted: Arc<AtomicUsize>,
-    // Dropped first: the thread ends when the pipe closes.
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
+    _serving: Serving,
 }
 
 impl Twin<'_> {
@@ -48,16 +44,10 @@ impl Twin<'_> {
         })?;
         let system = |source| LaboratoryError::system("start a listener", source);
         listener.set_nonblocking(true).map_err(system)?;
-        let (end, stop) = io::pipe().map_err(system)?;
         let accepted = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&accepted);
-        let thread = thread::Builder::new()
-            .spawn(move || {
-                serve(&listener, &end, &kind, &count);
-                stop_listening(&listener);
-            })
-            .map_err(system)?;
-        Ok(Listener { accepted, stop: Some(stop), thread: Some(thread) })
+        let service = Listening { listener, open: Vec::new(), kind, accepted: count };
+        Ok(Listener { accepted, _serving: Serving::start("start a listener", service)? })
     }
 }
 
@@ -69,44 +59,36 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+/// Serves all connections by one thread.
+struct Listening {
+    listener: TcpListener,
+    open: Vec<TcpStream>,
+    kind: ListenerKind,
+    accepted: Arc<AtomicUsize>,
 }
 
-/// Serves all connections by one thread until `end` is closed at its other side.
-fn serve(listener: &TcpListener, end: &impl AsFd, kind: &ListenerKind, accepted: &AtomicUsize) {
-    let mut open: Vec<TcpStream> = Vec::new();
-    loop {
-        let sources = [end.as_fd(), listener.as_fd()].into_iter().chain(open.iter().map(AsFd::as_fd));
-        let mut polled: Vec<PollFd<'_>> =
-            sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
-        match poll(&mut polled, PollTimeout::NONE) {
-            Err(nix::errno::Errno::EINTR) => continue,
-            Err(_) => return,
-            Ok(_) => {}
-        }
-        let ready: Vec<bool> = polled.iter().map(|it| it.any().unwrap_or(true)).collect();
-        drop(polled);
-        if ready.first() == Some(&true) {
-            return;
-        }
-        let mut flags = ready.iter().skip(2);
-        open.retain_mut(|stream| flags.next() != Some(&true) || is_open(stream));
-        while let Ok((mut stream, _)) = listener.accept() {
-            accepted.fetch_add(1, Ordering::Relaxed);
-            let greeted = match kind {
+impl Service for Listening {
+    fn sockets(&self) -> Vec<BorrowedFd<'_>> {
+        [self.listener.as_fd()].into_iter().chain(self.open.iter().map(AsFd::as_fd)).collect()
+    }
+
+    fn serve(&mut self, ready: &[bool]) {
+        let mut flags = ready.iter().skip(1);
+        self.open.retain_mut(|stream| flags.next() != Some(&true) || is_open(stream));
+        while let Ok((mut stream, _)) = self.listener.accept() {
+            self.accepted.fetch_add(1, Ordering::Relaxed);
+            let greeted = match &self.kind {
                 ListenerKind::Silent => Ok(()),
                 ListenerKind::Greeting(bytes) => stream.write_all(bytes),
             };
             if greeted.is_ok() && stream.set_nonblocking(true).is_ok() {
-                open.push(stream);
+                self.open.push(stream);
             }
         }
+    }
+
+    fn end(&self) {
+        stop_listening(&self.listener);
     }
 }
 

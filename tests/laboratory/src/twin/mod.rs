@@ -26,6 +26,7 @@ mod resolving;
 mod route;
 mod router;
 mod ruleset;
+mod serving;
 mod socket;
 mod wiring;
 

@@ -6,15 +6,13 @@
 
 mod message;
 
-use std::io::{self, PipeWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
+use super::serving::{Service, Serving};
 use super::socket::{bind_when_free, stop_listening};
 use super::{Host, Twin};
 use crate::error::LaboratoryError;
@@ -66,9 +64,7 @@ pub enum DnsBehaviour {
 pub struct DnsServer {
     address: IpAddr,
     asked: Arc<Mutex<Vec<String>>>,
-    // Dropped first: the thread ends when the pipe closes.
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
+    _serving: Serving,
 }
 
 /// The longest that one client by TCP may hold the others up.
@@ -103,18 +99,12 @@ impl Twin<'_> {
         })?;
         datagrams.set_nonblocking(true).map_err(system)?;
         listener.set_nonblocking(true).map_err(system)?;
-        let (end, stop) = io::pipe().map_err(system)?;
         let asked = Arc::new(Mutex::new(Vec::new()));
         let records = records.iter().map(|(name, address)| (name.to_ascii_lowercase(), *address)).collect();
         let (held, asking) = (Vec::new(), Arc::clone(&asked));
-        let mut server = Serving { datagrams, elsewhere, held, listener, records, behaviour, asked: asking };
-        let thread = thread::Builder::new()
-            .spawn(move || {
-                server.serve(&end);
-                stop_listening(&server.listener);
-            })
-            .map_err(system)?;
-        Ok(DnsServer { address, asked, stop: Some(stop), thread: Some(thread) })
+        let server = Answering { datagrams, elsewhere, held, listener, records, behaviour, asked: asking };
+        let serving = Serving::start("answer DNS queries", server)?;
+        Ok(DnsServer { address, asked, _serving: serving })
     }
 }
 
@@ -132,16 +122,7 @@ impl DnsServer {
     }
 }
 
-impl Drop for DnsServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-struct Serving {
+struct Answering {
     datagrams: UdpSocket,
     /// The same host, another port.
     elsewhere: UdpSocket,
@@ -152,38 +133,35 @@ struct Serving {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Serving {
-    /// Serves both sockets by one thread until `end` is closed at its other side.
-    fn serve(&mut self, end: &impl AsFd) {
-        loop {
-            let sources = [end.as_fd(), self.datagrams.as_fd(), self.listener.as_fd()];
-            let mut polled = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
-            match poll(&mut polled, PollTimeout::NONE) {
-                Err(nix::errno::Errno::EINTR) => continue,
-                Err(_) => return,
-                Ok(_) => {}
+impl Service for Answering {
+    fn sockets(&self) -> Vec<BorrowedFd<'_>> {
+        vec![self.datagrams.as_fd(), self.listener.as_fd()]
+    }
+
+    fn serve(&mut self, _ready: &[bool]) {
+        let mut buffer = [0; 4096];
+        while let Ok((length, client)) = self.datagrams.recv_from(&mut buffer) {
+            if let Some(reply) = self.reply(&buffer[..length], Transport::Udp) {
+                let sender = match self.behaviour {
+                    DnsBehaviour::FromElsewhere => &self.elsewhere,
+                    _ => &self.datagrams,
+                };
+                // Who asked may be gone.
+                let _ = sender.send_to(&reply, client);
             }
-            if polled[0].any().unwrap_or(true) {
-                return;
-            }
-            let mut buffer = [0; 4096];
-            while let Ok((length, client)) = self.datagrams.recv_from(&mut buffer) {
-                if let Some(reply) = self.reply(&buffer[..length], Transport::Udp) {
-                    let sender = match self.behaviour {
-                        DnsBehaviour::FromElsewhere => &self.elsewhere,
-                        _ => &self.datagrams,
-                    };
-                    // Who asked may be gone.
-                    let _ = sender.send_to(&reply, client);
-                }
-            }
-            while let Ok((stream, _)) = self.listener.accept() {
-                // A client that says nothing, or goes, is none of the others' business.
-                let _ = self.converse(stream);
-            }
+        }
+        while let Ok((stream, _)) = self.listener.accept() {
+            // A client that says nothing, or goes, is none of the others' business.
+            let _ = self.converse(stream);
         }
     }
 
+    fn end(&self) {
+        stop_listening(&self.listener);
+    }
+}
+
+impl Answering {
     /// One query by TCP: each message follows its length.
     fn converse(&mut self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nonblocking(false)?;
