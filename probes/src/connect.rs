@@ -17,16 +17,16 @@
 //! later: the FIN goes out, and what still arrives is read and thrown away until the other side has
 //! finished too.
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use peerscope_vocabulary::{Greeting, Observation, Outcome, ProbeRequest};
 
+use crate::departure::Departure;
 use crate::error::ProbeError;
-use crate::flight::{Flight, Step, Stray, StrayKind, unmeasured};
-use crate::socket::{Connection, Ends, Heard, Measurement, QueuedIcmp, WallTime};
+use crate::flight::{Flight, Step, Stray, StrayKind};
+use crate::socket::{Connection, Ends, Heard, Measurement, QueuedIcmp};
 use crate::verdict;
 use crate::watch::Interest;
 
@@ -63,13 +63,10 @@ enum Stage {
 /// A TCP handshake under way.
 #[derive(Debug)]
 pub(crate) struct Connect {
-    request: ProbeRequest,
+    departure: Departure,
     connection: Connection,
     deadline: Duration,
     late_limit: Duration,
-    sent_at: Duration,
-    sent_at_wall: WallTime,
-    local: Option<SocketAddr>,
     stage: Stage,
 }
 
@@ -84,13 +81,10 @@ impl Connect {
         let connection = Connection::prepare(Ends::of(&request)?, patience)?;
         let deadline = now.saturating_add(request.timeout);
         Ok(Self {
-            request,
+            departure: Departure::new(request, now, None),
             connection,
             deadline,
             late_limit,
-            sent_at: now,
-            sent_at_wall: WallTime::now(),
-            local: None,
             stage: Stage::Connecting,
         })
     }
@@ -118,7 +112,7 @@ impl Connect {
 
     /// After the timeout: an answer is noted, and what it opened is closed in order.
     fn hear_late(&mut self, now: Duration, is_open: bool, strays: &mut Vec<Stray>) -> Step {
-        let late = Stray { id: self.request.id, kind: StrayKind::Late, at: now };
+        let late = Stray { id: self.departure.request.id, kind: StrayKind::Late, at: now };
         let error = self.connection.take_error();
         if is_open {
             strays.push(late);
@@ -138,7 +132,7 @@ impl Connect {
     fn establish(&mut self, now: Duration, was_reset: bool) -> Step {
         let handshake = Handshake { at: now, measurement: self.connection.measure() };
         self.connection.ignore_icmp();
-        if self.request.greeting_wait.is_zero() {
+        if self.departure.request.greeting_wait.is_zero() {
             return if was_reset {
                 Step::Over(Some(self.reset(now, handshake)))
             } else {
@@ -146,7 +140,7 @@ impl Connect {
             };
         }
         self.stage = Stage::Listening(handshake);
-        self.deadline = now.saturating_add(self.request.greeting_wait);
+        self.deadline = now.saturating_add(self.departure.request.greeting_wait);
         match self.listen(now, handshake, was_reset) {
             Step::Stay => Step::Listen,
             other => other,
@@ -199,25 +193,23 @@ impl Connect {
 
     /// The end by an ICMP error, whose round trip is known unless it may answer another SYN than the first.
     fn rejected(&self, now: Duration, icmp: QueuedIcmp) -> Observation {
-        let failed = self.failed(now, verdict::of_icmp(icmp));
-        let longest = now.saturating_sub(self.sent_at);
-        let stamp = icmp.stamped_at.filter(|_| failed.retransmissions == 0);
-        Observation { rtt: stamp.and_then(|stamp| self.sent_at_wall.until(stamp, longest)), ..failed }
+        let retransmissions = self.connection.measure().retransmissions;
+        let stamp = icmp.stamped_at.filter(|_| retransmissions == 0);
+        Observation { retransmissions, ..self.departure.observation(now, verdict::of_icmp(icmp), stamp) }
     }
 
     fn observation(&self, finished_at: Duration, outcome: Outcome, measurement: Measurement) -> Observation {
         Observation {
-            local: self.local,
             rtt: measurement.rtt,
             retransmissions: measurement.retransmissions,
-            ..unmeasured(self.request, self.sent_at, finished_at, outcome)
+            ..self.departure.observation(finished_at, outcome, None)
         }
     }
 }
 
 impl Flight for Connect {
     fn request(&self) -> &ProbeRequest {
-        &self.request
+        &self.departure.request
     }
 
     fn deadline(&self) -> Duration {
@@ -233,9 +225,9 @@ impl Flight for Connect {
     }
 
     fn begin(&mut self) -> Result<(), ProbeError> {
-        self.sent_at_wall = WallTime::now();
+        self.departure.leave();
         self.connection.connect()?;
-        self.local = self.connection.local();
+        self.departure.local = self.connection.local();
         Ok(())
     }
 

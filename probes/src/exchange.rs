@@ -13,7 +13,6 @@
 
 mod echo;
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -22,9 +21,10 @@ use peerscope_vocabulary::{Observation, Outcome, ProbeRequest};
 
 use self::echo::Echo;
 pub(crate) use self::echo::{Cookie, Cookies};
+use crate::departure::Departure;
 use crate::error::{ProbeError, SystemCall};
-use crate::flight::{Flight, Step, Stray, StrayKind, unmeasured};
-use crate::socket::{DatagramSocket, Ends, Packet, QueuedIcmp, Received, Transport, WallTime};
+use crate::flight::{Flight, Step, Stray, StrayKind};
+use crate::socket::{DatagramSocket, Ends, Packet, QueuedIcmp, Received, Transport};
 use crate::verdict;
 use crate::watch::Interest;
 
@@ -66,14 +66,11 @@ enum Stage {
 /// One packet sent, and what came back.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    request: ProbeRequest,
+    departure: Departure,
     socket: DatagramSocket,
     question: Question,
     deadline: Duration,
     late_limit: Duration,
-    sent_at: Duration,
-    sent_at_wall: WallTime,
-    local: Option<SocketAddr>,
     stage: Stage,
 }
 
@@ -121,16 +118,12 @@ impl Exchange {
         now: Duration,
         late_limit: Duration,
     ) -> Self {
-        let local = socket.local();
         Self {
-            request,
+            departure: Departure::new(request, now, socket.local()),
             socket,
             question,
             deadline: now.saturating_add(request.timeout),
             late_limit,
-            sent_at: now,
-            sent_at_wall: WallTime::now(),
-            local,
             stage: Stage::Waiting,
         }
     }
@@ -172,7 +165,7 @@ impl Exchange {
                 Question::Datagram => Outcome::Answered,
                 Question::Echo(_) => Outcome::Echo,
             };
-            let observation = self.observation(now, outcome, packet.stamped_at);
+            let observation = self.departure.observation(now, outcome, packet.stamped_at);
             return self.report(Stage::Answered, now, observation);
         }
         let queued = self.take_icmp();
@@ -189,7 +182,7 @@ impl Exchange {
         };
         // What the ICMP error answered will not be answered again.
         let stamped_at = queued.and_then(|icmp| icmp.stamped_at);
-        Step::Over(Some(self.observation(now, outcome, stamped_at)))
+        Step::Over(Some(self.departure.observation(now, outcome, stamped_at)))
     }
 
     fn take_icmp(&self) -> Option<QueuedIcmp> {
@@ -209,7 +202,7 @@ impl Exchange {
             }
             let kind = if self.stage == Stage::Overdue { StrayKind::Late } else { StrayKind::Duplicate };
             self.stage = Stage::Answered;
-            strays.push(Stray { id: self.request.id, kind, at: now });
+            strays.push(Stray { id: self.departure.request.id, kind, at: now });
         }
         Step::Stay
     }
@@ -222,27 +215,11 @@ impl Exchange {
         self.deadline = now.saturating_add(self.late_limit);
         Step::Report(observation)
     }
-
-    /// The round trip is from just before the packet was handed to the kernel until the kernel took in
-    /// what answered it.
-    fn observation(
-        &self,
-        finished_at: Duration,
-        outcome: Outcome,
-        stamped_at: Option<WallTime>,
-    ) -> Observation {
-        let longest = finished_at.saturating_sub(self.sent_at);
-        Observation {
-            local: self.local,
-            rtt: stamped_at.and_then(|stamp| self.sent_at_wall.until(stamp, longest)),
-            ..unmeasured(self.request, self.sent_at, finished_at, outcome)
-        }
-    }
 }
 
 impl Flight for Exchange {
     fn request(&self) -> &ProbeRequest {
-        &self.request
+        &self.departure.request
     }
 
     fn deadline(&self) -> Duration {
@@ -259,10 +236,10 @@ impl Flight for Exchange {
 
     fn begin(&mut self) -> Result<(), ProbeError> {
         let packet = match &self.question {
-            Question::Datagram => vec![0; usize::from(self.request.payload_length)],
-            Question::Echo(echo) => echo.request(self.request.payload_length),
+            Question::Datagram => vec![0; usize::from(self.departure.request.payload_length)],
+            Question::Echo(echo) => echo.request(self.departure.request.payload_length),
         };
-        self.sent_at_wall = WallTime::now();
+        self.departure.leave();
         self.socket.send(&packet)
     }
 
@@ -276,7 +253,7 @@ impl Flight for Exchange {
     fn on_deadline(&mut self, now: Duration) -> Step {
         match self.stage {
             Stage::Waiting => {
-                let observation = self.observation(now, Outcome::Timeout, None);
+                let observation = self.departure.observation(now, Outcome::Timeout, None);
                 self.report(Stage::Overdue, now, observation)
             }
             Stage::Overdue | Stage::Answered => Step::Over(None),
@@ -288,7 +265,7 @@ impl Flight for Exchange {
     }
 
     fn fail(&self, now: Duration, error: ProbeError) -> Option<Observation> {
-        self.is_unreported().then(|| self.observation(now, error.outcome(), None))
+        self.is_unreported().then(|| self.departure.observation(now, error.outcome(), None))
     }
 
     fn is_unreported(&self) -> bool {

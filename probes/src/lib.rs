@@ -57,6 +57,7 @@
 
 mod capability;
 mod connect;
+mod departure;
 mod dns;
 mod engine;
 mod error;
