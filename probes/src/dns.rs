@@ -17,7 +17,6 @@
 mod message;
 mod stream;
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -28,8 +27,9 @@ use peerscope_vocabulary::{
 
 use self::message::{Heard, Query};
 use self::stream::{Progress, Stream};
+use crate::departure::Departure;
 use crate::error::{ProbeError, SystemCall};
-use crate::flight::{Flight, Step, Stray, unmeasured};
+use crate::flight::{Flight, Step, Stray};
 use crate::socket::{DatagramSocket, Ends, Received, Transport, WallTime};
 use crate::verdict;
 use crate::watch::Interest;
@@ -46,15 +46,12 @@ const CODES_WITHOUT_EDNS: [u16; 2] = [1, 4];
 /// One question under way.
 #[derive(Debug)]
 pub(crate) struct Conversation {
-    request: ProbeRequest,
+    departure: Departure,
     query: Query,
     wire: Wire,
     end: Duration,
     /// When the question is sent once more, where it was not yet.
     again_at: Option<Duration>,
-    sent_at: Duration,
-    sent_at_wall: WallTime,
-    local: Option<SocketAddr>,
     retransmissions: u32,
     reply: DnsReply,
 }
@@ -77,14 +74,11 @@ impl Conversation {
         let query = Query::new(id, question).ok_or(ProbeError::new(SystemCall::Request, Errno::EINVAL))?;
         let socket = DatagramSocket::prepare(Transport::Udp, Ends::of(&request)?)?;
         Ok(Self {
-            local: socket.local(),
+            departure: Departure::new(request, now, socket.local()),
             wire: Wire::Udp(socket),
             end: now.saturating_add(request.timeout),
             again_at: Some(now.saturating_add(request.timeout / 2)),
-            request,
             query,
-            sent_at: now,
-            sent_at_wall: WallTime::now(),
             retransmissions: 0,
             reply: DnsReply::default(),
         })
@@ -130,7 +124,7 @@ impl Conversation {
 
     fn send(&mut self) -> Result<(), ProbeError> {
         let Wire::Udp(socket) = &self.wire else { return Ok(()) };
-        self.sent_at_wall = WallTime::now();
+        self.departure.leave();
         socket.send(self.query.bytes())
     }
 
@@ -139,9 +133,9 @@ impl Conversation {
         self.reply.truncated = true;
         self.reply.transport = DnsTransport::Tcp;
         self.again_at = None;
-        match Stream::open(self.request) {
+        match Stream::open(self.departure.request) {
             Ok(stream) => {
-                self.local = stream.connection().local();
+                self.departure.local = stream.connection().local();
                 self.wire = Wire::Tcp(stream);
                 Step::Reopen
             }
@@ -185,20 +179,15 @@ impl Conversation {
     /// The round trip is that of the datagram that was answered; where it was sent twice, or TCP came
     /// after it, none is known.
     fn observation(&self, finished_at: Duration, outcome: Outcome, stamp: Option<WallTime>) -> Observation {
-        let longest = finished_at.saturating_sub(self.sent_at);
-        let stamp = stamp.filter(|_| self.retransmissions == 0);
-        Observation {
-            local: self.local,
-            rtt: stamp.and_then(|stamp| self.sent_at_wall.until(stamp, longest)),
-            retransmissions: self.retransmissions,
-            ..unmeasured(self.request, self.sent_at, finished_at, outcome)
-        }
+        let retransmissions = self.retransmissions;
+        let stamp = stamp.filter(|_| retransmissions == 0);
+        Observation { retransmissions, ..self.departure.observation(finished_at, outcome, stamp) }
     }
 }
 
 impl Flight for Conversation {
     fn request(&self) -> &ProbeRequest {
-        &self.request
+        &self.departure.request
     }
 
     fn deadline(&self) -> Duration {
