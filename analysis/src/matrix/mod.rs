@@ -30,7 +30,7 @@ use alloc::vec::Vec;
 
 use peerscope_document::id::{NetworkInterfaceId, VpcId};
 
-use crate::flow::{AddressRange, PortRange};
+use crate::flow::{AddressRange, Family, PortRange};
 use crate::topology::{NetworkId, Topology};
 
 pub use entry::{Blame, Entry, Matrix, Target};
@@ -133,5 +133,5 @@ fn has_ports(protocol: u8) -> bool {
 }
 
 fn echo_request(protocol: u8) -> PortRange {
-    PortRange::icmp(if protocol == ICMP { 8 } else { 128 }, Some(0))
+    PortRange::echo_request(if protocol == ICMP { Family::V4 } else { Family::V6 })
 }
