@@ -9,6 +9,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::dimension::Dimension;
 use super::{FlowBox, Flows};
 
 /// What each rule decides, and what none does.
@@ -127,47 +128,6 @@ fn push(boxes: &mut Vec<FlowBox>, one: FlowBox) {
 
 fn contains(outer: (u128, u128), inner: (u128, u128)) -> bool {
     outer.0 <= inner.0 && inner.1 <= outer.1
-}
-
-/// A dimension of the boxes, in the order in which they are cut: that which rules differ in least first.
-#[derive(Clone, Copy)]
-enum Dimension {
-    Protocol,
-    Source,
-    Destination,
-    SourcePorts,
-    Ports,
-}
-
-impl Dimension {
-    const ALL: [Self; 5] = [Self::Protocol, Self::Source, Self::Destination, Self::SourcePorts, Self::Ports];
-
-    /// The first and the last value of the box.
-    fn span(self, flows: &FlowBox) -> (u128, u128) {
-        let ports = |range: super::PortRange| (u128::from(range.first()), u128::from(range.last()));
-        match self {
-            Self::Protocol => (u128::from(flows.protocol.first()), u128::from(flows.protocol.last())),
-            Self::Source => flows.source.span(),
-            Self::Destination => flows.destination.span(),
-            Self::SourcePorts => ports(flows.source_ports),
-            Self::Ports => ports(flows.ports),
-        }
-    }
-
-    /// The box with other values in this dimension; they lie within the ones that it has.
-    fn with(self, flows: FlowBox, first: u128, last: u128) -> Option<FlowBox> {
-        let ports = || super::PortRange::new(u16::try_from(first).ok()?, u16::try_from(last).ok()?);
-        Some(match self {
-            Self::Protocol => FlowBox {
-                protocol: super::ProtocolRange::new(u8::try_from(first).ok()?, u8::try_from(last).ok()?)?,
-                ..flows
-            },
-            Self::Source => FlowBox { source: flows.source.within_span(first, last), ..flows },
-            Self::Destination => FlowBox { destination: flows.destination.within_span(first, last), ..flows },
-            Self::SourcePorts => FlowBox { source_ports: ports()?, ..flows },
-            Self::Ports => FlowBox { ports: ports()?, ..flows },
-        })
-    }
 }
 
 #[cfg(test)]

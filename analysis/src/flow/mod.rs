@@ -6,6 +6,7 @@
 //! its two ends exchanged, so that blocked parts of both directions can be compared and joined.
 
 mod address_range;
+mod dimension;
 mod first_match;
 mod flow_box;
 mod port_range;

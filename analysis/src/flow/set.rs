@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::dimension::Dimension;
 use super::{Flow, FlowBox};
 
 /// A set of flows: a union of boxes that do not overlap.
@@ -107,17 +108,21 @@ impl Flows {
     #[must_use]
     pub fn normalised(&self) -> Self {
         let mut boxes = self.boxes.clone();
-        boxes.sort_unstable();
-        let mut at = 0;
-        while at < boxes.len() {
-            let joined = (at + 1..boxes.len()).find_map(|next| Some((next, boxes[at].joined(&boxes[next])?)));
-            match joined {
-                Some((next, whole)) => {
-                    boxes.swap_remove(next);
-                    boxes[at] = whole;
-                    at = 0;
-                }
-                None => at += 1,
+        loop {
+            let before = boxes.len();
+            // Sorted by the other dimensions first, boxes that differ in this one alone are neighbours.
+            for dimension in Dimension::ALL.into_iter().rev() {
+                boxes.sort_unstable_by_key(|one| (dimension.without(one), *one));
+                boxes.dedup_by(|next, kept| match kept.joined(next) {
+                    Some(whole) => {
+                        *kept = whole;
+                        true
+                    }
+                    None => false,
+                });
+            }
+            if boxes.len() == before {
+                break;
             }
         }
         boxes.sort_unstable();
