@@ -4,7 +4,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::dimension::Dimension;
-use super::{Flow, FlowBox};
+use super::first_match::first_match;
+use super::{AddressRange, Family, Flow, FlowBox, PortRange, ProtocolRange};
+
+/// From how many boxes on two sets are swept together rather than tried box against box.
+const LONG: usize = 64;
 
 /// A set of flows: a union of boxes that do not overlap.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +60,9 @@ impl Flows {
     /// The flows of both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
+        if self.is_long() && other.is_long() {
+            return self.difference(&self.difference(other));
+        }
         let boxes = self
             .boxes
             .iter()
@@ -73,6 +80,12 @@ impl Flows {
     /// The flows of this set that are not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
+        if self.is_long() && other.is_long() {
+            // Of two sets in this order, the second has what the first has not.
+            let found = first_match_anywhere(&[&other.boxes, &self.boxes]);
+            let second = found.into_iter().filter(|(index, _)| *index == 1);
+            return second.map(|(_, flows)| flows).next().unwrap_or_default();
+        }
         let mut rest = self.clone();
         for one in &other.boxes {
             if rest.is_empty() {
@@ -101,6 +114,17 @@ impl Flows {
         let mut boxes = self.boxes.clone();
         boxes.extend(other.difference(self).boxes);
         Self { boxes }
+    }
+
+    /// The flows of any of the sets.
+    #[must_use]
+    pub(crate) fn union_of<'a>(sets: impl Iterator<Item = &'a Self>) -> Self {
+        sets.flat_map(|set| &set.boxes).copied().collect()
+    }
+
+    /// Whether there are so many boxes that trying each against each of another set takes long.
+    fn is_long(&self) -> bool {
+        self.boxes.len() > LONG
     }
 
     /// The same set in fewer boxes, ascending: neighbours that differ in one dimension are joined until
@@ -136,6 +160,26 @@ impl Flows {
     }
 }
 
+/// What the first of several lists of boxes that holds a flow is, for all flows that any holds: by the
+/// lists' indexes, ascending.
+fn first_match_anywhere(lists: &[&[FlowBox]]) -> Vec<(usize, Flows)> {
+    let rules: Vec<(usize, FlowBox)> = lists
+        .iter()
+        .enumerate()
+        .flat_map(|(index, list)| list.iter().map(move |one| (index, *one)))
+        .collect();
+    let everything = |source, destination| FlowBox {
+        source: AddressRange::all(source),
+        destination: AddressRange::all(destination),
+        protocol: ProtocolRange::ALL,
+        source_ports: PortRange::ALL,
+        ports: PortRange::ALL,
+    };
+    let families = [Family::V4, Family::V6];
+    let all = families.into_iter().flat_map(|source| families.map(|other| everything(source, other)));
+    first_match(&Flows::of_disjoint(all.collect()), &rules).decided
+}
+
 impl From<FlowBox> for Flows {
     fn from(one: FlowBox) -> Self {
         Self { boxes: vec![one] }
@@ -145,6 +189,11 @@ impl From<FlowBox> for Flows {
 impl FromIterator<FlowBox> for Flows {
     /// The union of boxes that may overlap.
     fn from_iter<I: IntoIterator<Item = FlowBox>>(boxes: I) -> Self {
+        let boxes: Vec<FlowBox> = boxes.into_iter().collect();
+        if boxes.len() > LONG {
+            let found = first_match_anywhere(&[&boxes]);
+            return found.into_iter().map(|(_, flows)| flows).next().unwrap_or_default();
+        }
         boxes.into_iter().fold(Self::none(), |set, one| set.union(&Self::from(one)))
     }
 }

@@ -128,7 +128,6 @@ impl Answer {
                 };
                 match found.iter_mut().find(same) {
                     Some(known) => {
-                        known.flows = known.flows.union(&part.flows);
                         known.parts.push(part);
                         known.gates.push(evaluated.gate.as_ref());
                     }
@@ -138,11 +137,14 @@ impl Answer {
                         code,
                         component,
                         direction,
-                        flows: part.flows.clone(),
+                        flows: Flows::none(),
                         parts: Vec::from([part]),
                     }),
                 }
             }
+        }
+        for blocker in &mut found {
+            blocker.flows = Flows::union_of(blocker.parts.iter().map(|part| &part.flows));
         }
         found
     }
@@ -153,15 +155,12 @@ impl Answer {
         let mut opening = Opening::default();
         for segment in &self.segments {
             let mut open = segment.flows.clone();
-            let mut unknown = Flows::none();
-            let mut blocked = Flows::none();
-            for part in segment.gates.iter().flat_map(|evaluated| &evaluated.parts) {
-                match part.decision {
-                    Decision::Admitted | Decision::Assumed | Decision::Consequence => {}
-                    Decision::Blocked(_) => blocked = blocked.union(&part.flows),
-                    Decision::Unknown(_) => unknown = unknown.union(&part.flows),
-                }
-            }
+            let parts = || segment.gates.iter().flat_map(|evaluated| &evaluated.parts);
+            let of = |is: fn(Decision) -> bool| {
+                Flows::union_of(parts().filter(|part| is(part.decision)).map(|part| &part.flows))
+            };
+            let blocked = of(|decision| matches!(decision, Decision::Blocked(_)));
+            let mut unknown = of(|decision| matches!(decision, Decision::Unknown(_)));
             unknown = unknown.difference(&blocked);
             open = open.difference(&blocked).difference(&unknown);
             opening.admitted = opening.admitted.union(&open);

@@ -5,9 +5,8 @@
 
 use alloc::vec::Vec;
 
-use super::{Answer, Decision, Direction, Evaluated, Segment, Witness};
+use super::{Answer, Decision, Evaluated, Segment};
 use crate::flow::Flows;
-use crate::topology::ComponentId;
 
 /// Flows about which the same things decide.
 #[derive(Debug)]
@@ -27,13 +26,14 @@ pub struct Decider<'a> {
     pub part: &'a super::Part,
 }
 
-/// What deciders are told apart by.
-type Identity<'a> = (ComponentId, Option<Direction>, Decision, &'a Witness);
-
-impl<'a> Decider<'a> {
-    fn identity(&self) -> Identity<'a> {
-        let gate = &self.gate.gate;
-        (gate.component_of(self.part), gate.direction(), self.part.decision, &self.part.witness)
+impl Decider<'_> {
+    /// Whether both are the same rule, route or state. There may be very many: what is cheap to tell comes
+    /// first.
+    fn decides_like(&self, other: &Self) -> bool {
+        let component = |one: &Self| one.gate.gate.component_of(one.part);
+        (&self.part.witness, self.part.decision) == (&other.part.witness, other.part.decision)
+            && self.gate.gate.direction() == other.gate.gate.direction()
+            && component(self) == component(other)
     }
 }
 
@@ -66,7 +66,7 @@ impl Answer {
                             .deciders
                             .iter()
                             .zip(&part.deciders)
-                            .all(|(one, other)| one.identity() == other.identity())
+                            .all(|(one, other)| one.decides_like(other))
                 };
                 match parts.iter_mut().find(same) {
                     Some(known) => known.flows.add_disjoint(&part.flows),

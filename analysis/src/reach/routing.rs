@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use peerscope_document::aws::{Route, RouteOrigin, RouteState};
 
 use super::site::End;
-use crate::flow::{AddressRange, Flows};
+use crate::flow::{AddressRange, FirstMatch, FlowBox, Flows, first_match};
 use crate::topology::{RouteTable, Topology};
 
 /// One route and one of its destinations: a prefix list stands for several.
@@ -70,16 +70,24 @@ pub(super) fn won<'a>(
     flows: &Flows,
     end: End,
 ) -> Vec<(&'a Route, usize, Flows)> {
-    let mut rest = flows.clone();
-    let mut found = Vec::new();
-    for candidate in candidates(topology, table) {
-        let taken = towards_block(&rest, end, candidate.destination);
-        if !taken.is_empty() {
-            rest = rest.difference(&taken);
-            found.push((candidate.route, candidate.index, taken));
-        }
-    }
-    found
+    let candidates = candidates(topology, table);
+    let FirstMatch { decided, .. } = winners(&candidates, flows, end);
+    let won = decided.into_iter().filter_map(|(at, flows)| {
+        let candidate = candidates.get(at)?;
+        Some((candidate.route, candidate.index, flows))
+    });
+    won.collect()
+}
+
+/// The flows that each candidate wins, by its place among them. A prefix list may be a very long one.
+pub(super) fn winners(candidates: &[Candidate<'_>], flows: &Flows, end: End) -> FirstMatch {
+    let towards = |(at, candidate): (usize, &Candidate<'_>)| {
+        let range = AddressRange::from(candidate.destination);
+        let boxes = flows.boxes().iter().filter_map(move |flows| end.restrict(flows, range));
+        boxes.map(move |one| (at, one)).collect::<Vec<_>>()
+    };
+    let rules: Vec<(usize, FlowBox)> = candidates.iter().enumerate().flat_map(towards).collect();
+    first_match(flows, &rules)
 }
 
 /// Whether a route is for a prefix list whose blocks no document gives.

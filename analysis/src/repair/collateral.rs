@@ -19,7 +19,7 @@ use self::scope::{Ends, Scope, scopes};
 use super::Edit;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange};
 use crate::reach::gate::SecurityGroupGate;
-use crate::reach::{Decision, End, Gate, Site, intend};
+use crate::reach::{Decision, End, Gate, Part, Site, intend};
 use crate::topology::{NetworkId, Topology};
 
 /// Flows towards one interface that a change opened, or from it where they end in a space, whose
@@ -191,9 +191,9 @@ impl Look<'_> {
         }
         let peer = Site { network: self.peers.clone(), subnet: None, interface: None };
         let gate = SecurityGroupGate::new(topology, site, &peer, self.end == End::Destination);
-        let parts = gate.admit(topology, self.flows).into_iter();
-        let admitted = parts.filter(|part| part.decision == Decision::Admitted);
-        let flows = admitted.fold(Flows::none(), |all, part| all.union(&part.flows));
+        let parts = gate.admit(topology, self.flows);
+        let admitted = parts.iter().filter(|part| part.decision == Decision::Admitted);
+        let flows = Flows::union_of(admitted.map(|part| &part.flows));
         flows.normalised().boxes().to_vec()
     }
 }
@@ -210,11 +210,11 @@ fn new_between(before: &Topology, after: &Topology, source: &Class, target: &Cla
 fn admitted(topology: &Topology, source: &Class, target: &Class, flows: &Flows) -> Flows {
     let mut rest = flows.clone();
     for gate in intend(topology, &source.site, &target.site).gates {
-        for part in gate.admit(topology, &rest) {
-            if matches!(part.decision, Decision::Blocked(_) | Decision::Unknown(_)) {
-                rest = rest.difference(&part.flows);
-            }
-        }
+        // A set in very many pieces is not asked about piece by piece.
+        let asked = if rest.boxes().len() > MANY { flows } else { &rest };
+        let parts = gate.admit(topology, asked);
+        let shut = |part: &&Part| matches!(part.decision, Decision::Blocked(_) | Decision::Unknown(_));
+        rest = rest.difference(&Flows::union_of(parts.iter().filter(shut).map(|part| &part.flows)));
         if rest.is_empty() {
             break;
         }

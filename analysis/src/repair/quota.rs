@@ -36,6 +36,16 @@ const RULES: Quota = Quota { counted: "rules", usual: 60, most: 1000 };
 /// The same: routes that were not propagated, a family.
 const ROUTES: Quota = Quota { counted: "routes", usual: 500, most: 1000 };
 
+/// Whether so many rules are more than AWS lets any group hold.
+pub(super) fn is_beyond_any_group(rules: usize) -> bool {
+    rules > RULES.most
+}
+
+/// Whether so many entries are more than AWS lets any network ACL hold in one direction.
+pub(super) fn is_beyond_any_acl(entries: usize) -> bool {
+    entries > ENTRIES.most
+}
+
 /// What is counted by itself: of one component, one direction, one family, where the quota tells them
 /// apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,9 +2,13 @@
 
 use alloc::vec::Vec;
 
+use ipnet::IpNet;
+use peerscope_document::aws::IpProtocol;
 use peerscope_document::id::SecurityGroupId;
 
 use super::edit::{Edit, EntryPorts};
+use super::quota::is_beyond_any_group;
+use super::widened::gathered;
 use crate::flow::{FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::End;
 
@@ -16,20 +20,33 @@ pub(crate) fn security_group_plans<'a>(
     peer: End,
     blocked: &Flows,
 ) -> Vec<Vec<Edit>> {
+    let blocked = across_source_ports(blocked).normalised();
+    let mut wanted = wanted(&blocked, peer);
+    // More rules than any group can hold are no plan.
+    if is_beyond_any_group(wanted.len()) {
+        wanted = gathered(wanted.into_iter());
+    }
     let plan = |group: &SecurityGroupId| {
         let mut edits = Vec::new();
-        for flows in across_source_ports(blocked).normalised().boxes() {
-            let (protocol, ports) = (protocol(flows.protocol), entry_ports(flows.protocol, flows.ports));
-            for cidr in peer.addresses(flows).cidrs() {
-                let edit = Edit::Authorize { group: group.clone(), ingress, protocol, ports, cidr };
-                if !edits.contains(&edit) {
-                    edits.push(edit);
-                }
+        for ((protocol, ports), cidr) in &wanted {
+            let (group, protocol, ports, cidr) = (group.clone(), *protocol, *ports, *cidr);
+            let edit = Edit::Authorize { group, ingress, protocol, ports, cidr };
+            if !edits.contains(&edit) {
+                edits.push(edit);
             }
         }
         edits
     };
     groups.map(plan).filter(|edits| !edits.is_empty()).collect()
+}
+
+/// The rules that would let all of it through, by what they are about and the other side's block.
+fn wanted(blocked: &Flows, peer: End) -> Vec<((IpProtocol, EntryPorts), IpNet)> {
+    let rules = blocked.boxes().iter().flat_map(|flows| {
+        let about = (protocol(flows.protocol), entry_ports(flows.protocol, flows.ports));
+        peer.addresses(flows).cidrs().into_iter().map(move |cidr| (about, cidr))
+    });
+    rules.collect()
 }
 
 /// Rules of a group know nothing of source ports: boxes that differ in them alone become one.
@@ -38,8 +55,7 @@ fn across_source_ports(flows: &Flows) -> Flows {
 }
 
 /// The protocol of a rule for these flows: theirs, or all where they have several.
-pub(super) fn protocol(range: ProtocolRange) -> peerscope_document::aws::IpProtocol {
-    use peerscope_document::aws::IpProtocol;
+pub(super) fn protocol(range: ProtocolRange) -> IpProtocol {
     if range.first() == range.last() { IpProtocol::Number(range.first()) } else { IpProtocol::All }
 }
 

@@ -24,6 +24,21 @@ pub(crate) fn widened(plan: &[Edit]) -> Option<Vec<Edit>> {
     (wide.len() < plan.len()).then_some(wide)
 }
 
+/// What rules are to be about: the same protocol and ports for one block around all that have these.
+pub(super) fn gathered<T: Copy + PartialEq>(rules: impl Iterator<Item = (T, IpNet)>) -> Vec<(T, IpNet)> {
+    let mut wide: Vec<(T, IpNet)> = Vec::new();
+    for (what, cidr) in rules {
+        let joined = wide.iter_mut().filter(|(known, _)| *known == what).find_map(|(_, block)| {
+            *block = around(*block, cidr)?;
+            Some(())
+        });
+        if joined.is_none() {
+            wide.push((what, cidr));
+        }
+    }
+    wide
+}
+
 fn block(edit: &Edit) -> Option<IpNet> {
     match edit {
         Edit::Authorize { cidr, .. } | Edit::AllowInNetworkAcl { cidr, .. } => Some(*cidr),

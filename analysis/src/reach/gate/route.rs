@@ -10,8 +10,8 @@ use peerscope_document::id::{RouteTableId, SubnetId, VpcPeeringConnectionId};
 
 use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
 use crate::cause::CauseCode;
-use crate::flow::{Flows, cidr_words};
-use crate::reach::routing::{Candidate, candidates, has_unlisted_destination, towards_block};
+use crate::flow::{FirstMatch, Flows, cidr_words};
+use crate::reach::routing::{Candidate, candidates, has_unlisted_destination, towards_block, winners};
 use crate::reach::site::End;
 use crate::reach::{Carried, Site, Ways};
 use crate::repair::{Edit, route_plans};
@@ -64,6 +64,11 @@ impl RouteGate {
         self.peering.is_some() && route.vpc_peering_connection_id == self.peering
     }
 
+    /// The candidates that lead over the peering, each with its place.
+    fn over_peering<'a, 'b>(&self, candidates: &'b [Candidate<'a>]) -> Vec<(usize, &'b Candidate<'a>)> {
+        candidates.iter().enumerate().filter(|(_, one)| self.is_over_peering(one.route)).collect()
+    }
+
     /// What each route of the table does.
     fn routed(&self, topology: &Topology, table: &RouteTable, flows: &Flows) -> Vec<Part> {
         let none = CauseCode::NoRouteToDestination;
@@ -75,14 +80,13 @@ impl RouteGate {
             rest = rest.difference(&carried.flows);
             parts.extend(self.handed_over(topology, &candidates, carried));
         }
-        for (at, winner) in candidates.iter().enumerate() {
-            let mut taken = towards_block(&rest, self.end, winner.destination);
-            if taken.is_empty() {
-                continue;
-            }
-            rest = rest.difference(&taken);
-            // What the winner takes is cut by the routes over the peering that it beats.
-            for rival in candidates[at + 1..].iter().filter(|one| self.is_over_peering(one.route)) {
+        let rivals = self.over_peering(&candidates);
+        let FirstMatch { decided, rest } = winners(&candidates, &rest, self.end);
+        for (at, mut taken) in decided {
+            let Some(winner) = candidates.get(at) else { continue };
+            // What another route takes is cut by the routes over the peering that it beats.
+            let beaten = if self.is_over_peering(winner.route) { &[][..] } else { &rivals[..] };
+            for (_, rival) in beaten.iter().filter(|(place, _)| *place > at) {
                 let contested = towards_block(&taken, self.end, rival.destination);
                 if !contested.is_empty() {
                     taken = taken.difference(&contested);
@@ -92,7 +96,13 @@ impl RouteGate {
             }
             if !taken.is_empty() {
                 let decision = self.decide(topology, winner, None);
-                parts.push(Part { flows: taken, decision, witness: Witness::Rule(winner.index) });
+                let witness = Witness::Rule(winner.index);
+                // A prefix list is one route, however many entries it has.
+                let same = |one: &&mut Part| one.decision == decision && one.witness == witness;
+                match parts.last_mut().filter(same) {
+                    Some(known) => known.flows.add_disjoint(&taken),
+                    None => parts.push(Part { flows: taken, decision, witness }),
+                }
             }
         }
         if !rest.is_empty() {
@@ -120,7 +130,7 @@ impl RouteGate {
     fn handed_over(&self, topology: &Topology, candidates: &[Candidate<'_>], carried: Carried) -> Vec<Part> {
         let Carried { carrier, route, flows } = carried;
         let witness = Witness::Rule(route);
-        let mut meant = self.ways.carried_by_peering(topology, self.direction, &flows);
+        let meant = self.ways.carried_by_peering(topology, self.direction, &flows);
         let decide = |winner: &Candidate<'_>, rival: Option<&Candidate<'_>>| match self
             .decide(topology, winner, rival)
         {
@@ -129,10 +139,11 @@ impl RouteGate {
         };
         let rest = flows.difference(&meant);
         let mut parts = vec![Part { flows: rest, decision: Decision::Admitted, witness: witness.clone() }];
-        for (at, winner) in candidates.iter().enumerate().filter(|(_, one)| one.index == route) {
-            let mut taken = towards_block(&meant, self.end, winner.destination);
-            meant = meant.difference(&taken);
-            for rival in candidates[at + 1..].iter().filter(|one| self.is_over_peering(one.route)) {
+        let rivals = self.over_peering(candidates);
+        let FirstMatch { decided, .. } = winners(candidates, &meant, self.end);
+        for (at, mut taken) in decided {
+            let Some(winner) = candidates.get(at).filter(|one| one.index == route) else { continue };
+            for (_, rival) in rivals.iter().filter(|(place, _)| *place > at) {
                 let contested = towards_block(&taken, self.end, rival.destination);
                 taken = taken.difference(&contested);
                 let decision = decide(winner, Some(rival));

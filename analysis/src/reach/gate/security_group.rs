@@ -365,8 +365,8 @@ impl Gate for SecurityGroupGate {
 
     fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
         let blocked = self.admit(topology, flows);
-        let blocked = blocked.into_iter().filter(|part| matches!(part.decision, Decision::Blocked(_)));
-        let blocked = blocked.fold(Flows::none(), |all, part| all.union(&part.flows));
+        let blocked = blocked.iter().filter(|part| matches!(part.decision, Decision::Blocked(_)));
+        let blocked = Flows::union_of(blocked.map(|part| &part.flows));
         let known = self.groups.iter().filter(|id| topology.security_group(id).is_some());
         security_group_plans(known, self.ingress, self.peer(), &blocked)
     }
