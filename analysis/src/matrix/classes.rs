@@ -87,7 +87,8 @@ fn classes<'a>(
     addresses.sort_unstable_by_key(|(address, id, _)| (*address, *id));
     let mut numbers: BTreeMap<&SecurityGroupId, u32> = BTreeMap::new();
     let mut known: Vec<SecurityGroupId> = Vec::new();
-    type Key = (Family, Option<SubnetId>, Vec<u32>, bool);
+    let mut subnets: BTreeMap<Option<SubnetId>, u32> = BTreeMap::new();
+    type Key = (Family, u32, Vec<u32>, bool);
     let mut classes: BTreeMap<Key, Vec<(u32, IpAddr)>> = BTreeMap::new();
     for (address, id, interface) in addresses {
         let mut number = |group: &'a SecurityGroupId| {
@@ -100,7 +101,8 @@ fn classes<'a>(
         groups.sort_unstable();
         groups.dedup();
         let stopped = HostState::new(id).is_stopped(topology);
-        let subnet = subnet_of(topology, vpc, interface, address);
+        let next = u32::try_from(subnets.len()).unwrap_or(u32::MAX);
+        let subnet = *subnets.entry(subnet_of(topology, vpc, interface, address)).or_insert(next);
         let number = u32::try_from(targets.len()).unwrap_or(u32::MAX);
         targets.push(Target { id: id.clone(), address });
         let key = (Family::of(address), subnet, groups, stopped);
@@ -115,8 +117,12 @@ fn classes<'a>(
         let without = |group: &u32| without.get(*group as usize).copied().unwrap_or_default();
         !groups.is_empty() && groups.iter().all(without)
     };
+    let mut by_number: Vec<(u32, Option<SubnetId>)> =
+        subnets.into_iter().map(|(subnet, number)| (number, subnet)).collect();
+    by_number.sort_unstable();
     let class = |((family, subnet, groups, stopped), members): (Key, _)| {
         let empty = is_empty(&groups);
+        let subnet = by_number.get(subnet as usize).and_then(|(_, subnet)| subnet.clone());
         Class { family, subnet, groups, stopped, empty, members }
     };
     (classes.into_iter().map(class).collect(), known)

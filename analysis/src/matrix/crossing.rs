@@ -16,7 +16,6 @@ use super::fates::{Fates, Stage};
 use super::frames::Frames;
 use super::groups::{Groups, interface};
 use super::layers::Layer;
-use super::numbered::Numbered;
 use super::partitions::{PartitionId, Partitions};
 use super::senders::Senders;
 use super::sets::{SetId, Sets};
@@ -94,17 +93,17 @@ impl Crossing<'_> {
             protocol,
             base.clone(),
         );
-        let mut inbounds: Numbered<Inbound> = Numbered::default();
-        let mut of_groups: BTreeMap<&[u32], u32> = BTreeMap::new();
+        let mut inbounds: Vec<Vec<(PortRange, PartitionId)>> = Vec::new();
+        let mut of_groups: BTreeMap<&[u32], usize> = BTreeMap::new();
         let mut shares = Shares::new(protocol);
         let mut found: BTreeMap<Share, Vec<u32>> = BTreeMap::new();
         for class in classes {
             let number = match of_groups.get(class.groups.as_slice()) {
                 Some(number) => *number,
                 None => {
-                    let number = inbounds.number(groups.inbound(class, senders, &mut partitions));
-                    of_groups.insert(&class.groups, number);
-                    number
+                    inbounds.push(groups.inbound(class, senders, &mut partitions));
+                    of_groups.insert(&class.groups, inbounds.len() - 1);
+                    inbounds.len() - 1
                 }
             };
             let Some(inbound) = inbounds.get(number).filter(|inbound| !inbound.is_empty()) else { continue };
@@ -150,7 +149,7 @@ struct Shares {
     protocol: u8,
     /// The outcomes of a partition, with their senders.
     whole: BTreeMap<PartitionId, Rc<Vec<(u32, SetId)>>>,
-    known: BTreeMap<(u32, u32, bool), Rc<[Share]>>,
+    known: BTreeMap<(u32, usize, bool), Rc<[Share]>>,
     /// Room that is used again and again: thousands of short lists take long to make.
     found: Vec<(PartitionId, PortRange)>,
     of_share: Vec<((u32, SetId), PortRange)>,
@@ -166,7 +165,7 @@ impl Shares {
     /// of both, and whether the instances are stopped.
     fn of(
         &mut self,
-        asked: (u32, u32, bool),
+        asked: (u32, usize, bool),
         frame: &Layer,
         inbound: &Inbound,
         partitions: &mut Partitions,

@@ -99,29 +99,28 @@ impl<'a> Groups<'a> {
         let mut asked = self.asked.iter().peekable();
         let mut from = Some(0);
         while let Some(first) = from {
-            let mut last = u16::MAX;
-            let mut together = Row::default();
+            let (mut last, mut open) = (u16::MAX, false);
             for (rows, at) in &mut groups {
                 while rows.get(*at).is_some_and(|(ports, _)| ports.last() < first) {
                     *at += 1;
                 }
                 let Some((ports, row)) = rows.get(*at) else { continue };
                 last = last.min(ports.last());
-                together.open |= row.open;
-                together.admitted = partitions.sets.union(together.admitted, row.admitted);
-                together.unknown.extend_from_slice(&row.unknown);
+                open |= row.open;
             }
             while asked.next_if(|ports| ports.last() < first).is_some() {}
             if let Some(ports) = asked.peek() {
-                together.open |= ports.contains(first);
-                last = last.min(if ports.contains(first) {
-                    ports.last()
-                } else {
-                    ports.first().saturating_sub(1).max(first)
-                });
+                let within = ports.contains(first);
+                open |= within;
+                last = last.min(if within { ports.last() } else { ports.first() - 1 });
             }
             from = last.checked_add(1);
-            let Some(ports) = PortRange::new(first, last).filter(|_| together.open) else { continue };
+            let Some(ports) = PortRange::new(first, last).filter(|_| open) else { continue };
+            let mut together = Row::default();
+            for (_, row) in groups.iter().filter_map(|(rows, at)| rows.get(*at)) {
+                together.admitted = partitions.sets.union(together.admitted, row.admitted);
+                together.unknown.extend_from_slice(&row.unknown);
+            }
             let partition = closed(&mut self.closed, &together, class.empty, partitions);
             match inbound.last_mut() {
                 Some((before, known)) if *known == partition && before.joined(ports).is_some() => {
