@@ -15,7 +15,8 @@ use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
 use documents::World;
-use documents::rules::over_peering;
+use documents::rules::{over_peering, tcp};
+use peerscope_document::aws::{IpPermission, IpProtocol};
 use starting::case;
 
 const DYNO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 128, 7));
@@ -69,17 +70,26 @@ fn a_host_that_answers_an_echo_is_not_silent_and_its_firewall_is_likeliest() {
 }
 
 #[test]
-fn a_host_whose_echo_is_silent_too_is_likelier_silent_altogether() {
-    let with = |echo| silent(Some(&World::space_and_database()), echo);
+fn a_host_whose_echo_is_silent_too_is_likelier_silent_altogether_where_echoes_are_let_in() {
     let confidence = |diagnosis: &Diagnosis, code: &str| {
         let found = diagnosis.causes.iter().find(|cause| cause.code.name() == code);
         found.map(|cause| cause.confidence).unwrap_or_default()
     };
-    let silent = with(Outcome::Timeout);
-    assert_eq!(codes(&silent)[0], "HOST_SILENT");
-    assert!(confidence(&silent, "HOST_SILENT") > 2.0 * confidence(&silent, "HOST_FIREWALL"));
-    let sum: f64 = silent.causes.iter().map(|cause| cause.confidence).sum();
-    assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+    let odds = |diagnosis: &Diagnosis| {
+        let sum: f64 = diagnosis.causes.iter().map(|cause| cause.confidence).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+        confidence(diagnosis, "HOST_SILENT") / confidence(diagnosis, "HOST_FIREWALL")
+    };
+    let mut world = World::space_and_database();
+    let shut = silent(Some(&world), Outcome::Timeout);
+    assert_eq!(codes(&shut)[0], "HOST_SILENT");
+    assert!(odds(&shut) < 1.5, "no group lets an echo in, so its silence tells nothing: {}", odds(&shut));
+    let echoes = IpPermission { ip_protocol: IpProtocol::ICMP, ..tcp(0, "10.0.0.0/16") };
+    let echoes = IpPermission { from_port: Some(-1), to_port: Some(-1), ..echoes };
+    world.rules("sg-db").ip_permissions.push(echoes);
+    let admitted = silent(Some(&world), Outcome::Timeout);
+    assert_eq!(codes(&admitted)[0], "HOST_SILENT");
+    assert!(odds(&admitted) > 10.0, "{}", odds(&admitted));
 }
 
 #[test]
@@ -97,5 +107,5 @@ fn an_echo_proves_a_route_that_the_snapshot_lacks() {
 #[test]
 fn without_documents_an_echo_leaves_what_judges_ports() {
     let codes = codes(&silent(None, Outcome::Echo));
-    assert_eq!(codes, ["ENI_SG_RULES_MISMATCH", "SUBNET_ACL_RESTRICTION", "HOST_FIREWALL"]);
+    assert_eq!(codes, ["ENI_SG_RULES_MISMATCH", "HOST_FIREWALL", "SUBNET_ACL_RESTRICTION"]);
 }

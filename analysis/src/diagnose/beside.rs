@@ -12,20 +12,25 @@ use peerscope_vocabulary::{Observation, Outcome, ProbeKind};
 
 use super::case::{Case, Question};
 use super::explore::{Nearness, nearness};
+use super::hypothesis::Clue;
 use super::observed::{Shows, passes, seconds, shows};
 use crate::cause::CauseCode;
-use crate::report::{Basis, CauseReport, Evidence};
+use crate::flow::{FlowBox, Flows, PortRange, ProtocolRange};
+use crate::reach::reach;
 
-/// How much more likely a host is silent altogether whose echo is silent too: groups that admit no ICMP
-/// make it silent as well, so it is no proof.
-const SILENT_TOO: f64 = 1.5;
-/// How much less likely then only the port is.
-const NOT_THE_PORT_ALONE: f64 = 0.6;
-/// How much less likely a network ACL of the subnet is where a neighbour in it answers: only entries for
-/// some ports tell the two apart.
-const NEIGHBOUR_ANSWERS: f64 = 0.2;
-/// How much less likely the host itself is where a neighbour is silent too that the snapshot lets through.
-const NEIGHBOUR_SILENT: f64 = 0.3;
+/// How likely an answer is where nothing stops it. Default groups let no echo in; hosts answer one that arrives;
+/// and a document may be older than the rule that admits one.
+const ECHO_ANSWERED_ANYWHERE: f64 = 0.25;
+const ECHO_ANSWERED_WHERE_ADMITTED: f64 = 0.95;
+const ECHO_ANSWERED_THOUGH_SHUT: f64 = 0.03;
+/// A port that the documents let packets through to: a host that lives accepts or refuses.
+const OPEN_PORT_ANSWERS: f64 = 0.9;
+/// A common port of a host of which nothing is known: a group has to admit it.
+const COMMON_PORT_ANSWERS: f64 = 0.15;
+/// A neighbour's port that documents let packets through to: it may be stopped.
+const NEIGHBOUR_ANSWERS: f64 = 0.85;
+/// The address beside: somebody must be there, and admit the same port.
+const ADJACENT_ANSWERS: f64 = 0.1;
 
 /// What was seen beside the named port.
 #[derive(Clone, Debug, Default)]
@@ -58,13 +63,6 @@ impl<'a> Beside<'a> {
         self.explored.iter().any(|(one, nearness)| passes(one) && near(*nearness))
     }
 
-    /// Whether something silent was to be expected to answer, and nothing near answered.
-    fn neighbours_are_silent(&self) -> bool {
-        let neighbours = || self.explored.iter().filter(|(_, nearness)| nearness.is_documented());
-        let mut silent = neighbours().filter(|(one, _)| shows(one) == Shows::Silence);
-        silent.next().is_some() && !neighbours().any(|(one, _)| passes(one))
-    }
-
     /// What it proves wrong, protocol or no: routes, peerings and hosts carry any packet alike.
     pub(super) fn disproves(&self, code: CauseCode) -> bool {
         use CauseCode::{
@@ -88,54 +86,49 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// Weighs candidates anew, and adds what was seen to each.
-    pub(super) fn weigh(&self, candidates: &mut Vec<CauseReport>) {
-        if self.echo.is_none() && self.explored.is_empty() {
-            return;
-        }
-        candidates.retain(|cause| !self.disproves(cause.code));
-        let neighbour_answers =
-            self.answered(|nearness| matches!(nearness, Nearness::Subnet | Nearness::Adjacent));
-        for cause in candidates.iter_mut() {
-            let of_host = matches!(cause.code, CauseCode::HostSilent | CauseCode::HostFirewall);
-            if cause.code == CauseCode::SubnetAclRestriction && neighbour_answers {
-                cause.confidence *= NEIGHBOUR_ANSWERS;
-            }
-            if of_host && self.neighbours_are_silent() {
-                cause.confidence *= NEIGHBOUR_SILENT;
-            }
-            if let Some(echo) = self.echo {
-                let supports = match (cause.code, echo.outcome == Outcome::Echo) {
-                    (CauseCode::HostSilent, false) => {
-                        cause.confidence *= SILENT_TOO;
-                        true
-                    }
-                    (CauseCode::HostFirewall, false) => {
-                        cause.confidence *= NOT_THE_PORT_ALONE;
-                        false
-                    }
-                    (_, answered) => answered,
-                };
-                cause.evidence.push(Evidence { kind: Basis::Probes, text: echo_words(echo), supports });
-            }
-            let told = self.explored.iter().filter_map(|(one, nearness)| {
-                let answered = passes(one);
-                // A neighbour's fate speaks for what is of the host alone exactly where it differs.
-                let supports = answered == (of_host || *nearness != Nearness::Host);
-                let known = answered || nearness.is_documented();
-                known.then(|| Evidence {
-                    kind: Basis::Probes,
-                    text: explored_words(one, *nearness),
-                    supports,
-                })
-            });
-            cause.evidence.extend(told);
-        }
-        let whole: f64 = candidates.iter().map(|cause| cause.confidence).sum();
-        for cause in candidates.iter_mut().filter(|_| whole > 0.0) {
-            cause.confidence /= whole;
-        }
-        candidates.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    /// What it tells of the causes of a silence.
+    pub(super) fn clues(&self, case: &Case, question: &Question) -> Vec<Clue> {
+        let echo = self.echo.map(|echo| Clue {
+            near: Nearness::Host,
+            same_port: false,
+            answered: echo.outcome == Outcome::Echo,
+            expected: echo_expected(case, question),
+            text: echo_words(echo),
+        });
+        let documented = case.topology.is_some() && question.networks.is_some();
+        let other = |(one, near): &(&Observation, Nearness)| Clue {
+            near: *near,
+            same_port: Some(one.request.port) == case.target.port,
+            answered: passes(one),
+            expected: match (near, documented) {
+                (Nearness::Host, true) => OPEN_PORT_ANSWERS,
+                (Nearness::Host, false) => COMMON_PORT_ANSWERS,
+                (Nearness::Adjacent, _) => ADJACENT_ANSWERS,
+                _ => NEIGHBOUR_ANSWERS,
+            },
+            text: explored_words(one, *near),
+        };
+        echo.into_iter().chain(self.explored.iter().map(other)).collect()
+    }
+}
+
+/// How likely an echo is answered where nothing beside stops it: whether groups and ACLs admit one may be
+/// known.
+fn echo_expected(case: &Case, question: &Question) -> f64 {
+    let known = case.topology.as_ref().zip(question.networks.as_ref());
+    let Some((topology, (source, target))) = known else { return ECHO_ANSWERED_ANYWHERE };
+    let echo = |flows: &FlowBox| FlowBox {
+        protocol: ProtocolRange::single(if question.address.is_ipv4() { 1 } else { 58 }),
+        source_ports: PortRange::ALL,
+        ports: PortRange::echo_request(flows.destination.family()),
+        ..*flows
+    };
+    let asked: Flows = question.asked.boxes().iter().map(echo).collect();
+    let opening = reach(topology, source, target, &asked).opening();
+    match (opening.blocked.is_empty(), opening.unknown.is_empty()) {
+        (true, true) => ECHO_ANSWERED_WHERE_ADMITTED,
+        (false, _) => ECHO_ANSWERED_THOUGH_SHUT,
+        (true, false) => ECHO_ANSWERED_ANYWHERE,
     }
 }
 

@@ -156,9 +156,7 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
             loss::causes(case, question, deciding, &unexplained, observed)
         } else {
             let silent = if blocked.is_empty() { &question.asked } else { &unexplained };
-            let mut candidates = silence::candidates(case, question, silent, observed);
-            beside.weigh(&mut candidates);
-            candidates
+            silence::candidates(case, question, silent, observed, &beside.clues(case, question))
         };
         causes.extend(candidates);
     } else if loss::is_certain(deciding) {

@@ -37,11 +37,6 @@ pub(super) enum Nearness {
 }
 
 impl Nearness {
-    /// Whether it is another host, and documents say that it should answer.
-    pub(super) fn is_documented(self) -> bool {
-        !matches!(self, Self::Adjacent | Self::Host)
-    }
-
     /// Whether both ends' routes are the same for both.
     pub(super) fn shares_routes(self) -> bool {
         matches!(self, Self::Subnet | Self::RouteTable | Self::Adjacent)

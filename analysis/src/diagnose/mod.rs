@@ -18,6 +18,7 @@ mod conclude;
 mod explore;
 mod findings;
 mod fixes;
+mod hypothesis;
 mod lookup;
 mod loss;
 mod machine;

@@ -5,6 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::case::{Case, Question};
+use super::hypothesis::{Clue, weigh};
 use super::prior::{Prior, UNCONFIGURED, UNEXPLAINED, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
 use super::seen::Seen;
 use super::show;
@@ -14,28 +15,27 @@ use crate::reach::{Answer, Decision};
 use crate::report::{Basis, CauseReport, CauseStatus, Evidence, NextProbe};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Topology};
 
-/// The group of candidates for `silent` flows: of it at least one holds, and one is taken to hold.
+/// The group of candidates for `silent` flows: of it at least one holds, and one is taken to hold. What was
+/// seen beside weighs them.
 pub(super) fn candidates(
     case: &Case,
     question: &Question,
     silent: &Flows,
     observed: &str,
+    clues: &[Clue],
 ) -> Vec<CauseReport> {
     let mut found = match (&question.answer, &case.topology) {
         (Some(answer), Some(topology)) => configured(case, question, topology, answer, silent),
         _ => by_prior(case, question, UNCONFIGURED, silent),
     };
-    let whole: f64 = found.iter().map(|(weight, _)| weight).sum();
     let group = format!("silence-{}", question.address);
-    for (weight, cause) in &mut found {
+    for (_, cause) in &mut found {
         cause.alternatives = Some(group.clone());
-        cause.confidence = *weight / whole;
         cause
             .evidence
             .insert(0, Evidence { kind: Basis::Probes, text: observed.to_string(), supports: true });
     }
-    found.sort_by(|one, other| other.0.total_cmp(&one.0));
-    found.into_iter().map(|(_, cause)| cause).collect()
+    weigh(found, clues)
 }
 
 type Weighed = Vec<(f64, CauseReport)>;

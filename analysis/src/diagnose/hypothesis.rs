@@ -1,0 +1,200 @@
+//! What may be the cause of a silence, and how what was seen beside it weighs each.
+//!
+//! A hypothesis is one thing that stops the packets, in one or several extents: a security group may lack a
+//! rule for the named port or for the source altogether; a route table stops whatever lies behind it. An extent
+//! predicts every other probe: what it stops stays silent, what it does not stop answers as often as such
+//! probes do (Bayes, with the priors of [`super::prior`] and the chances below). What no probe tells apart keeps
+//! the ratio of its priors, and is one group of candidates.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::explore::Nearness;
+use crate::cause::CauseCode;
+use crate::report::{Basis, CauseReport, Evidence};
+
+/// What a fault stops, beside packets to the named port of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Nothing.
+    Port,
+    /// The same port of every host of the subnet.
+    PortOfSubnet,
+    /// Whatever is for the host.
+    Host,
+    /// Whatever is for hosts of the subnet.
+    Subnet,
+    /// Whatever is for hosts whose replies the same route table guides.
+    RouteTable,
+    /// Whatever is for the network.
+    Network,
+}
+
+/// What was asked beside the named port, and whether it was answered.
+#[derive(Clone, Debug)]
+pub(super) struct Clue {
+    /// Where it went.
+    pub(super) near: Nearness,
+    /// Whether it went to the port of the same number.
+    pub(super) same_port: bool,
+    /// Whether an answer came.
+    pub(super) answered: bool,
+    /// How likely an answer is where nothing stops it.
+    pub(super) expected: f64,
+    /// What was seen, in a clause.
+    pub(super) text: String,
+}
+
+/// An answer although something is taken to stop the packets: a setting that was changed between two probes,
+/// another host at the address.
+const STRAY: f64 = 0.0001;
+/// Below this a cause that the clues speak against is not named any more...
+const FORGOTTEN: f64 = 0.02;
+/// ...if they made it less likely by this factor.
+const REFUTED: f64 = 0.05;
+/// Clues that change the odds by less than this are no evidence.
+const TELLS: f64 = 1.02;
+
+impl Extent {
+    fn stops(self, clue: &Clue) -> bool {
+        match (self, clue.near) {
+            (Self::Network, _) => true,
+            (Self::Port, _) => false,
+            (Self::PortOfSubnet, Nearness::Subnet | Nearness::Adjacent) => clue.same_port,
+            (Self::PortOfSubnet, _) => false,
+            (_, Nearness::Host) => true,
+            (Self::Host, _) => false,
+            (Self::Subnet | Self::RouteTable, Nearness::Subnet | Nearness::Adjacent) => true,
+            (Self::RouteTable, Nearness::RouteTable) => true,
+            (Self::Subnet | Self::RouteTable, _) => false,
+        }
+    }
+
+    /// How likely the clue is where this is the fault.
+    fn likelihood(self, clue: &Clue) -> f64 {
+        let answer = if self.stops(clue) { STRAY } else { clue.expected };
+        if clue.answered { answer } else { 1.0 - answer }
+    }
+}
+
+/// The extents that a cause may have, with their shares, which sum to 1. Groups and ACLs are mostly written
+/// for single ports; a table, a peering and a host treat all ports alike.
+pub(super) fn extents(code: CauseCode) -> &'static [(Extent, f64)] {
+    use CauseCode::{
+        BadStateRoute, EniSgRulesMismatch, HigherPriorityRoute, HostFirewall, HostSilent, MoreSpecificRoute,
+        NoRouteToDestination, SgHasNoRules, SubnetAclRestriction, UnknownDestination, UnknownPeeredSgs,
+    };
+    match code {
+        EniSgRulesMismatch | UnknownPeeredSgs => &[(Extent::Port, 0.6), (Extent::Host, 0.4)],
+        SubnetAclRestriction => &[(Extent::PortOfSubnet, 0.4), (Extent::Subnet, 0.6)],
+        HostFirewall => &[(Extent::Port, 1.0)],
+        HostSilent | UnknownDestination | SgHasNoRules => &[(Extent::Host, 1.0)],
+        NoRouteToDestination | BadStateRoute | MoreSpecificRoute | HigherPriorityRoute => {
+            &[(Extent::RouteTable, 1.0)]
+        }
+        _ => &[(Extent::Network, 1.0)],
+    }
+}
+
+/// Turns the weight of each cause into its confidence by what was seen beside, and adds that to its evidence.
+/// Those that are refuted are left out; the most likely comes first.
+pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Vec<CauseReport> {
+    let prior: f64 = hypotheses.iter().map(|(weight, _)| weight).sum();
+    let fits: Vec<f64> = hypotheses.iter().map(|(_, cause)| fit(cause.code, clues)).collect();
+    let whole: f64 = hypotheses.iter().zip(&fits).map(|((weight, _), fit)| weight * fit).sum();
+    // What nothing explains any more is told by its priors: something is wrong that is not thought of.
+    let confidence = |weight: f64, fit: f64| if whole > 0.0 { weight * fit / whole } else { weight / prior };
+    let told: Vec<Vec<(usize, bool)>> =
+        hypotheses.iter().map(|(_, cause)| evidence(cause.code, clues, &hypotheses)).collect();
+    let mut found: Vec<CauseReport> = Vec::new();
+    for (((weight, mut cause), fit), told) in hypotheses.into_iter().zip(fits).zip(told) {
+        cause.confidence = confidence(weight, fit);
+        if cause.confidence < FORGOTTEN && cause.confidence < weight / prior * REFUTED {
+            continue;
+        }
+        cause.evidence.extend(told.into_iter().filter_map(|(at, supports)| {
+            let text = clues.get(at)?.text.clone();
+            Some(Evidence { kind: Basis::Probes, text, supports })
+        }));
+        found.push(cause);
+    }
+    let left: f64 = found.iter().map(|cause| cause.confidence).sum();
+    for cause in &mut found {
+        cause.confidence /= left;
+    }
+    found.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    found
+}
+
+/// How likely all clues are where this is the cause.
+fn fit(code: CauseCode, clues: &[Clue]) -> f64 {
+    let of_extent = |(extent, share): &(Extent, f64)| {
+        share * clues.iter().map(|clue| extent.likelihood(clue)).product::<f64>()
+    };
+    extents(code).iter().map(of_extent).sum()
+}
+
+/// The clues that speak for a cause, or against it: that are more likely, or less, than by all causes together.
+fn evidence(code: CauseCode, clues: &[Clue], all: &[(f64, CauseReport)]) -> Vec<(usize, bool)> {
+    let whole: f64 = all.iter().map(|(weight, _)| weight).sum();
+    let mut found = Vec::new();
+    for (at, clue) in clues.iter().enumerate() {
+        let one = core::slice::from_ref(clue);
+        let mine = fit(code, one);
+        let together = all.iter().map(|(weight, cause)| weight * fit(cause.code, one)).sum::<f64>() / whole;
+        if mine > together * TELLS {
+            found.push((at, true));
+        } else if together > mine * TELLS {
+            found.push((at, false));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODES: [CauseCode; 9] = [
+        CauseCode::EniSgRulesMismatch,
+        CauseCode::SubnetAclRestriction,
+        CauseCode::HostFirewall,
+        CauseCode::HostSilent,
+        CauseCode::NoRouteToDestination,
+        CauseCode::PeeringNotActive,
+        CauseCode::PeeringMissing,
+        CauseCode::UnknownDestination,
+        CauseCode::ConfigurationDisagrees,
+    ];
+
+    fn clue(near: Nearness, answered: bool) -> Clue {
+        Clue { near, same_port: true, answered, expected: 0.8, text: String::new() }
+    }
+
+    #[test]
+    fn the_extents_of_each_cause_are_all_that_it_can_be() {
+        for code in CODES {
+            let sum: f64 = extents(code).iter().map(|(_, share)| share).sum();
+            assert!((sum - 1.0).abs() < 1e-9, "{code:?}: {sum}");
+        }
+    }
+
+    #[test]
+    fn what_is_near_tells_of_all_that_it_shares() {
+        let answers = |near| fit(CauseCode::NoRouteToDestination, &[clue(near, true)]) > 0.1;
+        assert!(!answers(Nearness::Host) && !answers(Nearness::Subnet) && !answers(Nearness::RouteTable));
+        assert!(answers(Nearness::Network));
+        assert!(fit(CauseCode::PeeringMissing, &[clue(Nearness::Network, true)]) < 0.01);
+        assert!(fit(CauseCode::HostFirewall, &[clue(Nearness::Host, true)]) > 0.7);
+    }
+
+    #[test]
+    fn two_outcomes_of_a_probe_are_all_that_there_are() {
+        for code in CODES {
+            for near in [Nearness::Host, Nearness::Subnet, Nearness::Network, Nearness::Adjacent] {
+                let sum = fit(code, &[clue(near, true)]) + fit(code, &[clue(near, false)]);
+                assert!((sum - 1.0).abs() < 1e-9, "{code:?} {near:?}");
+            }
+        }
+    }
+}
