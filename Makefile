@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test torture bench prepare lint purity
+.PHONY: demo test torture accuracy bench prepare lint purity
 
 demo: prepare
 	$(CARGO) run --quiet --package peerscope -- demo
@@ -15,6 +15,12 @@ test: prepare lint purity
 torture: prepare
 	PEERSCOPE_AGREEMENT_WORLDS=2000 $(CARGO) test --package peerscope --test agreement
 	PEERSCOPE_HEALTHY_WORLDS=2000 $(CARGO) test --package peerscope --test healthy
+
+# How often the diagnosis is right, and its probabilities true, on worlds that nobody looked at: docs/ACCURACY.md.
+accuracy: prepare
+	PEERSCOPE_ACCURACY_WORLDS=20000 $(CARGO) test --package peerscope-analysis --test accuracy -- --nocapture --test-threads 1
+	PEERSCOPE_FIRST_WORLD=1000 PEERSCOPE_WORLDS=4 $(CARGO) test --quiet --package peerscope --test diagnosis
+	PEERSCOPE_FIRST_WORLD=1000 PEERSCOPE_HEALTHY_WORLDS=2000 $(CARGO) test --quiet --package peerscope --test healthy
 
 # Speed, against the size of synthetic organisations; docs/BENCHMARKS.md has the figures and the machine.
 bench:

@@ -22,6 +22,9 @@ use serde_json::Value;
 /// Worlds of each scenario, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: usize = 5;
 const MORE_WORLDS: &str = "PEERSCOPE_WORLDS";
+/// From which world of each scenario on, unless from the first: those from the thousandth on are looked at by
+/// nobody who changes the engine.
+const FIRST_WORLD: &str = "PEERSCOPE_FIRST_WORLD";
 /// How many worlds stand at once: each waits for silence four seconds long, and computes for a tenth of one.
 const SIDE_BY_SIDE: usize = 32;
 /// Folders of scenarios, below that of all, with commas between them, in the place of [`FOLDERS`].
@@ -70,11 +73,12 @@ fn trials(
     bench: &'static Bench,
 ) -> Result<Vec<Trial>, Box<dyn std::error::Error>> {
     let worlds = std::env::var(MORE_WORLDS).map_or(Ok(WORLDS), |number| number.parse())?;
+    let first = std::env::var(FIRST_WORLD).map_or(Ok(0), |number| number.parse())?;
     let chosen = std::env::var(OTHER_FOLDERS).unwrap_or_else(|_| FOLDERS.join(","));
     let mut trials = Vec::new();
     for folder in chosen.split(',') {
         for scenario in Scenario::all(&Scenario::directory().join(folder))? {
-            for (index, seed) in scenario.seeds().take(worlds).enumerate() {
+            for (index, seed) in scenario.seeds().enumerate().skip(first).take(worlds) {
                 let scenario = scenario.clone();
                 let name = format!("{} world {index}", Path::new(folder).join(&scenario.name).display());
                 trials.push(Trial::test(name, move || diagnose(enclosure, bench, &scenario, seed)));
@@ -83,7 +87,7 @@ fn trials(
     }
     // One world each: they are many.
     for (name, scenario) in pairs::all()? {
-        let seed = scenario.seeds().next().unwrap_or_default();
+        let seed = scenario.seeds().nth(first).unwrap_or_default();
         let name = format!("every pair {name}");
         trials.push(Trial::test(name, move || diagnose(enclosure, bench, &scenario, seed)));
     }

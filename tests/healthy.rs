@@ -20,6 +20,8 @@ use serde_json::Value;
 /// Worlds of all kinds together, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: usize = 200;
 const MORE_WORLDS: &str = "PEERSCOPE_HEALTHY_WORLDS";
+/// From which world on, unless from the first.
+const FIRST_WORLD: &str = "PEERSCOPE_FIRST_WORLD";
 /// How long an answer that must come is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
 /// The ends of the range that clients take their ports from, and one between.
@@ -50,9 +52,10 @@ fn trials(
     bench: &'static Bench,
 ) -> Result<Vec<Trial>, Box<dyn std::error::Error>> {
     let worlds = std::env::var(MORE_WORLDS).map_or(Ok(WORLDS), |number| number.parse())?;
+    let first: usize = std::env::var(FIRST_WORLD).map_or(Ok(0), |number| number.parse())?;
     println!("{worlds} healthy worlds, {} kinds", KINDS.len());
     let mut trials = Vec::new();
-    for (number, (base, vary, echo)) in KINDS.iter().cycle().take(worlds).enumerate() {
+    for (number, (base, vary, echo)) in KINDS.iter().cycle().enumerate().skip(first).take(worlds) {
         let scenario = scenario(base, vary, *echo)?;
         let seed = scenario.seeds().nth(number).unwrap_or_default();
         let name = format!("{} world {number}", scenario.name);

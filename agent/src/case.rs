@@ -1,12 +1,12 @@
 //! From arguments and documents to the case that is diagnosed.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::{Case, Lookup, SourceSpec};
+use peerscope_analysis::diagnose::{Case, Lookup, Priors, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::reach::pair_networks;
 use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, VantageKind};
@@ -18,6 +18,7 @@ use crate::cli::CaseArgs;
 use crate::dyno::Dyno;
 use crate::escape::escape;
 use crate::exit::Failure;
+use crate::priors_file;
 use crate::snapshot::{self, Loaded, Note};
 use crate::target::{Host, TargetUrl, is_aws_id};
 
@@ -31,6 +32,8 @@ pub(crate) struct Known {
     pub(crate) documents: Option<Snapshot>,
     /// What was configured earlier, where that was given.
     pub(crate) baseline: Option<Topology>,
+    /// How likely each cause of a silence is, where that was given.
+    pub(crate) priors: Priors,
     /// The topology, where a snapshot was given.
     pub(crate) topology: Option<Topology>,
     /// The snapshot's own data.
@@ -63,6 +66,14 @@ pub(crate) fn baseline(paths: &[PathBuf]) -> Result<Option<Topology>, Failure> {
     Ok(Some(Topology::from(&loaded.snapshot)))
 }
 
+/// How likely each cause of a silence is, by the file of `--priors`, else by peerscope's own judgement.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub(crate) fn priors(file: Option<&Path>) -> Result<Priors, Failure> {
+    file.map_or_else(|| Ok(Priors::default()), priors_file::read)
+}
+
 impl Known {
     /// What loaded documents tell.
     pub(crate) fn from_documents(loaded: Loaded, at: Timestamp) -> Self {
@@ -72,6 +83,7 @@ impl Known {
             gaps: loaded.notes.iter().map(gap).collect(),
             documents: Some(loaded.snapshot),
             baseline: None,
+            priors: Priors::default(),
         }
     }
 
@@ -332,6 +344,7 @@ pub(crate) fn case(
         thorough: false,
         explore: false,
         deadline,
+        priors: known.priors,
     }
 }
 

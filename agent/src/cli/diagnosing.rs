@@ -68,6 +68,11 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "OLD")]
     pub(crate) baseline: Vec<PathBuf>,
 
+    /// How likely each cause of a silence is in your estate: TOML, [unconfigured] and [unexplained] with
+    /// CODE = WEIGHT; what is not named keeps peerscope's own weight
+    #[arg(long, value_name = "FILE")]
+    pub(crate) priors: Option<PathBuf>,
+
     /// Sweep the client's ports, in up to 50 connects: finds to the port what a network ACL lets through,
     /// and tells loss from it. A MySQL is spared
     #[arg(long, conflicts_with_all = ["no_probe", "replay", "until_reachable"])]

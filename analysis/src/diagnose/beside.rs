@@ -12,25 +12,11 @@ use peerscope_vocabulary::{Observation, Outcome, ProbeKind};
 
 use super::case::{Case, Question};
 use super::explore::{Nearness, nearness};
-use super::hypothesis::Clue;
+use super::hypothesis::{Chances, Clue};
 use super::observed::{Shows, passes, seconds, shows};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::reach;
-
-/// How likely an answer is where nothing stops it. Default groups let no echo in; hosts answer one that arrives;
-/// and a document may be older than the rule that admits one.
-const ECHO_ANSWERED_ANYWHERE: f64 = 0.25;
-const ECHO_ANSWERED_WHERE_ADMITTED: f64 = 0.95;
-const ECHO_ANSWERED_THOUGH_SHUT: f64 = 0.03;
-/// A port that the documents let packets through to: a host that lives accepts or refuses.
-const OPEN_PORT_ANSWERS: f64 = 0.9;
-/// A common port of a host of which nothing is known: a group has to admit it.
-const COMMON_PORT_ANSWERS: f64 = 0.15;
-/// A neighbour's port that documents let packets through to: it may be stopped.
-const NEIGHBOUR_ANSWERS: f64 = 0.85;
-/// The address beside: somebody must be there, and admit the same port.
-const ADJACENT_ANSWERS: f64 = 0.1;
 
 /// What was seen beside the named port.
 #[derive(Clone, Debug, Default)]
@@ -101,10 +87,10 @@ impl<'a> Beside<'a> {
             same_port: Some(one.request.port) == case.target.port,
             answered: passes(one),
             expected: match (near, documented) {
-                (Nearness::Host, true) => OPEN_PORT_ANSWERS,
-                (Nearness::Host, false) => COMMON_PORT_ANSWERS,
-                (Nearness::Adjacent, _) => ADJACENT_ANSWERS,
-                _ => NEIGHBOUR_ANSWERS,
+                (Nearness::Host, true) => Chances::OPEN_PORT,
+                (Nearness::Host, false) => Chances::COMMON_PORT,
+                (Nearness::Adjacent, _) => Chances::ADJACENT,
+                _ => Chances::NEIGHBOUR,
             },
             text: explored_words(one, *near),
         };
@@ -116,7 +102,7 @@ impl<'a> Beside<'a> {
 /// known.
 fn echo_expected(case: &Case, question: &Question) -> f64 {
     let known = case.topology.as_ref().zip(question.networks.as_ref());
-    let Some((topology, (source, target))) = known else { return ECHO_ANSWERED_ANYWHERE };
+    let Some((topology, (source, target))) = known else { return Chances::ECHO_ANYWHERE };
     let echo = |flows: &FlowBox| FlowBox {
         protocol: ProtocolRange::single(if question.address.is_ipv4() { 1 } else { 58 }),
         source_ports: PortRange::ALL,
@@ -126,9 +112,9 @@ fn echo_expected(case: &Case, question: &Question) -> f64 {
     let asked: Flows = question.asked.boxes().iter().map(echo).collect();
     let opening = reach(topology, source, target, &asked).opening();
     match (opening.blocked.is_empty(), opening.unknown.is_empty()) {
-        (true, true) => ECHO_ANSWERED_WHERE_ADMITTED,
-        (false, _) => ECHO_ANSWERED_THOUGH_SHUT,
-        (true, false) => ECHO_ANSWERED_ANYWHERE,
+        (true, true) => Chances::ECHO_WHERE_ADMITTED,
+        (false, _) => Chances::ECHO_THOUGH_SHUT,
+        (true, false) => Chances::ECHO_ANYWHERE,
     }
 }
 

@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::lookup::Lookup;
+use super::prior::Priors;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::{Answer, pair_networks, reach};
 use crate::report::{Gap, SnapshotReport, Target, Vantage};
@@ -48,6 +49,8 @@ pub struct Case {
     pub explore: bool,
     /// How long the whole may take.
     pub deadline: Duration,
+    /// How likely each cause of silence is before anything is known.
+    pub priors: Priors,
 }
 
 /// From where the target is to be reached.

@@ -15,7 +15,7 @@ use crate::report::{Basis, CauseReport, Evidence};
 
 /// What a fault stops, beside packets to the named port of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub enum Extent {
     /// Nothing.
     Port,
     /// The same port of every host of the subnet.
@@ -45,9 +45,30 @@ pub(super) struct Clue {
     pub(super) text: String,
 }
 
-/// An answer although something is taken to stop the packets: a setting that was changed between two probes,
-/// another host at the address.
-const STRAY: f64 = 0.0001;
+/// How likely an answer is where nothing stops a probe, and where something does.
+#[derive(Clone, Copy, Debug)]
+pub struct Chances;
+
+impl Chances {
+    /// An echo to a host of which nothing is known: default groups let none in; hosts answer one that arrives.
+    pub const ECHO_ANYWHERE: f64 = 0.25;
+    /// An echo that every document lets through.
+    pub const ECHO_WHERE_ADMITTED: f64 = 0.95;
+    /// An echo that a document stops: it may be older than the rule that admits one.
+    pub const ECHO_THOUGH_SHUT: f64 = 0.03;
+    /// A port that the documents let packets through to: a host that lives accepts or refuses.
+    pub const OPEN_PORT: f64 = 0.9;
+    /// A common port of a host of which nothing is known: a group has to admit it.
+    pub const COMMON_PORT: f64 = 0.15;
+    /// A neighbour's port that documents let packets through to: it may be stopped.
+    pub const NEIGHBOUR: f64 = 0.85;
+    /// The same port of the address beside: somebody must be there, and admit it.
+    pub const ADJACENT: f64 = 0.1;
+    /// An answer although something is taken to stop the packets: a setting that was changed between two
+    /// probes, another host at the address.
+    pub const STRAY: f64 = 0.0001;
+}
+
 /// Below this a cause that the clues speak against is not named any more...
 const FORGOTTEN: f64 = 0.02;
 /// ...if they made it less likely by this factor.
@@ -72,14 +93,15 @@ impl Extent {
 
     /// How likely the clue is where this is the fault.
     fn likelihood(self, clue: &Clue) -> f64 {
-        let answer = if self.stops(clue) { STRAY } else { clue.expected };
+        let answer = if self.stops(clue) { Chances::STRAY } else { clue.expected };
         if clue.answered { answer } else { 1.0 - answer }
     }
 }
 
 /// The extents that a cause may have, with their shares, which sum to 1. Groups and ACLs are mostly written
 /// for single ports; a table, a peering and a host treat all ports alike.
-pub(super) fn extents(code: CauseCode) -> &'static [(Extent, f64)] {
+#[must_use]
+pub fn extents(code: CauseCode) -> &'static [(Extent, f64)] {
     use CauseCode::{
         BadStateRoute, EniSgRulesMismatch, HigherPriorityRoute, HostFirewall, HostSilent, MoreSpecificRoute,
         NoRouteToDestination, SgHasNoRules, SubnetAclRestriction, UnknownDestination, UnknownPeeredSgs,

@@ -1,26 +1,46 @@
 //! How likely each cause of silence is before anything else is known, each with its reason.
 //!
 //! From one end many causes are one and the same silence. Where nothing else decides between them,
-//! these weights do, and the report says that they are no more than that.
+//! these weights do, and the report says that they are no more than that. Whoever knows an estate better
+//! replaces them ([`Priors`]).
+
+use alloc::vec::Vec;
 
 use crate::cause::CauseCode;
 use crate::reach::Direction;
 
 /// A cause of silence and its weight among the others.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Prior {
-    pub(super) code: CauseCode,
-    pub(super) direction: Option<Direction>,
-    /// Relative to the other entries of the same list.
-    pub(super) weight: f64,
+pub struct Prior {
+    /// The cause.
+    pub code: CauseCode,
+    /// Which way the packets travel that it stops, where that is one.
+    pub direction: Option<Direction>,
+    /// How likely it is, relative to the other entries of the same list: above 0, to no certain sum.
+    pub weight: f64,
     /// What this would be, in one sentence.
-    pub(super) summary: &'static str,
+    pub summary: &'static str,
+}
+
+/// All weights of a diagnosis. The default ones are peerscope's own.
+#[derive(Clone, Debug)]
+pub struct Priors {
+    /// Silence where nothing is known of the configuration.
+    pub unconfigured: Vec<Prior>,
+    /// Silence that no setting of the snapshot accounts for, beside what may have changed since.
+    pub unexplained: Vec<Prior>,
+}
+
+impl Default for Priors {
+    fn default() -> Self {
+        Self { unconfigured: UNCONFIGURED.to_vec(), unexplained: UNEXPLAINED.to_vec() }
+    }
 }
 
 /// Silence where nothing is known of the configuration. The order follows the complaints that Heroku's
 /// article and public support threads answer: routes and groups first, because a peering needs both by
 /// hand; ACLs are seldom changed; a peering that is not active is seen in the console.
-pub(super) const UNCONFIGURED: &[Prior] = &[
+const UNCONFIGURED: &[Prior] = &[
     Prior {
         code: CauseCode::EniSgRulesMismatch,
         direction: Some(Direction::Forward),
@@ -66,7 +86,7 @@ pub(super) const UNCONFIGURED: &[Prior] = &[
 ];
 
 /// Silence that no setting of the snapshot accounts for: what a snapshot cannot show comes first.
-pub(super) const UNEXPLAINED: &[Prior] = &[
+const UNEXPLAINED: &[Prior] = &[
     Prior {
         code: CauseCode::HostSilent,
         direction: None,

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::case::{Case, Question};
 use super::hypothesis::{Clue, weigh};
-use super::prior::{Prior, UNCONFIGURED, UNEXPLAINED, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
+use super::prior::{Prior, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
 use super::seen::Seen;
 use super::show;
 use crate::cause::CauseCode;
@@ -26,7 +26,7 @@ pub(super) fn candidates(
 ) -> Vec<CauseReport> {
     let mut found = match (&question.answer, &case.topology) {
         (Some(answer), Some(topology)) => configured(case, question, topology, answer, silent),
-        _ => by_prior(case, question, UNCONFIGURED, silent),
+        _ => by_prior(case, question, &case.priors.unconfigured, silent),
     };
     let group = format!("silence-{}", question.address);
     for (_, cause) in &mut found {
@@ -72,8 +72,8 @@ fn configured(
         .networks
         .as_ref()
         .is_some_and(|(one, other)| *one == NetworkId::Space || *other == NetworkId::Space);
-    let priors =
-        UNEXPLAINED.iter().filter(|prior| crosses_space || prior.code != CauseCode::ConfigurationDisagrees);
+    let unexplained = case.priors.unexplained.iter();
+    let priors = unexplained.filter(|prior| crosses_space || prior.code != CauseCode::ConfigurationDisagrees);
     found.extend(priors.flat_map(|prior| by_prior(case, question, core::slice::from_ref(prior), silent)));
     let doubt = doubt_by_age(case.snapshot.as_ref().and_then(|snapshot| snapshot.age_seconds));
     for evaluated in answer.segments.iter().flat_map(|segment| &segment.gates) {

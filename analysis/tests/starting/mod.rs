@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use peerscope_analysis::diagnose::{Case, SourceSpec};
+use peerscope_analysis::diagnose::{Case, Priors, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::report::{Target, Vantage, VantageKind};
 use peerscope_analysis::topology::{NetworkId, Topology};
@@ -43,5 +43,6 @@ pub(crate) fn case(topology: Option<Topology>, network: NetworkId, source: &[&st
         thorough: false,
         explore: false,
         deadline: Duration::from_secs(10),
+        priors: Priors::default(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
+use peerscope_analysis::diagnose::{Case, Machine, Priors, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::report::{Diagnosis, Target, Vantage, VantageKind};
 use peerscope_analysis::topology::{NetworkId, Topology};
@@ -110,6 +110,7 @@ fn case(snapshot: &Snapshot) -> Case {
         thorough: false,
         explore: false,
         deadline: Duration::from_secs(10),
+        priors: Priors::default(),
     }
 }
 

@@ -14,7 +14,7 @@ use peerscope_analysis::topology::NetworkId;
 use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, capabilities, echo_permitted, ephemeral_port_range, source_address};
 
-use crate::case::{Known, Resolved, baseline, case, documented_addresses, known, source, vantage};
+use crate::case::{Known, Resolved, baseline, case, documented_addresses, known, priors, source, vantage};
 use crate::cli::WhyArgs;
 use crate::clock;
 use crate::command::capabilities::CapabilityReport;
@@ -85,6 +85,7 @@ fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, 
     let target = TargetUrl::parse(&target_text(arguments)?).map_err(Failure::usage)?;
     let mut known = known(&arguments.case, at)?;
     known.baseline = baseline(&arguments.baseline)?;
+    known.priors = priors(arguments.priors.as_deref())?;
     let (resolved, unasked) = resolved(arguments, &target, &known, started)?;
     known.gaps.extend(unasked);
     let addresses = &resolved.addresses;

@@ -2,7 +2,7 @@
 
 use peerscope_analysis::diagnose::{Machine, SourceSpec};
 
-use crate::case::{Known, Resolved, baseline, case, known};
+use crate::case::{Known, Resolved, baseline, case, known, priors};
 use crate::cli::WhyArgs;
 use crate::evidence::Evidence;
 use crate::exit::{Failure, Status};
@@ -20,6 +20,7 @@ pub(super) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
         known(&arguments.case, evidence.at)?
     };
     known.baseline = baseline(&arguments.baseline)?;
+    known.priors = priors(arguments.priors.as_deref())?;
     for gap in evidence.gaps {
         if !known.gaps.contains(&gap) {
             known.gaps.push(gap);
