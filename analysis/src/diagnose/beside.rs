@@ -86,12 +86,7 @@ impl<'a> Beside<'a> {
             near: *near,
             same_port: Some(one.request.port) == case.target.port,
             answered: passes(one),
-            expected: match (near, documented) {
-                (Nearness::Host, true) => Chances::OPEN_PORT,
-                (Nearness::Host, false) => Chances::COMMON_PORT,
-                (Nearness::Adjacent, _) => Chances::ADJACENT,
-                _ => Chances::NEIGHBOUR,
-            },
+            expected: near.chance(documented),
             text: explored_words(one, *near),
         };
         echo.into_iter().chain(self.explored.iter().map(other)).collect()

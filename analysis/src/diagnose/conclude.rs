@@ -20,7 +20,7 @@ use super::lookup::dns_report;
 use super::observed::{Shows, shows, source_ports};
 use super::plan::joined;
 use super::seen::Seen;
-use super::{changed, loss, naming, partition, path, show, silence, undecided, words};
+use super::{changed, loss, naming, next, partition, path, show, silence, undecided, words};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::Blocker;
@@ -180,7 +180,7 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
         findings: contradicted.iter().map(|blocker| disagreement(case, blocker, observed)).collect(),
         gaps: gaps(case, question),
         plan,
-        next_probe: silence::next_probe(case, question, &causes, &seen),
+        next_probe: next::next_probe(case, question, &causes, &seen),
         summary: words::summary(case, question, verdict, &causes, &seen),
         ..Conclusion::default()
     };

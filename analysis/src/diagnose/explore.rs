@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::case::{Case, Question};
+use super::hypothesis::Chances;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::reach;
 use crate::topology::{NetworkId, Topology};
@@ -37,6 +38,17 @@ pub(super) enum Nearness {
 }
 
 impl Nearness {
+    /// How likely a connect there is answered where nothing stops it; `documented` tells whether documents let
+    /// it through.
+    pub(super) fn chance(self, documented: bool) -> f64 {
+        match (self, documented) {
+            (Self::Host, true) => Chances::OPEN_PORT,
+            (Self::Host, false) => Chances::COMMON_PORT,
+            (Self::Adjacent, _) => Chances::ADJACENT,
+            _ => Chances::NEIGHBOUR,
+        }
+    }
+
     /// Whether both ends' routes are the same for both.
     pub(super) fn shares_routes(self) -> bool {
         matches!(self, Self::Subnet | Self::RouteTable | Self::Adjacent)

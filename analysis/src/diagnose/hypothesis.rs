@@ -149,7 +149,7 @@ pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Vec<
 }
 
 /// How likely all clues are where this is the cause.
-fn fit(code: CauseCode, clues: &[Clue]) -> f64 {
+pub(super) fn fit(code: CauseCode, clues: &[Clue]) -> f64 {
     let of_extent = |(extent, share): &(Extent, f64)| {
         share * clues.iter().map(|clue| extent.likelihood(clue)).product::<f64>()
     };

@@ -24,6 +24,7 @@ mod loss;
 mod machine;
 mod naming;
 mod nat_rules;
+mod next;
 mod observed;
 mod partition;
 mod path;

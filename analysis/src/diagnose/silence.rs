@@ -7,12 +7,11 @@ use alloc::vec::Vec;
 use super::case::{Case, Question};
 use super::hypothesis::{Clue, weigh};
 use super::prior::{Prior, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
-use super::seen::Seen;
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::{Answer, Decision};
-use crate::report::{Basis, CauseReport, CauseStatus, Evidence, NextProbe};
+use crate::report::{Basis, CauseReport, Evidence};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Topology};
 
 /// The group of candidates for `silent` flows: of it at least one holds, and one is taken to hold. What was
@@ -150,54 +149,4 @@ fn component_of(case: &Case, question: &Question, code: CauseCode) -> ComponentI
         (true, _) if code == CauseCode::ConfigurationDisagrees => ComponentId::Space,
         _ => ComponentId::Unknown(component_type),
     }
-}
-
-/// What would tell the candidates apart.
-pub(super) fn next_probe(
-    case: &Case,
-    question: &Question,
-    causes: &[CauseReport],
-    seen: &Seen<'_>,
-) -> Option<NextProbe> {
-    if !seen.mute.is_empty() && causes.is_empty() {
-        return Some(ask_in_its_own_words(case, question));
-    }
-    let candidates: Vec<&CauseReport> =
-        causes.iter().filter(|cause| cause.status == CauseStatus::Candidate).collect();
-    let mut tells_apart: Vec<CauseCode> = candidates.iter().map(|cause| cause.code).collect();
-    tells_apart.dedup();
-    if tells_apart.len() < 2 {
-        return None;
-    }
-    let target = case.target_of(question.address);
-    Some(match case.topology.as_ref().is_some_and(has_documents) {
-        false => NextProbe {
-            what: "read the configuration of the target's VPC".into(),
-            how: "save the output of aws ec2 describe-vpcs, describe-subnets, describe-route-tables, describe-security-groups, describe-network-acls, describe-vpc-peering-connections and describe-network-interfaces as JSON files in one folder, and give it by --snapshot".into(),
-            tells_apart,
-        },
-        true => NextProbe {
-            what: "probe the same port from a host in the target's subnet".into(),
-            how: format!("on another host of that subnet, whose way there passes neither peering nor network ACL: peerscope why {target}"),
-            tells_apart,
-        },
-    })
-}
-
-/// What would tell more where datagrams got no answer.
-fn ask_in_its_own_words(case: &Case, question: &Question) -> NextProbe {
-    let port = case.target.port.unwrap_or_default();
-    NextProbe {
-        what: "ask the service in its own protocol, or watch for the datagrams where they are to arrive"
-            .into(),
-        how: format!(
-            "on the target: tcpdump -n udp port {port}; and send a request of the service's own protocol to {} from here",
-            question.address
-        ),
-        tells_apart: Vec::new(),
-    }
-}
-
-fn has_documents(topology: &Topology) -> bool {
-    topology.vpcs().any(|(_, vpc)| vpc.documented)
 }

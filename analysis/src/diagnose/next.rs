@@ -1,0 +1,219 @@
+//! What to do next where the evidence leaves several causes: of all that a person can do, what is expected to
+//! tell most in the time that it takes.
+//!
+//! Each act has an outcome for each cause, and those with one outcome it does not tell apart. What it tells is
+//! the information of the outcomes under the confidences of the causes (Shannon 1948), in bits.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::case::{Case, Question};
+use super::explore::{self, nearness};
+use super::hypothesis::{Clue, fit};
+use super::seen::Seen;
+use crate::cause::CauseCode;
+use crate::reach::Direction;
+use crate::report::{CauseReport, CauseStatus, NextProbe};
+use crate::topology::Topology;
+
+/// What a person needs besides, to read of the act and to do it, in minutes.
+const BESIDE: f64 = 3.0;
+/// Less than this many bits is not worth anybody's time.
+const LEAST: f64 = 0.05;
+
+/// Something that a person can do.
+struct Act {
+    what: &'static str,
+    how: String,
+    /// How long it takes, in minutes.
+    minutes: f64,
+    /// What it is expected to tell, in bits.
+    bits: f64,
+}
+
+/// What would tell the causes apart, or what a silent service might be asked.
+pub(super) fn next_probe(
+    case: &Case,
+    question: &Question,
+    causes: &[CauseReport],
+    seen: &Seen<'_>,
+) -> Option<NextProbe> {
+    if !seen.mute.is_empty() && causes.is_empty() {
+        return Some(ask_in_its_own_words(case, question));
+    }
+    let candidates: Vec<&CauseReport> =
+        causes.iter().filter(|cause| cause.status == CauseStatus::Candidate).collect();
+    let mut tells_apart: Vec<CauseCode> = candidates.iter().map(|cause| cause.code).collect();
+    tells_apart.dedup();
+    if tells_apart.len() < 2 {
+        return None;
+    }
+    let worth = |act: &Act| act.bits / (act.minutes + BESIDE);
+    let acts = acts(case, question, &candidates, seen).into_iter().filter(|act| act.bits >= LEAST);
+    let best = acts.max_by(|one, other| worth(one).total_cmp(&worth(other)))?;
+    Some(NextProbe { what: best.what.into(), how: best.how, tells_apart })
+}
+
+fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'_>) -> Vec<Act> {
+    let target = case.target_of(question.address);
+    let is_known = case.topology.as_ref().is_some_and(has_documents);
+    let mut acts = Vec::from([
+        Act {
+            what: "probe the same port from a host in the target's subnet",
+            how: format!(
+                "on another host of that subnet, whose way there passes neither peering nor network ACL: peerscope why {target}"
+            ),
+            minutes: 5.0,
+            bits: information(causes, |cause| u8::from(is_of_the_target(cause.code))),
+        },
+        Act {
+            what: "watch on the target itself whether the packets arrive",
+            how: format!("on {}: {}; and from here: peerscope why {target}", question.address, capture(case)),
+            minutes: 8.0,
+            bits: information(causes, arrives),
+        },
+    ]);
+    if !is_known {
+        acts.push(Act {
+            what: "read the configuration of the target's VPC",
+            how: "save the output of aws ec2 describe-vpcs, describe-subnets, describe-route-tables, describe-security-groups, describe-network-acls, describe-vpc-peering-connections and describe-network-interfaces as JSON files in one folder, and give it by --snapshot".into(),
+            minutes: 8.0,
+            bits: information(causes, documented),
+        });
+    }
+    let may_explore = case.probing && !case.explore && !case.is_udp() && !seen.deciding.is_empty();
+    if may_explore && question.answer.is_some() {
+        acts.push(Act {
+            what: "ask other ports of the host, and its neighbours",
+            how: format!(
+                "peerscope why --explore {target}: a few connects more, to what the snapshot lets through"
+            ),
+            minutes: 0.1,
+            bits: exploring(case, question, causes),
+        });
+    }
+    acts
+}
+
+/// What an act tells whose outcome for each cause is this.
+fn information(causes: &[&CauseReport], outcome: impl Fn(&CauseReport) -> u8) -> f64 {
+    let whole: f64 = causes.iter().map(|cause| cause.confidence).sum();
+    let mut shares: Vec<(u8, f64)> = Vec::new();
+    for cause in causes {
+        let outcome = outcome(cause);
+        match shares.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, share)) => *share += cause.confidence,
+            None => shares.push((outcome, cause.confidence)),
+        }
+    }
+    shares.iter().map(|(_, share)| surprise(share / whole)).sum()
+}
+
+/// What the best of the further connects tells: the entropy of its answer less what chance makes of it.
+fn exploring(case: &Case, question: &Question, causes: &[&CauseReport]) -> f64 {
+    let whole: f64 = causes.iter().map(|cause| cause.confidence).sum();
+    let told = |(address, port): (core::net::IpAddr, u16)| {
+        let near = nearness(case, question, address);
+        let clue = Clue {
+            near,
+            same_port: Some(port) == case.target.port,
+            answered: true,
+            expected: near.chance(true),
+            text: String::new(),
+        };
+        let of_cause = |cause: &CauseReport| fit(cause.code, core::slice::from_ref(&clue));
+        let binary = |answered: f64| surprise(answered) + surprise(1.0 - answered);
+        let answered: f64 = causes.iter().map(|cause| cause.confidence / whole * of_cause(cause)).sum();
+        let chance: f64 = causes.iter().map(|cause| cause.confidence / whole * binary(of_cause(cause))).sum();
+        binary(answered) - chance
+    };
+    explore::others(case, question).into_iter().map(told).fold(0.0, f64::max)
+}
+
+/// The share of an outcome in the entropy of all, in bits.
+fn surprise(share: f64) -> f64 {
+    if share <= 0.0 { 0.0 } else { -share * log2(share) }
+}
+
+/// The binary logarithm of a number above 0, by its exponent and a series: there is none without the standard
+/// library. Exact to 1e-6, which is more than any weight here deserves.
+fn log2(number: f64) -> f64 {
+    let bits = number.to_bits();
+    let exponent = ((bits >> 52) & 0x7ff) as i32 - 1023;
+    let mantissa = f64::from_bits(bits & ((1 << 52) - 1) | (1023 << 52));
+    // The logarithm of (1 + r) / (1 - r) is 2 (r + r³/3 + r⁵/5 + …); of 1 to 2, r is at most a third.
+    let ratio = (mantissa - 1.0) / (mantissa + 1.0);
+    let (mut power, mut sum) = (ratio, 0.0);
+    for odd in [1.0, 3.0, 5.0, 7.0, 9.0, 11.0] {
+        sum += power / odd;
+        power *= ratio * ratio;
+    }
+    f64::from(exponent) + 2.0 * sum / core::f64::consts::LN_2
+}
+
+/// Whether it lies at the target, so that a host beside it meets it too.
+fn is_of_the_target(code: CauseCode) -> bool {
+    use CauseCode::{
+        EniSgRulesMismatch, HostFirewall, HostSilent, SgHasNoRules, UnknownDestination, UnknownPeeredSgs,
+    };
+    matches!(
+        code,
+        EniSgRulesMismatch | HostFirewall | HostSilent | SgHasNoRules | UnknownDestination | UnknownPeeredSgs
+    )
+}
+
+/// What is seen on the target: nothing, the packets, or not even a host to look from.
+fn arrives(cause: &CauseReport) -> u8 {
+    match (cause.code, cause.direction) {
+        (CauseCode::HostSilent | CauseCode::UnknownDestination, _) => 2,
+        (CauseCode::HostFirewall, _) | (_, Some(Direction::Return)) => 1,
+        _ => 0,
+    }
+}
+
+/// What documents show: each setting by itself, and of what no document shows that it is none of them.
+fn documented(cause: &CauseReport) -> u8 {
+    match cause.code {
+        CauseCode::HostSilent | CauseCode::HostFirewall | CauseCode::ConfigurationDisagrees => 0,
+        code => u8::try_from(code as usize % 200).unwrap_or_default() + 1,
+    }
+}
+
+fn capture(case: &Case) -> String {
+    match case.target.port {
+        Some(port) => format!("tcpdump -n {} port {port}", case.target.protocol),
+        None => "tcpdump -n icmp or icmp6".to_string(),
+    }
+}
+
+/// What would tell more where datagrams got no answer.
+fn ask_in_its_own_words(case: &Case, question: &Question) -> NextProbe {
+    let port = case.target.port.unwrap_or_default();
+    NextProbe {
+        what: "ask the service in its own protocol, or watch for the datagrams where they are to arrive"
+            .into(),
+        how: format!(
+            "on the target: tcpdump -n udp port {port}; and send a request of the service's own protocol to {} from here",
+            question.address
+        ),
+        tells_apart: Vec::new(),
+    }
+}
+
+fn has_documents(topology: &Topology) -> bool {
+    topology.vpcs().any(|(_, vpc)| vpc.documented)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logarithms_are_those_of_the_standard_library() {
+        for number in [1e-9, 0.001, 0.1, 0.25, 0.3, 0.5, 0.75, 0.999, 1.0, 3.0] {
+            let own = log2(number);
+            assert!((own - f64::log2(number)).abs() < 1e-6, "{number}: {own}");
+        }
+    }
+}
