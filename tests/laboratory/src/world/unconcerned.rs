@@ -37,6 +37,9 @@ pub(crate) fn unconcerned(site: &Site, draw: &mut Draw) -> Unconcerned {
     } else {
         (site.block, site.subnet().block, site.address)
     };
+    // Where the flow's hosts lie in a secondary CIDR, these do in a primary one.
+    let secondary = if is_like_the_remote { site.remote.secondary } else { site.secondary };
+    let block = secondary.filter(|secondary| secondary.contains(&subnet)).unwrap_or(block);
     let mut documents = empty();
     let vpc_id = VpcId::from(lot.id("vpc"));
     let double = NetworkInterfaceId::from(lot.id("eni"));
@@ -129,5 +132,30 @@ fn subnet(id: SubnetId, place: &Place<'_>, name: &str, zone: String) -> Subnet {
         availability_zone: Some(zone),
         owner_id: Some(place.owner.clone()),
         tags: named(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::world::{Base, Vary, World};
+
+    /// AWS lets nobody make another one.
+    #[test]
+    fn every_subnet_lies_in_its_vpc() {
+        for extra in [Vary::SecondaryCidrs, Vary::Ipv6, Vary::Temptations] {
+            let vary: Vec<Vary> = Vary::ALL.into_iter().chain([extra]).collect();
+            let bases = [Base::DynoToVpc, Base::VpcToDyno, Base::VpcToVpc].into_iter();
+            for (base, seed) in bases.flat_map(|base| (0..10).map(move |seed| (base, seed))) {
+                let world = World::generate(base, &vary, seed);
+                let all = || world.snapshot.aws.iter().map(|it| &it.documents);
+                for subnet in all().flat_map(|it| it.subnets.iter().flatten()) {
+                    let mut vpcs = all().flat_map(|it| it.vpcs.iter().flatten());
+                    let vpc = vpcs.find(|it| it.vpc_id == subnet.vpc_id).unwrap();
+                    let mut blocks = vpc.cidr_block_association_set.iter().map(|it| it.cidr_block.network());
+                    let block = subnet.cidr_block.unwrap().network();
+                    assert!(blocks.any(|it| it.contains(&block)), "{world:?}: {}", subnet.subnet_id);
+                }
+            }
+        }
     }
 }
