@@ -141,7 +141,7 @@ fn holds(enclosure: &Enclosure, bench: &Bench, case: &Case) -> Result<(), Failed
         let mut world = scenario.world(seed)?;
         world.service = Service::Closed;
         if case.protocol == "udp" {
-            exchange_tcp_and_udp(&mut world);
+            world.exchange_tcp_and_udp();
             admit_icmp_errors(&mut world);
         }
         let stage = Stage::set(enclosure, world)?;
@@ -168,27 +168,6 @@ fn holds(enclosure: &Enclosure, bench: &Bench, case: &Case) -> Result<(), Failed
         }
     }
     Ok(())
-}
-
-/// What the world's rules say of TCP they say of UDP then, and the reverse.
-fn exchange_tcp_and_udp(world: &mut World) {
-    let exchange = |protocol: &mut IpProtocol| {
-        *protocol = match *protocol {
-            IpProtocol::TCP => IpProtocol::UDP,
-            IpProtocol::UDP => IpProtocol::TCP,
-            other => other,
-        };
-    };
-    for documents in world.snapshot.aws.iter_mut().map(|one| &mut one.documents) {
-        for group in documents.security_groups.iter_mut().flatten() {
-            for rule in group.ip_permissions.iter_mut().chain(&mut group.ip_permissions_egress) {
-                exchange(&mut rule.ip_protocol);
-            }
-        }
-        for entry in documents.network_acls.iter_mut().flatten().flat_map(|acl| &mut acl.entries) {
-            exchange(&mut entry.protocol);
-        }
-    }
 }
 
 /// Without it no one hears that a port is unreachable: network ACLs are stateless.

@@ -263,6 +263,6 @@ impl Fault {
 ///
 /// # Errors
 /// [`FaultError`] where the world lacks what it needs.
-pub(crate) fn admit_echo(world: &mut World) -> Result<(), FaultError> {
+pub fn admit_echo(world: &mut World) -> Result<(), FaultError> {
     icmp::admit_echo(world).map_err(|lacks| FaultError { kind: None, lacks })
 }

@@ -11,6 +11,7 @@ mod generate;
 mod hosts;
 pub(crate) mod make;
 mod noise;
+mod protocols;
 mod role;
 mod routing;
 mod scramble;
