@@ -46,6 +46,6 @@ pub use enclosure::{Enclosure, Right};
 pub use error::LaboratoryError;
 pub use twin::{
     Answering, Call, Called, Capture, Captured, Condition, DatagramService, DatagramServiceKind, Direction,
-    DnsBehaviour, DnsServer, Dropped, Forbidding, Gate, GateKind, Host, KernelOutcome, Listener,
-    ListenerKind, LostFlow, NameFiles, NoRoute, Prohibition, Twin,
+    DnsBehaviour, DnsServer, Dropped, FlowProtocol, Forbidding, Gate, GateKind, Host, KernelOutcome,
+    Listener, ListenerKind, LostFlow, NameFiles, NoRoute, Prohibition, Twin,
 };

@@ -74,6 +74,7 @@ fn main() -> ExitCode {
     add("conditions_stay_while_their_host_does", conditions);
     add("ipv6_is_filtered_and_routed_by_its_own_documents", ipv6::within_the_vpc);
     add("many_flows_side_by_side_are_each_told_apart", flows::told_apart);
+    add("datagrams_and_echoes_side_by_side_are_told_apart", flows::of_other_protocols);
     add("names_are_what_the_twins_server_says", names::as_the_server_says);
     if enclosure.right() == Right::Root {
         add("an_ordinary_user_has_a_laboratory_too", ordinary_user);

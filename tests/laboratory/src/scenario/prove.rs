@@ -157,7 +157,7 @@ fn errno(outcome: KernelOutcome) -> Option<String> {
     match outcome {
         KernelOutcome::Other(number) => Some(format!("{:?}", Errno::from_raw(number))),
         KernelOutcome::Refused => Some(format!("{:?}", Errno::ECONNREFUSED)),
-        KernelOutcome::Connected | KernelOutcome::Silent => None,
+        KernelOutcome::Connected | KernelOutcome::Answered | KernelOutcome::Silent => None,
     }
 }
 

@@ -17,7 +17,9 @@ use crate::error::LaboratoryError;
 pub enum KernelOutcome {
     /// The handshake was completed.
     Connected,
-    /// A reset came back.
+    /// A datagram or an echo was answered.
+    Answered,
+    /// A reset came back, or word that a port is unreachable.
     Refused,
     /// Nothing came back in time.
     Silent,

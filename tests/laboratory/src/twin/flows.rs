@@ -12,16 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use serde::Deserialize;
-use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::ruleset::{LOST_FOUR, LOST_SIX, TABLE, marked};
 use super::serving::{Service, Serving};
 use super::socket::{bind_when_free, stop_listening};
-use super::{Direction, Gate, Host, KernelOutcome, Twin};
+use super::{Host, KernelOutcome, Twin};
 use crate::error::LaboratoryError;
-use crate::tool::run;
 
 /// How many connections are under way at a time: each holds a descriptor.
 const AT_ONCE: usize = 512;
@@ -50,19 +46,6 @@ pub struct Called {
     pub outcome: KernelOutcome,
     /// Who answered, of those who [answer](Twin::answer).
     pub by: Option<Host>,
-}
-
-/// A flow of which a gate dropped a packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostFlow {
-    /// Who began it.
-    pub source: SocketAddr,
-    /// Whom they called.
-    pub target: SocketAddr,
-    /// Where the packet was dropped.
-    pub gate: Gate,
-    /// Which way it was going.
-    pub direction: Direction,
 }
 
 /// Hosts that answer. They cease when this is dropped.
@@ -95,32 +78,8 @@ impl Twin<'_> {
             self.plan.hosts.iter().map(|(host, planned)| (planned.name.as_str(), host)).collect();
         let mut called = Vec::with_capacity(calls.len());
         for some in calls.chunks(AT_ONCE) {
-            let mut by_host: BTreeMap<&Host, Vec<(usize, &Call)>> = BTreeMap::new();
-            for (index, call) in some.iter().enumerate() {
-                by_host.entry(&call.host).or_default().push((index, call));
-            }
-            let ended = thread::scope(|scope| {
-                let threads: Vec<_> = by_host
-                    .into_iter()
-                    .map(|(host, calls)| {
-                        scope.spawn(move || {
-                            self.namespace_of(host)?.enter()?;
-                            call_from_here(&calls, silence)
-                        })
-                    })
-                    .collect();
-                let mut ended = Vec::new();
-                for thread in threads {
-                    match thread.join() {
-                        Ok(result) => ended.extend(result?),
-                        Err(panic) => std::panic::resume_unwind(panic),
-                    }
-                }
-                Ok::<_, LaboratoryError>(ended)
-            })?;
-            let mut ended = ended;
-            ended.sort_unstable_by_key(|(index, ..)| *index);
-            called.extend(ended.into_iter().map(|(_, outcome, introduction)| Called {
+            let ended = self.by_each_host(some, |calls| call_from_here(calls, silence))?;
+            called.extend(ended.into_iter().map(|(outcome, introduction)| Called {
                 outcome,
                 by: names.get(introduction.trim_end()).map(|host| (*host).clone()),
             }));
@@ -128,28 +87,39 @@ impl Twin<'_> {
         Ok(called)
     }
 
-    /// Whose TCP packets every gate has dropped since the twin was built or rebuilt: the first 65,535 flows of each
-    /// router and version of IP.
-    ///
-    /// # Errors
-    /// [`LaboratoryError`] where `nft` fails.
-    pub fn lost_flows(&self) -> Result<Vec<LostFlow>, LaboratoryError> {
-        let nft = &self.enclosure.tools.nft;
-        let mut all = Vec::new();
-        for (name, router) in &self.plan.routers {
-            for set in [LOST_FOUR, LOST_SIX] {
-                let arguments = ["-n", "-j", "list", "set", "inet", TABLE, set];
-                let text = self.namespace(name).within(|| run(nft, &arguments, ""))?;
-                let listing: Listing =
-                    serde_json::from_str(&text).map_err(|error| LaboratoryError::Answer {
-                        command: format!("nft -j list set {set}"),
-                        expected: error.to_string(),
-                    })?;
-                let elements = listing.nftables.into_iter().filter_map(|it| it.set).flat_map(|set| set.elem);
-                all.extend(elements.filter_map(|element| lost(&element, &router.gates)));
-            }
+    /// Has each host make its calls, all hosts at the same time, each on a thread in its namespace. What each
+    /// call comes to is given with its place, and comes back in the order of the calls.
+    pub(super) fn by_each_host<T: Send>(
+        &self,
+        calls: &[Call],
+        make: impl Fn(&[(usize, &Call)]) -> Result<Vec<(usize, T)>, LaboratoryError> + Sync,
+    ) -> Result<Vec<T>, LaboratoryError> {
+        let mut by_host: BTreeMap<&Host, Vec<(usize, &Call)>> = BTreeMap::new();
+        for (index, call) in calls.iter().enumerate() {
+            by_host.entry(&call.host).or_default().push((index, call));
         }
-        Ok(all)
+        let make = &make;
+        let mut ended = thread::scope(|scope| {
+            let threads: Vec<_> = by_host
+                .into_iter()
+                .map(|(host, calls)| {
+                    scope.spawn(move || {
+                        self.namespace_of(host)?.enter()?;
+                        make(&calls)
+                    })
+                })
+                .collect();
+            let mut ended = Vec::new();
+            for thread in threads {
+                match thread.join() {
+                    Ok(result) => ended.extend(result?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok::<_, LaboratoryError>(ended)
+        })?;
+        ended.sort_unstable_by_key(|(index, _)| *index);
+        Ok(ended.into_iter().map(|(_, outcome)| outcome).collect())
     }
 }
 
@@ -201,7 +171,7 @@ struct Pending {
     introduction: String,
 }
 
-type Ended = (usize, KernelOutcome, String);
+type Ended = (usize, (KernelOutcome, String));
 
 /// Makes connections from the calling thread's namespace.
 fn call_from_here(calls: &[(usize, &Call)], silence: Duration) -> Result<Vec<Ended>, LaboratoryError> {
@@ -212,7 +182,7 @@ fn call_from_here(calls: &[(usize, &Call)], silence: Duration) -> Result<Vec<End
             (socket, None) => {
                 pending.push(Pending { index, socket, is_connected: false, introduction: String::new() })
             }
-            (_, Some(errno)) => ended.push((index, refusal(errno), String::new())),
+            (_, Some(errno)) => ended.push((index, (refusal(errno), String::new()))),
         }
     }
     let start = Instant::now();
@@ -227,7 +197,7 @@ fn call_from_here(calls: &[(usize, &Call)], silence: Duration) -> Result<Vec<End
             } else {
                 None
             };
-            end.map(|outcome| ended.push((one.index, outcome, std::mem::take(&mut one.introduction))))
+            end.map(|outcome| ended.push((one.index, (outcome, std::mem::take(&mut one.introduction)))))
                 .is_none()
         });
         if pending.is_empty() {
@@ -253,7 +223,7 @@ fn call_from_here(calls: &[(usize, &Call)], silence: Duration) -> Result<Vec<End
         pending.retain_mut(|one| {
             let outcome = if flags.next() == Some(true) { one.advance() } else { None };
             outcome
-                .map(|outcome| ended.push((one.index, outcome, std::mem::take(&mut one.introduction))))
+                .map(|outcome| ended.push((one.index, (outcome, std::mem::take(&mut one.introduction)))))
                 .is_none()
         });
     }
@@ -281,7 +251,7 @@ fn begin(call: &Call) -> Result<(Socket, Option<i32>), LaboratoryError> {
     }
 }
 
-fn refusal(errno: i32) -> KernelOutcome {
+pub(super) fn refusal(errno: i32) -> KernelOutcome {
     match errno {
         nix::libc::ECONNREFUSED => KernelOutcome::Refused,
         nix::libc::ETIMEDOUT => KernelOutcome::Silent,
@@ -313,35 +283,4 @@ impl Pending {
             Err(_) => Some(KernelOutcome::Connected),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Listing {
-    nftables: Vec<Listed>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    set: Option<ListedSet>,
-}
-
-#[derive(Deserialize)]
-struct ListedSet {
-    #[serde(default)]
-    elem: Vec<Value>,
-}
-
-/// An element of a set of lost flows: the mark, and the packet's ends.
-fn lost(element: &Value, gates: &[(String, Gate)]) -> Option<LostFlow> {
-    let [mark, from, from_port, to, to_port] = element.get("concat")?.as_array()?.as_slice() else {
-        return None;
-    };
-    let (gate, direction) = marked(mark.as_u64()?)?;
-    let end = |address: &Value, port: &Value| {
-        let port = u16::try_from(port.as_u64()?).ok()?;
-        Some(SocketAddr::new(address.as_str()?.parse().ok()?, port))
-    };
-    let (from, to) = (end(from, from_port)?, end(to, to_port)?);
-    let (source, target) = if direction == Direction::Forward { (from, to) } else { (to, from) };
-    Some(LostFlow { source, target, gate: gates.get(gate)?.1.clone(), direction })
 }

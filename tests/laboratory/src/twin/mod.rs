@@ -15,11 +15,13 @@ mod connect;
 mod datagrams;
 mod dns;
 pub(crate) mod estate;
+mod exchanges;
 mod filter;
 mod flows;
 mod gate;
 mod impose;
 mod listener;
+mod lost;
 mod namespace;
 mod plan;
 mod resolving;
@@ -44,9 +46,10 @@ pub use condition::{Condition, Forbidding, NoRoute, Prohibition};
 pub use connect::KernelOutcome;
 pub use datagrams::{DatagramService, DatagramServiceKind};
 pub use dns::{DnsBehaviour, DnsServer};
-pub use flows::{Answering, Call, Called, LostFlow};
+pub use flows::{Answering, Call, Called};
 pub use gate::{Direction, Dropped, Gate, GateKind};
 pub use listener::{Listener, ListenerKind};
+pub use lost::{FlowProtocol, LostFlow};
 pub use plan::Host;
 pub use resolving::NameFiles;
 
@@ -56,7 +59,7 @@ use crate::tool::{Tools, run};
 use impose::Imposed;
 use namespace::Namespace;
 use plan::{Names, Plan, PlannedHost, PlannedRouter, PlannedTable};
-use ruleset::{LOST_FOUR, LOST_SIX, NOWHERE_VERSION_SIX, TABLE};
+use ruleset::{NOWHERE_VERSION_SIX, TABLE};
 
 /// A twin of a snapshot. It goes when it is dropped.
 #[derive(Debug)]
@@ -208,9 +211,7 @@ impl<'e> Twin<'e> {
             run(nft, &["-f", "-"], &new.ruleset)?;
         } else {
             run(nft, &["reset", "counters", "table", "inet", TABLE], "")?;
-            let forget: String =
-                [LOST_FOUR, LOST_SIX].map(|set| format!("flush set inet {TABLE} {set}\n")).concat();
-            run(nft, &["-f", "-"], &forget)?;
+            run(nft, &["-f", "-"], &lost::forgetting())?;
         }
         setting("net/ipv4/ip_forward", "1")?;
         for port in ports.iter().map(String::as_str).chain(["all", "lo"]) {

@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use super::condition::SPOKEN;
 use super::gate::{Direction, Gate, GateKind};
+use super::lost::definitions;
 
 /// The name of the table that all of a router's rules are in.
 pub(crate) const TABLE: &str = "peerscope";
@@ -20,10 +21,8 @@ pub(crate) const NOWHERE: &str = "lo";
 /// any rule sees the packet: a wire whose other end is in the same router.
 pub(crate) const NOWHERE_VERSION_SIX: &str = "nowhere";
 
-/// The chain that ends all that is dropped, and the sets of what ended there.
-const LOST: &str = "lost";
-pub(crate) const LOST_FOUR: &str = "lost-ip-flows";
-pub(crate) const LOST_SIX: &str = "lost-ip6-flows";
+/// The chain that ends all that is dropped.
+pub(crate) const LOST: &str = "lost";
 
 /// A ruleset in the making.
 #[derive(Default)]
@@ -135,20 +134,8 @@ impl Ruleset {
         for (chain, _) in &self.gates {
             let _ = writeln!(text, " counter {chain}/forward {{ }}\n counter {chain}/return {{ }}");
         }
-        // Whose packets were lost is kept too, each with the mark of the gate and the direction.
-        for (set, version, address) in [(LOST_FOUR, "ip", "ipv4_addr"), (LOST_SIX, "ip6", "ipv6_addr")] {
-            let _ = writeln!(
-                text,
-                " set {set} {{\n  type mark . {address} . inet_service . {address} . inet_service\n  \
-                 flags dynamic\n  size 65535\n }}\n chain {LOST}-{version} {{\n  \
-                 add @{set} {{ meta mark . {version} saddr . tcp sport . {version} daddr . tcp dport }}\n }}"
-            );
-        }
-        // Where a set is full its rule ends there; the packet is lost all the same.
-        let _ = writeln!(
-            text,
-            " chain {LOST} {{\n  meta nfproto ipv4 jump {LOST}-ip\n  meta nfproto ipv6 jump {LOST}-ip6\n  drop\n }}"
-        );
+        // Whose packets were lost is kept too.
+        text.push_str(&definitions());
         text.push_str(&self.chains);
         text
     }
