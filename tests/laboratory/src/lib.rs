@@ -36,6 +36,7 @@
 mod enclosure;
 mod error;
 pub mod fault;
+mod minimise;
 pub mod operator;
 pub mod scenario;
 mod tool;
@@ -44,6 +45,7 @@ pub mod world;
 
 pub use enclosure::{Enclosure, Right};
 pub use error::LaboratoryError;
+pub use minimise::{fewest, fewest_documents};
 pub use twin::{
     Answering, Call, Called, Capture, Captured, Condition, DatagramService, DatagramServiceKind, Direction,
     DnsBehaviour, DnsServer, Dropped, FlowProtocol, Forbidding, Gate, GateKind, Host, KernelOutcome,
