@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use peerscope_document::Snapshot;
+use peerscope_document::aws::{NetworkInterface, Subnet};
 use serde_json::Value;
+
+use crate::twin::estate::Estate;
 
 /// The fewest of `items`, in their order, for which `still` holds, found by leaving out halves, quarters and so
 /// on down to single ones, until none can go (after Zeller's delta debugging). `still` must hold for all of
@@ -77,7 +80,8 @@ enum Step {
 }
 
 /// The fewest documents for which `still` holds, as [`fewest`] has it: of the lists of a snapshot, and of those
-/// inside its documents, nothing can be left out.
+/// inside its documents, nothing can be left out. What is left is still an estate: whatever a document names is
+/// there, and each subnet has its table and its ACL, so that nothing is found but what could be there too.
 ///
 /// # Errors
 /// What `still` fails with.
@@ -95,8 +99,34 @@ pub fn fewest_documents<E>(
         let kept: BTreeSet<&Place> = places.iter().collect();
         serde_json::from_value(part(&whole, &mut Vec::new(), &kept)).ok()
     };
-    let kept = fewest(&places, |places| with(places).map_or(Ok(false), |fewer| still(&fewer)))?;
+    let kept = fewest(&places, |places| match with(places).filter(is_whole) {
+        Some(fewer) => still(&fewer),
+        None => Ok(false),
+    })?;
     Ok(with(&kept).unwrap_or_else(|| snapshot.clone()))
+}
+
+/// Whether an interface's subnet, VPC and groups are all there, what serves the subnet, and the peerings that
+/// rules name.
+fn is_whole(snapshot: &Snapshot) -> bool {
+    let estate = Estate::new(snapshot);
+    let is_served = |subnet: &Subnet| {
+        estate.vpcs.contains_key(&subnet.vpc_id)
+            && estate.route_table_of(subnet).is_some()
+            && estate.network_acl_of(subnet).is_some()
+    };
+    let is_in_place = |interface: &NetworkInterface| {
+        let subnet = interface.subnet_id.as_ref().and_then(|id| estate.subnets.get(id));
+        subnet.is_some_and(|subnet| Some(&subnet.vpc_id) == interface.vpc_id.as_ref())
+            && interface.groups.iter().all(|it| estate.security_groups.contains_key(&it.group_id))
+    };
+    let permissions = estate.security_groups.values();
+    let permissions = permissions.flat_map(|it| it.ip_permissions.iter().chain(&it.ip_permissions_egress));
+    let pairs = permissions.flat_map(|it| &it.user_id_group_pairs);
+    let mut named = pairs.filter_map(|pair| pair.vpc_peering_connection_id.as_ref());
+    named.all(|id| estate.peerings.contains_key(id))
+        && estate.subnets.values().all(|subnet| is_served(subnet))
+        && estate.interfaces.values().all(|interface| is_in_place(interface))
 }
 
 /// Adds the places of everything that can be left out.
@@ -220,16 +250,20 @@ mod tests {
         };
         assert!(denies(&world.snapshot) > 1 && interfaces(&world.snapshot).len() > 1);
         let Ok(fewest) = fewest_documents(&world.snapshot, |some| Ok::<_, Infallible>(holds(some)));
-        assert!(holds(&fewest));
+        assert!(holds(&fewest) && is_whole(&fewest) && is_whole(&world.snapshot));
+        let whole = serde_json::to_value(&fewest).unwrap();
         let mut places = Vec::new();
-        list(&serde_json::to_value(&fewest).unwrap(), &mut Vec::new(), &mut places);
-        let names: Vec<&String> = places
-            .iter()
-            .filter_map(|place| match place.get(place.len() - 2) {
-                Some(Step::Key(key)) => Some(key),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(names, ["aws", "NetworkAcls", "Entries", "NetworkInterfaces", "Groups"]);
+        list(&whole, &mut Vec::new(), &mut places);
+        for left_out in &places {
+            let kept: BTreeSet<&Place> = places.iter().filter(|it| *it != left_out).collect();
+            let fewer: Snapshot = serde_json::from_value(part(&whole, &mut Vec::new(), &kept)).unwrap();
+            assert!(!(holds(&fewer) && is_whole(&fewer)), "{left_out:?} can be left out");
+        }
+        let count = |key: &str| {
+            let inside = |place: &&Place| place.get(place.len() - 2) == Some(&Step::Key(key.to_owned()));
+            places.iter().filter(inside).count()
+        };
+        let kinds = ["Vpcs", "Subnets", "RouteTables", "NetworkInterfaces", "Groups", "Entries", "Routes"];
+        assert_eq!(kinds.map(count), [1, 1, 1, 1, 1, 1, 0]);
     }
 }
