@@ -57,13 +57,15 @@ pub(crate) fn group_rules(
             let is_stale = pair.peering_status.as_deref().is_some_and(|status| status != "active");
             let Some(group) = pair.group_id.as_ref().filter(|_| !is_stale) else { continue };
             for member in members(group) {
+                // What leaves is judged at the interface, by the address that it is for: which way it will be
+                // routed, if any, is not known there.
                 let port = match way {
-                    Way::In => "iifname",
-                    Way::Out => "oifname",
+                    Way::In => format!("iifname \"{}\" ", member.port),
+                    Way::Out => String::new(),
                 };
                 let hosts: Vec<IpNet> = member.addresses.iter().copied().map(IpNet::from).collect();
                 for peer in blocks_expression(&hosts, way) {
-                    lines.push(format!("{port} \"{}\" {peer} {service} return", member.port));
+                    lines.push(format!("{port}{peer} {service} return"));
                 }
             }
         }
