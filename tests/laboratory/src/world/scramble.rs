@@ -6,20 +6,21 @@
 
 use std::collections::BTreeSet;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv6Net};
 use peerscope_document::Snapshot;
 use peerscope_document::aws::{
-    AwsDocuments, IpPermission, IpProtocol, NetworkAcl, PeeringStatusCode, Route, RouteState, RouteTable,
-    RuleAction, SecurityGroup,
+    AwsDocuments, IcmpTypeCode, IpPermission, IpProtocol, NetworkAcl, NetworkAclEntry, PeeringStatusCode,
+    Route, RouteState, RouteTable, RuleAction, SecurityGroup,
 };
 use peerscope_document::id::{SecurityGroupId, VpcId, VpcPeeringConnectionId};
 
 use super::World;
-use super::draw::{Lot, overlap};
+use super::draw::Lot;
 use super::make::{
     anywhere, cidr, entry, from_blocks, from_group, group_identifier, peering_route, peering_status,
     permission, static_route,
 };
+use crate::twin::estate::addresses_of;
 
 impl World {
     /// Makes one random change for each of these seeds, in their order, and sets the states of routes right.
@@ -43,11 +44,19 @@ fn some_port(own: u16, lot: &mut Lot) -> u16 {
     lot.pick([own, own, own, 443, 22, 8000, any])
 }
 
+/// What a rule lets through or denies.
+enum Service {
+    /// A protocol, and its ports where it has any.
+    Ports(IpProtocol, Option<(u16, u16)>),
+    /// A type of ICMP's or ICMPv6's messages, or -1 for all.
+    Icmp(IpProtocol, i32),
+}
+
 /// What changes speak of.
 struct Known {
     port: u16,
-    blocks: Vec<Ipv4Net>,
-    networks: Vec<(VpcId, Vec<Ipv4Net>)>,
+    blocks: Vec<IpNet>,
+    networks: Vec<(VpcId, Vec<IpNet>)>,
     peerings: Vec<VpcPeeringConnectionId>,
     groups: Vec<SecurityGroupId>,
 }
@@ -55,26 +64,25 @@ struct Known {
 impl Known {
     fn of(world: &World) -> Self {
         let all = || world.snapshot.aws.iter().map(|it| &it.documents);
-        let four = |block: IpNet| match block {
-            IpNet::V4(block) => Some(block),
-            IpNet::V6(_) => None,
-        };
-        let networks: Vec<(VpcId, Vec<Ipv4Net>)> = all()
+        let networks: Vec<(VpcId, Vec<IpNet>)> = all()
             .flat_map(|it| it.vpcs.iter().flatten())
             .map(|vpc| {
-                let blocks = vpc.cidr_block_association_set.iter().map(|it| it.cidr_block.network());
-                (vpc.vpc_id.clone(), blocks.filter_map(four).collect())
+                let four = vpc.cidr_block_association_set.iter().map(|it| it.cidr_block);
+                let six = vpc.ipv6_cidr_block_association_set.iter().map(|it| it.ipv6_cidr_block);
+                (vpc.vpc_id.clone(), four.chain(six).map(|block| block.network()).collect())
             })
             .collect();
-        let subnets = all().flat_map(|it| it.subnets.iter().flatten());
-        let subnets = subnets.filter_map(|it| four(it.cidr_block?.network()));
+        let subnets = all().flat_map(|it| it.subnets.iter().flatten()).flat_map(|it| {
+            let six = it.ipv6_cidr_block_association_set.iter().map(|it| it.ipv6_cidr_block);
+            it.cidr_block.into_iter().chain(six).map(|block| block.network())
+        });
         let hosts = all().flat_map(|it| it.network_interfaces.iter().flatten());
-        let hosts = hosts.filter_map(|it| it.private_ip_address).map(Ipv4Net::from);
+        let hosts = hosts.flat_map(addresses_of).map(IpNet::from);
         let remote = &world.site.remote;
-        let far = remote.all_blocks.iter().copied().chain(remote.networks());
-        let dynos = remote.hosts.iter().copied().map(Ipv4Net::from);
+        let far = remote.all_blocks.iter().copied().chain(remote.networks()).map(IpNet::V4);
+        let dynos = world.dynos().into_iter().map(IpNet::from);
         let own = networks.iter().flat_map(|(_, blocks)| blocks.clone());
-        let blocks: BTreeSet<Ipv4Net> = own.chain(subnets).chain(hosts).chain(far).chain(dynos).collect();
+        let blocks: BTreeSet<IpNet> = own.chain(subnets).chain(hosts).chain(far).chain(dynos).collect();
         let peerings = all().flat_map(|it| it.vpc_peering_connections.iter().flatten());
         let peerings: BTreeSet<_> = peerings.map(|it| it.vpc_peering_connection_id.clone()).collect();
         let groups = all().flat_map(|it| it.security_groups.iter().flatten());
@@ -106,18 +114,21 @@ impl Known {
         }
     }
 
-    fn block(&self, lot: &mut Lot) -> Ipv4Net {
-        if lot.chance(15) {
-            return anywhere();
-        }
+    fn block(&self, lot: &mut Lot) -> IpNet {
         let block = choose(&self.blocks, lot).copied().unwrap_or_default();
+        if lot.chance(15) {
+            return match block {
+                IpNet::V4(_) => anywhere().into(),
+                IpNet::V6(_) => Ipv6Net::default().into(),
+            };
+        }
         // Now and then a part of it, or what holds it.
         let length = match lot.number(0, 5) {
-            0 => (block.prefix_len() + 1).min(32),
+            0 => (block.prefix_len() + 1).min(block.max_prefix_len()),
             1 => block.prefix_len().saturating_sub(1),
             _ => block.prefix_len(),
         };
-        Ipv4Net::new(block.addr(), length).map_or(block, |block| block.trunc())
+        IpNet::new(block.addr(), length).map_or(block, |block| block.trunc())
     }
 
     fn route(&self, table: &mut RouteTable, lot: &mut Lot) {
@@ -133,12 +144,11 @@ impl Known {
         let destination = self.block(lot);
         let own = self.networks.iter().find(|(vpc, _)| *vpc == table.vpc_id);
         // A route into the VPC itself has other rules.
-        let is_inside = own.is_some_and(|(_, blocks)| {
-            blocks
-                .iter()
-                .any(|block| overlap(*block, destination) && destination.prefix_len() >= block.prefix_len())
+        let is_inside =
+            own.is_some_and(|(_, blocks)| blocks.iter().any(|block| block.contains(&destination)));
+        let is_taken = table.routes.iter().any(|it| {
+            [it.destination_cidr_block, it.destination_ipv6_cidr_block].contains(&Some(cidr(destination)))
         });
-        let is_taken = table.routes.iter().any(|it| it.destination_cidr_block == Some(cidr(destination)));
         if is_inside || is_taken {
             return;
         }
@@ -160,19 +170,32 @@ impl Known {
             return;
         }
         let action = if lot.chance(50) { RuleAction::Allow } else { RuleAction::Deny };
-        let (protocol, ports) = self.service(lot);
-        acl.entries.push(entry(number, egress, action, protocol, self.block(lot), ports));
+        let block = self.block(lot);
+        let entry = match self.service(block, lot) {
+            Service::Ports(protocol, ports) => entry(number, egress, action, protocol, block, ports),
+            Service::Icmp(protocol, kind) => NetworkAclEntry {
+                icmp_type_code: Some(IcmpTypeCode { icmp_type: Some(kind), code: Some(-1) }),
+                ..entry(number, egress, action, protocol, block, None)
+            },
+        };
+        acl.entries.push(entry);
     }
 
-    /// A protocol, and ports where it has any: one, those of replies, or others.
-    fn service(&self, lot: &mut Lot) -> (IpProtocol, Option<(u16, u16)>) {
+    /// What a rule about a block is about: a port, the ports of replies, or others; an echo or its reply.
+    fn service(&self, block: IpNet, lot: &mut Lot) -> Service {
         let port = some_port(self.port, lot);
         let ports =
             lot.pick([(port, port), (1024, 65535), (32768, 60999), (49152, 65535), (0, 1023), (0, 65535)]);
+        // Rules of the one ICMP for blocks of the other AWS takes, and they match nothing.
+        let (icmp, kinds) = match block {
+            IpNet::V4(_) => (IpProtocol::ICMP, [-1, 8, 0, 3]),
+            IpNet::V6(_) => (IpProtocol::ICMPV6, [-1, 128, 129, 1]),
+        };
         match lot.number(0, 9) {
-            0 => (IpProtocol::All, None),
-            1 => (IpProtocol::UDP, Some(ports)),
-            _ => (IpProtocol::TCP, Some(ports)),
+            0 => Service::Ports(IpProtocol::All, None),
+            1 => Service::Icmp(icmp, lot.pick(kinds)),
+            2..=3 => Service::Ports(IpProtocol::UDP, Some(ports)),
+            _ => Service::Ports(IpProtocol::TCP, Some(ports)),
         }
     }
 
@@ -185,11 +208,16 @@ impl Known {
             rules.remove(place);
             return;
         }
-        let (protocol, ports) = self.service(lot);
-        let rule: IpPermission = permission(protocol, ports);
+        let block = self.block(lot);
+        let rule = match self.service(block, lot) {
+            Service::Ports(protocol, ports) => permission(protocol, ports),
+            Service::Icmp(protocol, kind) => {
+                IpPermission { from_port: Some(kind), to_port: Some(-1), ..permission(protocol, None) }
+            }
+        };
         let rule = match (choose(&self.groups, lot).filter(|_| lot.chance(35)), owner) {
             (Some(other), Some(owner)) => from_group(rule, other, &owner),
-            _ => from_blocks(rule, &[self.block(lot)]),
+            _ => from_blocks(rule, &[block]),
         };
         rules.push(rule);
     }
