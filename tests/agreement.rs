@@ -1,239 +1,158 @@
 //! The engine and a kernel agree on every flow: of random estates, which nobody made healthy or broken on purpose.
 //!
 //! Scenarios hold what somebody thought of. Here documents are changed at random, a twin is made of them, and
-//! what becomes of a real packet is compared with what the engine says of its flow: through, stopped on the way
-//! there, or on the way back, which the twin's counters tell apart. What they disagree about is shrunk to the
-//! fewest changes that still show it.
+//! what becomes of real packets of several protocols and both versions of IP is compared with what the engine says
+//! of their flows: through, or which component stops them first, on the way there or back. What they disagree
+//! about is shrunk to the fewest changes and documents that still show it, and kept.
 
 mod bench;
+#[path = "agreement/disagreement.rs"]
+mod disagreement;
+#[path = "agreement/question.rs"]
+mod question;
+#[path = "agreement/said.rs"]
+mod said;
+#[path = "agreement/seen.rs"]
+mod seen;
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
-use bench::Bench;
+use disagreement::{Disagreement, agrees_now, regressions};
 use libtest_mimic::{Arguments, Failed, Trial};
-use peerscope_analysis::flow::{Flow, FlowBox, Flows};
-use peerscope_analysis::reach::{Decision, Direction, reach};
-use peerscope_analysis::topology::{NetworkId, Topology};
-use peerscope_laboratory::world::{Base, Style, Vary, World};
-use peerscope_laboratory::{Direction as Counted, Enclosure, Host, KernelOutcome, Twin};
+use peerscope_analysis::topology::Topology;
+use peerscope_laboratory::fault::admit_echo;
+use peerscope_laboratory::world::{Base, Vary, World};
+use peerscope_laboratory::{Direction, Enclosure, FlowProtocol, Twin};
+use question::{Question, Questions};
+use said::said;
+use seen::{Seen, seen};
 
 /// Random worlds, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: u64 = 50;
 const MORE_WORLDS: &str = "PEERSCOPE_AGREEMENT_WORLDS";
 /// Flows of each.
-const FLOWS: u64 = 40;
+const FLOWS: usize = 40;
 /// Changes of each, at least and at most: few leave much that works, many much that does not.
 const CHANGES: (u64, u64) = (1, 16);
-/// What is silent so long has been dropped, if a counter says so as well; without one, it is waited for longer.
-const SILENCE: Duration = Duration::from_millis(40);
-const PATIENCE: Duration = Duration::from_secs(3);
 /// How many twins stand at once.
 const SIDE_BY_SIDE: usize = 8;
 
-/// What becomes of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Flows that were compared, by what the kernel did and by what sort of flow each was.
+static COMPARED: Mutex<BTreeMap<(Fate, &str), usize>> = Mutex::new(BTreeMap::new());
+
+/// What became of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     Through,
     StoppedThere,
     StoppedBack,
+    /// The engine leaves it open. What the kernel did is one of what it leaves open.
+    Undecided,
 }
 
-/// Flows that were compared, by what the kernel did.
-static SEEN: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
-
-/// One question.
-#[derive(Clone, Debug)]
-struct Question {
-    from: Host,
-    source: IpAddr,
-    target: IpAddr,
-    source_port: u16,
-    port: u16,
+impl Fate {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Through => "got through",
+            Self::StoppedThere => "were stopped there",
+            Self::StoppedBack => "on the way back",
+            Self::Undecided => "are left open by the engine",
+        }
+    }
 }
 
 fn main() -> ExitCode {
-    let status = bench::main(|enclosure, bench| {
+    let status = bench::main(|enclosure, _| {
         let mut arguments = Arguments::from_args();
         arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
         let worlds = std::env::var(MORE_WORLDS).map_or(Ok(WORLDS), |number| number.parse())?;
         println!("{worlds} worlds of {FLOWS} flows");
-        let trial = |number| Trial::test(format!("world {number}"), move || agree(enclosure, bench, number));
-        Ok((arguments, (0..worlds).map(trial).collect()))
+        let world = |number| Trial::test(format!("world {number}"), move || agree(enclosure, number));
+        let former = regressions()?.into_iter().map(|(name, file)| {
+            Trial::test(format!("regression {name}"), move || agrees_now(enclosure, &file))
+        });
+        Ok((arguments, former.chain((0..worlds).map(world)).collect()))
     });
-    let [through, there, back] = SEEN.each_ref().map(|count| count.load(Ordering::Relaxed));
-    println!("flows compared: {through} got through, {there} were stopped there, {back} on the way back");
+    report();
     status
 }
 
-fn world(number: u64, changes: &[u64]) -> World {
-    let bases = [Base::VpcToVpc, Base::DynoToVpc, Base::VpcToDyno, Base::VpcToVpc];
-    let base = bases[(number % 4) as usize];
-    let extra = match number % 8 {
-        0 => &[Vary::References][..],
-        4 => &[Vary::SecondaryCidrs][..],
-        _ => &[Vary::Temptations][..],
+/// The world of a number after these changes.
+fn world(number: u64, changes: &[u64]) -> Result<World, Failed> {
+    let base = [Base::VpcToVpc, Base::DynoToVpc, Base::VpcToVpc, Base::VpcToDyno][(number % 4) as usize];
+    let extra = match (base, number / 4 % 4) {
+        (Base::VpcToVpc, 0) => &[Vary::Ipv6, Vary::References][..],
+        (Base::VpcToVpc, 1) => &[Vary::SecondaryCidrs],
+        (Base::VpcToVpc, 2) => &[Vary::Ipv6, Vary::Temptations],
+        (_, 0) => &[Vary::Ipv6],
+        _ => &[Vary::Temptations],
     };
     let vary: Vec<Vary> = Vary::ALL.iter().chain(extra).copied().collect();
     let mut world = World::generate(base, &vary, number);
+    if !number.is_multiple_of(3) {
+        admit_echo(&mut world)?;
+    }
+    if number % 5 >= 3 {
+        world.exchange_tcp_and_udp();
+    }
     world.scramble(changes);
-    world
+    Ok(world)
 }
 
-fn agree(enclosure: &Enclosure, bench: &Bench, number: u64) -> Result<(), Failed> {
+fn agree(enclosure: &Enclosure, number: u64) -> Result<(), Failed> {
     let mut lot = fastrand::Rng::with_seed(number ^ 0xa9ee);
     let changes: Vec<u64> = (0..lot.u64(CHANGES.0..=CHANGES.1)).map(|_| lot.u64(..)).collect();
-    let world = world(number, &changes);
+    let world = world(number, &changes)?;
     let twin = Twin::build(enclosure, &world.snapshot, &world.dynos())?;
     let topology = Topology::from(&world.snapshot);
-    let questions = questions(&world, &twin, &mut lot);
-    let (mut wrong, mut counted) = (Vec::new(), (0, 0));
-    for question in questions {
-        let Some(said) = said(&topology, &question)? else { continue };
-        let seen = seen(&twin, &mut counted, &question)?;
-        SEEN[seen as usize].fetch_add(1, Ordering::Relaxed);
-        if said != seen {
-            wrong.push((question, said, seen));
+    let questions = Questions::new(&topology, &world, &twin, &mut lot).draw(FLOWS);
+    let seen = seen(&twin, &questions)?;
+    let mut wrong = Vec::new();
+    for (question, seen) in questions.into_iter().zip(seen) {
+        let said = said(&topology, &question)?;
+        count(&question, &seen, said.is_undecided());
+        if !said.agrees(&seen, &world.snapshot, &question) {
+            wrong.push(Disagreement { question, said, seen });
         }
     }
-    let Some((question, said, seen)) = wrong.first() else { return Ok(()) };
-    let (fewest, said, seen) = shrunk(enclosure, number, &changes, question, (*said, *seen))?;
-    let folder = bench.folder(&format!("disagreement-{number}"));
-    self::world(number, &fewest).write(&folder, Style::of_seed(number))?;
-    Err(format!(
-        "{} of {FLOWS} flows; {question:?}: the engine says {said:?}, the kernel {seen:?}, after {} changes: {}",
-        wrong.len(),
-        fewest.len(),
-        folder.display()
-    )
-    .into())
+    let Some(first) = wrong.first() else { return Ok(()) };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("disagreement-{number}"));
+    let report = first.report(enclosure, |changes| self::world(number, changes), &changes, &folder)?;
+    Err(format!("{} of {FLOWS} flows; the first: {report}", wrong.len()).into())
 }
 
-/// Flows between hosts whose addresses are theirs alone: of others nobody could say whom they mean.
-fn questions(world: &World, twin: &Twin<'_>, lot: &mut fastrand::Rng) -> Vec<Question> {
-    let hosts: Vec<(Host, IpAddr)> = twin
-        .hosts()
-        .filter_map(|(host, addresses)| Some((host.clone(), *addresses.iter().find(|it| it.is_ipv4())?)))
-        .collect();
-    let is_alone = |address: IpAddr| hosts.iter().filter(|(_, other)| *other == address).count() == 1;
-    let mut questions = Vec::new();
-    let ends = [(world.source(), world.source_address()), (world.target(), world.target_address().ip())];
-    while questions.len() < FLOWS as usize {
-        let any = |lot: &mut fastrand::Rng| hosts[lot.usize(..hosts.len())].clone();
-        // Those of the world's own flow are joined with each other more often than any two are.
-        let kind = lot.u8(0..8);
-        let ((from, source), (_, target)) = match kind {
-            0..=4 => (ends[0].clone(), ends[1].clone()),
-            5 => (any(lot), ends[1].clone()),
-            6 => (ends[0].clone(), any(lot)),
-            _ => (any(lot), any(lot)),
-        };
-        if source == target || !is_alone(target) || !is_alone(source) {
-            if questions.is_empty() && hosts.iter().filter(|(_, it)| is_alone(*it)).count() < 2 {
-                break;
-            }
-            continue;
-        }
-        let number = questions.len() as u16;
-        // Each source port once, so that no connection is taken for an earlier one's.
-        let low = [1100, 32800, 49200, 60900][lot.usize(..4)];
-        let port = if kind < 3 { world.target_address().port() } else { world.some_port(lot.u64(..)) };
-        questions.push(Question { from, source, target, source_port: low + number, port });
-    }
-    questions
-}
-
-/// What the engine says; nothing where it does not know.
-fn said(topology: &Topology, question: &Question) -> Result<Option<Fate>, Failed> {
-    let network = |address: IpAddr| -> NetworkId {
-        let owners = topology.interfaces().filter(|(_, one)| one.addresses.contains(&address));
-        let vpc = owners.filter_map(|(_, one)| one.vpc.clone()).next();
-        vpc.map_or(NetworkId::Space, NetworkId::Vpc)
+fn count(question: &Question, seen: &Seen, is_undecided: bool) {
+    let fate = match seen {
+        _ if is_undecided => Fate::Undecided,
+        Seen::Through => Fate::Through,
+        Seen::Stopped(_, Direction::Forward) => Fate::StoppedThere,
+        Seen::Stopped(_, Direction::Return) => Fate::StoppedBack,
     };
-    let (source, target) = (network(question.source), network(question.target));
-    if source == NetworkId::Space && target == NetworkId::Space {
-        return Ok(None);
-    }
-    let flow = Flow {
-        source: question.source,
-        destination: question.target,
-        protocol: 6,
-        source_port: question.source_port,
-        port: question.port,
+    let sort = match (question.protocol, question.to.address.is_ipv4()) {
+        (FlowProtocol::Tcp, true) => "TCP",
+        (FlowProtocol::Tcp, false) => "TCP by IPv6",
+        (FlowProtocol::Udp, true) => "UDP",
+        (FlowProtocol::Udp, false) => "UDP by IPv6",
+        (FlowProtocol::Echo, true) => "ICMP",
+        (FlowProtocol::Echo, false) => "ICMPv6",
     };
-    let answer = reach(topology, &source, &target, &Flows::from(FlowBox::from(flow)));
-    let segment = answer.segment_of(&flow).ok_or("no segment has the flow")?;
-    let mut fate = Fate::Through;
-    for evaluated in &segment.gates {
-        let part = evaluated.part_of(&flow).ok_or("a gate has no part with the flow")?;
-        match part.decision {
-            Decision::Admitted | Decision::Assumed | Decision::Consequence => {}
-            Decision::Unknown(_) => return Ok(None),
-            Decision::Blocked(_) if evaluated.gate.direction() == Some(Direction::Return) => {
-                if fate == Fate::Through {
-                    fate = Fate::StoppedBack;
-                }
-            }
-            Decision::Blocked(_) => fate = Fate::StoppedThere,
-        }
-    }
-    Ok(Some(fate))
+    *COMPARED.lock().unwrap_or_else(PoisonError::into_inner).entry((fate, sort)).or_default() += 1;
 }
 
-/// What the kernel does: an answer, or silence and a counter. `before` is what was counted until now, forward and
-/// back; nobody else uses the twin.
-fn seen(twin: &Twin<'_>, before: &mut (u64, u64), question: &Question) -> Result<Fate, Failed> {
-    let target = SocketAddr::new(question.target, question.port);
-    let counted = || -> Result<(u64, u64), Failed> {
-        let dropped = twin.dropped()?;
-        let of =
-            |direction| dropped.iter().filter(move |it| it.direction == direction).map(|it| it.packets).sum();
-        Ok((of(Counted::Forward), of(Counted::Return)))
-    };
-    for patience in [SILENCE, PATIENCE] {
-        match twin.connect(&question.from, question.source_port, target, patience)? {
-            KernelOutcome::Connected | KernelOutcome::Refused => return Ok(Fate::Through),
-            KernelOutcome::Silent => {}
-            other => return Err(format!("{question:?}: {other:?}").into()),
-        }
-        let after = counted()?;
-        let more = (after.0 > before.0, after.1 > before.1);
-        *before = after;
-        match more {
-            (_, true) => return Ok(Fate::StoppedBack),
-            (true, false) => return Ok(Fate::StoppedThere),
-            (false, false) => {}
-        }
+/// Figures for people: that worlds are made by lot must not mean that nobody knows what of.
+fn report() {
+    let compared = COMPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let all: usize = compared.values().sum();
+    println!("{all} flows compared");
+    for fate in [Fate::Through, Fate::StoppedThere, Fate::StoppedBack, Fate::Undecided] {
+        let own: Vec<(&str, usize)> =
+            compared.iter().filter(|((it, _), _)| *it == fate).map(|((_, sort), n)| (*sort, *n)).collect();
+        let number: usize = own.iter().map(|(_, number)| number).sum();
+        let share = 100.0 * number as f64 / all.max(1) as f64;
+        let sorts: Vec<String> = own.iter().map(|(sort, number)| format!("{number} {sort}")).collect();
+        println!("{number} ({share:.0} %) {}: {}", fate.words(), sorts.join(", "));
     }
-    Err(format!("{question:?}: silence that no gate accounts for").into())
-}
-
-/// The fewest changes after which engine and kernel still disagree about the flow.
-fn shrunk(
-    enclosure: &Enclosure,
-    number: u64,
-    changes: &[u64],
-    question: &Question,
-    mut fates: (Fate, Fate),
-) -> Result<(Vec<u64>, Fate, Fate), Failed> {
-    let mut fewest = changes.to_vec();
-    let mut twin: Option<Twin<'_>> = None;
-    for change in changes {
-        let fewer: Vec<u64> = fewest.iter().copied().filter(|it| it != change).collect();
-        let world = world(number, &fewer);
-        match &mut twin {
-            Some(twin) => twin.rebuild(&world.snapshot)?,
-            None => twin = Some(Twin::build(enclosure, &world.snapshot, &world.dynos())?),
-        }
-        let Some(twin) = &twin else { continue };
-        let Some(said) = said(&Topology::from(&world.snapshot), question)? else { continue };
-        // A rebuilt twin counts from zero.
-        let seen = seen(twin, &mut (0, 0), question)?;
-        if said != seen {
-            (fewest, fates) = (fewer, (said, seen));
-        }
-    }
-    Ok((fewest, fates.0, fates.1))
 }
