@@ -28,7 +28,7 @@ use peerscope_laboratory::world::{Base, Vary, World};
 use peerscope_laboratory::{Direction, Enclosure, FlowProtocol, Twin};
 use question::{Question, Questions};
 use said::said;
-use seen::{Seen, seen};
+use seen::{PATIENT, Seen, seen};
 
 /// Random worlds, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: u64 = 50;
@@ -109,7 +109,7 @@ fn agree(enclosure: &Enclosure, number: u64) -> Result<(), Failed> {
     let twin = Twin::build(enclosure, &world.snapshot, &world.dynos())?;
     let topology = Topology::from(&world.snapshot);
     let questions = Questions::new(&topology, &world, &twin, &mut lot).draw(FLOWS);
-    let seen = seen(&twin, &questions)?;
+    let seen = seen(&twin, &questions, PATIENT)?;
     let mut wrong = Vec::new();
     for (question, seen) in questions.into_iter().zip(seen) {
         let said = said(&topology, &question)?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use libtest_mimic::Failed;
 use peerscope_analysis::topology::Topology;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::question::{Question, Written};
 use crate::said::{Said, said};
-use crate::seen::{Seen, seen};
+use crate::seen::{HASTY, PATIENT, Seen, seen};
 
 /// Where differences that were agreed about since are kept: each is tried again by every run.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/agreement/regressions");
@@ -44,10 +45,11 @@ fn both(
     snapshot: &Snapshot,
     dynos: &[IpAddr],
     question: &Question,
+    patience: &[Duration],
 ) -> Result<(Said, Seen), Failed> {
     let hosts = [question.from.host.clone(), question.to.host.clone()];
     let twin = Twin::build_lean(enclosure, snapshot, dynos, &hosts)?;
-    let seen = seen(&twin, std::slice::from_ref(question))?;
+    let seen = seen(&twin, std::slice::from_ref(question), patience)?;
     let seen = seen.into_iter().next().ok_or("no fate")?;
     Ok((said(&Topology::from(snapshot), question)?, seen))
 }
@@ -56,7 +58,7 @@ impl Disagreement {
     /// Whether these documents show it as well. What is no world any more, having lost a host or what the twin
     /// needs, does not.
     fn is_of(&self, enclosure: &Enclosure, snapshot: &Snapshot, dynos: &[IpAddr]) -> bool {
-        both(enclosure, snapshot, dynos, &self.question)
+        both(enclosure, snapshot, dynos, &self.question, HASTY)
             .is_ok_and(|(said, seen)| said == self.said && seen == self.seen)
     }
 
@@ -157,7 +159,7 @@ pub(crate) fn agrees_now(enclosure: &Enclosure, file: &Path) -> Result<(), Faile
     let Kept { about, question, dynos, snapshot } =
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
     let question = Question::from(question);
-    let (said, seen) = both(enclosure, &snapshot, &dynos, &question)?;
+    let (said, seen) = both(enclosure, &snapshot, &dynos, &question, PATIENT)?;
     if said.agrees(&seen, &snapshot, &question) && !said.is_undecided() {
         return Ok(());
     }

@@ -15,8 +15,10 @@ use peerscope_laboratory::{
 use crate::question::Question;
 
 /// What is silent so long has been dropped, if a gate says so as well; else it is tried again, with patience.
+pub(crate) const PATIENT: &[Duration] = &[SILENCE, Duration::from_secs(4)];
+/// Without: where a silence that no gate accounts for says enough.
+pub(crate) const HASTY: &[Duration] = &[SILENCE];
 const SILENCE: Duration = Duration::from_millis(250);
-const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What became of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +40,11 @@ impl fmt::Display for Seen {
 
 /// What becomes of these flows in a twin that nobody else uses. None of them may have been tried in it before:
 /// what was let through once is remembered.
-pub(crate) fn seen(twin: &Twin<'_>, questions: &[Question]) -> Result<Vec<Seen>, Failed> {
+pub(crate) fn seen(
+    twin: &Twin<'_>,
+    questions: &[Question],
+    patience: &[Duration],
+) -> Result<Vec<Seen>, Failed> {
     let datagrams = questions.iter().filter(|it| it.protocol == FlowProtocol::Udp);
     let services: BTreeSet<(&Host, u16)> = datagrams.map(|it| (&it.to.host, it.port)).collect();
     let _services: Vec<_> = services
@@ -46,9 +52,9 @@ pub(crate) fn seen(twin: &Twin<'_>, questions: &[Question]) -> Result<Vec<Seen>,
         .map(|(host, port)| twin.serve_datagrams(host, port, DatagramServiceKind::Echoing))
         .collect::<Result<_, _>>()?;
     let mut seen: Vec<Option<Seen>> = vec![None; questions.len()];
-    for patience in [SILENCE, PATIENCE] {
+    for silence in patience {
         let open: Vec<usize> = (0..questions.len()).filter(|index| seen[*index].is_none()).collect();
-        let outcomes = outcomes(twin, questions, &open, patience)?;
+        let outcomes = outcomes(twin, questions, &open, *silence)?;
         let lost = twin.lost_flows()?;
         for (index, outcome) in outcomes {
             let question = &questions[index];
