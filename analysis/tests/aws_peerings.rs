@@ -15,7 +15,7 @@ use peerscope_document::heroku;
 
 use asking::{Asked, application, dynos, said, said_of};
 use documents::World;
-use documents::rules::permission;
+use documents::rules::{permission, route};
 
 const NOTHING: [&str; 0] = [];
 
@@ -194,4 +194,27 @@ fn nothing_passes_through_a_peered_vpc_to_a_third_network() {
     world.peering("pcx-2", ("vpc-app", &["10.1.0.0/16"]), ("vpc-space", &["10.0.0.0/16"]), "active");
     let through = Asked { destination: "10.2.0.20/32", ..dynos() };
     assert_eq!(said(&world, through)[0], "TRANSITIVE_PEERING vpc-app");
+}
+
+/// A partner of whom only the peering tells has a wide block, in which by chance lies a third VPC that the
+/// table's longer route leads towards.
+#[test]
+fn whom_the_route_leads_to_is_meant_before_a_block_that_happens_to_hold_the_address() {
+    let mut world = World::two_vpcs();
+    world.vpc("vpc-third", &["192.168.192.0/20"]);
+    world.subnet("subnet-third", "vpc-third", &["192.168.192.0/24"]);
+    world.interface("eni-third", "vpc-third", "subnet-third", &["192.168.192.7"], &[]);
+    world.peering("pcx-2", ("vpc-db", &["10.2.0.0/16"]), ("vpc-third", &["192.168.192.0/20"]), "active");
+    world.peering("pcx-3", ("vpc-app", &["10.1.0.0/16"]), ("vpc-partner", &["192.168.0.0/16"]), "active");
+    let meant = |world: &World| {
+        let topology = Topology::from(&world.snapshot());
+        let source = NetworkId::Vpc("vpc-app".into());
+        let addresses = ["10.1.0.10", "192.168.192.7"].map(|text| text.parse().expect("an address"));
+        let (_, target) = pair_networks(&topology, &[source], addresses[0], addresses[1]).expect("a pair");
+        target
+    };
+    world.routes("rtb-app").push(route("192.168.0.0/16", "pcx-3"));
+    assert_eq!(meant(&world), NetworkId::Vpc("vpc-partner".into()), "the route leads to the partner");
+    world.routes("rtb-app").push(route("192.168.192.0/20", "pcx-1"));
+    assert_eq!(meant(&world), NetworkId::Vpc("vpc-third".into()));
 }

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use peerscope_document::id::{NetworkInterfaceId, SubnetId};
 
 use super::gate::between;
+use super::routing::candidates;
 use crate::flow::{AddressRange, FlowBox, Flows};
 use crate::topology::{NetworkId, Topology};
 
@@ -129,7 +130,8 @@ pub(super) fn split(topology: &Topology, network: &NetworkId, flows: &Flows, end
 
 /// Which networks a pair of addresses is meant to lie in. Several networks may use the same private
 /// addresses, so all pairs are weighed: a network that packets can cross to beats one that they
-/// cannot, and an owned address beats an unowned one. `sources` narrows the choice where the source's
+/// cannot, and an owned address beats an unowned one; so does one whose owner the source's route leads
+/// towards, only to end at a VPC between. `sources` narrows the choice where the source's
 /// network is known already (a dyno knows that it is one).
 #[must_use]
 pub fn pair_networks(
@@ -142,6 +144,12 @@ pub fn pair_networks(
     if targets.is_empty() {
         targets = behind_a_peering(topology, sources);
     }
+    let next: Vec<Option<NetworkId>> =
+        sources.iter().map(|one| across_the_route(topology, one, source, target)).collect();
+    let towards = |one: &NetworkId| {
+        let known = sources.iter().zip(&next).find(|(source, _)| *source == one);
+        known.and_then(|(_, next)| next.as_ref())
+    };
     let pairs = sources.iter().flat_map(|one| targets.iter().map(move |other| (one, other)));
     let weighed = pairs.map(|(one, other)| {
         let connected = if one == other {
@@ -162,9 +170,16 @@ pub fn pair_networks(
             NetworkId::SpaceData => true,
             NetworkId::Vpc(_) => topology.interface_in(other, target).is_some(),
         };
+        // The owner that a route leads towards is meant, though nothing carries the packets on from there.
+        let led = connected == 0
+            && target_owned
+            && towards(one).is_some_and(|next| {
+                let onward = topology.intended_peering(next, other);
+                next != other && onward.is_some_and(|(_, peering)| peering.is_active())
+            });
         // Of pairs that nothing connects, the one that a third network lies between is meant the sooner.
         let behind = connected == 0 && one != other && between(topology, one, other).is_some();
-        ((connected > 0, source_owned, target_owned, connected, behind), (one, other))
+        ((connected > 0 || led, source_owned, target_owned, connected, behind), (one, other))
     });
     // Of equals the first counts: the order of `sources` and of ids, so that the answer is stable.
     let mut best = None;
@@ -174,6 +189,22 @@ pub fn pair_networks(
         }
     }
     best.map(|(_, (one, other))| (one.clone(), other.clone()))
+}
+
+/// The network across the peering that the route to an address leads over.
+fn across_the_route(
+    topology: &Topology,
+    network: &NetworkId,
+    source: IpAddr,
+    target: IpAddr,
+) -> Option<NetworkId> {
+    let NetworkId::Vpc(vpc) = network else { return None };
+    let (_, table) = topology.effective_route_table(topology.subnet_in(vpc, source)?)?;
+    let mut candidates = candidates(topology, table).into_iter();
+    let route = candidates.find(|one| one.destination.contains(&target))?.route;
+    let peering = topology.peering(route.vpc_peering_connection_id.as_ref()?)?;
+    let (_, other) = peering.sides(network).filter(|_| peering.is_active())?;
+    other.network.clone()
 }
 
 /// Where no network holds the target's address: the networks peered with the sources, behind one of
