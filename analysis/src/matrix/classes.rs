@@ -65,17 +65,17 @@ pub(super) fn inhabitants<'a>(
 }
 
 /// The subnet of an interface's address.
-pub(super) fn subnet_of(
-    topology: &Topology,
+pub(super) fn subnet_of<'a>(
+    topology: &'a Topology,
     vpc: &VpcId,
-    interface: &NetworkInterface,
+    interface: &'a NetworkInterface,
     address: IpAddr,
-) -> Option<SubnetId> {
-    interface.subnet.clone().or_else(|| topology.subnet_in(vpc, address).cloned())
+) -> Option<&'a SubnetId> {
+    interface.subnet.as_ref().or_else(|| topology.subnet_in(vpc, address))
 }
 
 fn classes<'a>(
-    topology: &Topology,
+    topology: &'a Topology,
     vpc: &VpcId,
     interfaces: impl Iterator<Item = &'a (&'a NetworkInterfaceId, &'a NetworkInterface)>,
     targets: &mut Vec<Target>,
@@ -87,7 +87,7 @@ fn classes<'a>(
     addresses.sort_unstable_by_key(|(address, id, _)| (*address, *id));
     let mut numbers: BTreeMap<&SecurityGroupId, u32> = BTreeMap::new();
     let mut known: Vec<SecurityGroupId> = Vec::new();
-    let mut subnets: BTreeMap<Option<SubnetId>, u32> = BTreeMap::new();
+    let mut subnets: BTreeMap<Option<&SubnetId>, u32> = BTreeMap::new();
     type Key = (Family, u32, Vec<u32>, bool);
     let mut classes: BTreeMap<Key, Vec<(u32, IpAddr)>> = BTreeMap::new();
     for (address, id, interface) in addresses {
@@ -117,12 +117,12 @@ fn classes<'a>(
         let without = |group: &u32| without.get(*group as usize).copied().unwrap_or_default();
         !groups.is_empty() && groups.iter().all(without)
     };
-    let mut by_number: Vec<(u32, Option<SubnetId>)> =
+    let mut by_number: Vec<(u32, Option<&SubnetId>)> =
         subnets.into_iter().map(|(subnet, number)| (number, subnet)).collect();
     by_number.sort_unstable();
     let class = |((family, subnet, groups, stopped), members): (Key, _)| {
         let empty = is_empty(&groups);
-        let subnet = by_number.get(subnet as usize).and_then(|(_, subnet)| subnet.clone());
+        let subnet = by_number.get(subnet as usize).and_then(|(_, subnet)| subnet.cloned());
         Class { family, subnet, groups, stopped, empty, members }
     };
     (classes.into_iter().map(class).collect(), known)

@@ -96,7 +96,7 @@ impl Crossing<'_> {
         let mut inbounds: Vec<Vec<(PortRange, PartitionId)>> = Vec::new();
         let mut of_groups: BTreeMap<&[u32], usize> = BTreeMap::new();
         let mut shares = Shares::new(protocol);
-        let mut found: BTreeMap<Share, Vec<u32>> = BTreeMap::new();
+        let mut found: Vec<(Share, u32)> = Vec::new();
         for class in classes {
             let number = match of_groups.get(class.groups.as_slice()) {
                 Some(number) => *number,
@@ -111,18 +111,22 @@ impl Crossing<'_> {
                 let Some(layer) = frames.get(frame) else { continue };
                 let asked = (frame, number, class.stopped);
                 for share in shares.of(asked, layer, inbound, &mut partitions, matrix).iter() {
-                    found.entry(*share).or_default().extend_from_slice(&members);
+                    found.extend(members.iter().map(|member| (*share, *member)));
                 }
             }
         }
         let crossing = matrix.crossings.len().saturating_sub(1);
         let mut blocks: BTreeMap<SetId, u32> = BTreeMap::new();
-        for ((outcome, set, ports), mut targets) in found {
-            targets.sort_unstable();
+        found.sort_unstable();
+        for same in found.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some(((outcome, set, ports), first)) = same.first().copied() else { continue };
+            let before = matrix.of_rows.len();
+            matrix.of_rows.extend(same.iter().map(|(_, target)| *target));
+            let targets = before..matrix.of_rows.len();
             let sources = *blocks
                 .entry(set)
                 .or_insert_with(|| matrix.sources.number(senders.blocks(partitions.sets.spans(set))));
-            matrix.rows.push(Row { crossing, protocol, sources, ports, outcome, targets });
+            matrix.rows.push(Row { crossing, protocol, sources, ports, outcome, first, targets });
         }
     }
 
@@ -200,7 +204,7 @@ impl Shares {
             }
         }
         of_share.sort_unstable();
-        let mut shares: Vec<Share> = Vec::new();
+        let mut shares: Vec<Share> = Vec::with_capacity(of_share.len());
         let mut ports: Vec<PortRange> = Vec::new();
         for same in of_share.chunk_by(|(one, _), (other, _)| one == other) {
             let Some(((outcome, set), _)) = same.first() else { continue };

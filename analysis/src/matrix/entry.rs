@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::ops::Range;
 
 use ipnet::IpNet;
 use peerscope_document::id::NetworkInterfaceId;
@@ -24,6 +25,8 @@ pub struct Matrix {
     pub(super) ports: Numbered<[PortRange]>,
     pub(super) outcomes: Numbered<Outcome>,
     pub(super) rows: Vec<Row>,
+    /// The targets of one entry after those of another: of each ascending, which is by network and address.
+    pub(super) of_rows: Vec<u32>,
 }
 
 /// An entry by numbers.
@@ -34,8 +37,10 @@ pub(super) struct Row {
     pub(super) sources: u32,
     pub(super) ports: u32,
     pub(super) outcome: u32,
-    /// Ascending, which is by network and address.
-    pub(super) targets: Vec<u32>,
+    /// The first of the targets.
+    pub(super) first: u32,
+    /// Where its targets lie among those of all entries.
+    pub(super) targets: Range<usize>,
 }
 
 /// An interface's address, which is called.
@@ -92,13 +97,18 @@ impl Matrix {
                 source_network,
                 target_network,
                 sources: self.sources.get(row.sources).unwrap_or_default(),
-                targets: row.targets.iter().filter_map(|target| self.targets.get(*target as usize)).collect(),
+                targets: self.targets_of(row).collect(),
                 protocol: row.protocol,
                 ports: self.ports.get(row.ports).unwrap_or_default(),
                 verdict: outcome.verdict,
                 causes: &outcome.causes,
             })
         })
+    }
+
+    fn targets_of(&self, row: &Row) -> impl Iterator<Item = &Target> {
+        let numbers = self.of_rows.get(row.targets.clone()).unwrap_or_default();
+        numbers.iter().filter_map(|target| self.targets.get(*target as usize))
     }
 
     /// How many entries there are.
@@ -120,8 +130,8 @@ impl Matrix {
         let (ports, sources) = (&self.ports, &self.sources);
         if let Some(rows) = self.rows.get_mut(from..) {
             let first = |row: &Row| sources.get(row.sources).and_then(<[_]>::first);
-            rows.sort_by(|one, other| {
-                let by_target = one.targets.first().cmp(&other.targets.first());
+            rows.sort_unstable_by(|one, other| {
+                let by_target = one.first.cmp(&other.first);
                 by_target
                     .then_with(|| one.protocol.cmp(&other.protocol))
                     .then_with(|| ports.get(one.ports).cmp(&ports.get(other.ports)))

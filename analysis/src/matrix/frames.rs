@@ -67,6 +67,8 @@ pub(super) struct Frames<'a> {
     /// What the groups of those who send do, where they do not let all out.
     outbound: Vec<Concern>,
     before: BTreeMap<Place, Before>,
+    /// The subnet that was asked about last, and its place.
+    last: Option<(Option<SubnetId>, Place)>,
     frames: Numbered<Layer>,
 }
 
@@ -79,9 +81,10 @@ impl<'a> Frames<'a> {
         senders: &'a Senders,
         partitions: &mut Partitions,
     ) -> Self {
-        let (before, frames) = (BTreeMap::new(), Numbered::default());
+        let (before, frames, last) = (BTreeMap::new(), Numbered::default(), None);
         let (groups, outbound) = (Vec::new(), Vec::new());
-        let mut all = Self { topology, source, target, base, senders, groups, outbound, before, frames };
+        let mut all =
+            Self { topology, source, target, base, senders, groups, outbound, before, last, frames };
         match (source, inhabitants) {
             (NetworkId::Vpc(vpc), Some(inhabitants)) => all.find_senders(vpc, inhabitants, partitions),
             _ => all.groups.push(Group {
@@ -105,7 +108,10 @@ impl<'a> Frames<'a> {
         members: &[(u32, IpAddr)],
         partitions: &mut Partitions,
     ) -> Vec<(u32, Vec<u32>)> {
-        let place = self.place(self.target, subnet);
+        // Classes come subnet by subnet.
+        let same = self.last.take().filter(|(last, _)| last.as_ref() == subnet);
+        let place = same.map_or_else(|| self.place(self.target, subnet), |(_, place)| place);
+        self.last = Some((subnet.cloned(), place.clone()));
         if !self.before.contains_key(&place) {
             let site = Site { network: self.target.clone(), subnet: subnet.cloned(), interface: None };
             let before = self.meet(&site);
@@ -149,8 +155,8 @@ impl<'a> Frames<'a> {
             for address in &interface.addresses {
                 let Some(span) = self.senders.span(AddressRange::from(*address)) else { continue };
                 let subnet = subnet_of(self.topology, vpc, interface, *address);
-                let place = self.place(self.source, subnet.as_ref());
-                let site = || Site { network: self.source.clone(), subnet, interface: None };
+                let place = self.place(self.source, subnet);
+                let site = || Site { network: self.source.clone(), subnet: subnet.cloned(), interface: None };
                 places.entry(place).or_insert_with(|| (site(), Vec::new())).1.push(span);
                 if !lets_all_out {
                     closed.entry(groups).or_default().push(span);

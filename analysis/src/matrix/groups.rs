@@ -45,6 +45,9 @@ pub(super) struct Groups<'a> {
     closed: BTreeMap<(bool, SetId), PartitionId>,
 }
 
+/// How many ranges of ports an interface's groups usually come to.
+const USUAL: usize = 48;
+
 /// Whom a rule matches, of those who send.
 enum Matched {
     /// Whoever it is.
@@ -95,7 +98,7 @@ impl<'a> Groups<'a> {
         if groups.is_empty() {
             groups.push((&nobody, 0));
         }
-        let mut inbound: Vec<(PortRange, PartitionId)> = Vec::new();
+        let mut inbound: Vec<(PortRange, PartitionId)> = Vec::with_capacity(USUAL);
         let mut asked = self.asked.iter().peekable();
         let mut from = Some(0);
         while let Some(first) = from {
