@@ -1,11 +1,14 @@
 //! Results to standard output, where a reader that has gone away is no error, and to files.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 use crate::input_error::InputError;
+
+/// How much is written at once.
+const ROOM: usize = 64 << 10;
 
 /// Writes a result.
 ///
@@ -28,15 +31,18 @@ pub(crate) fn print_on(text: &str) -> Result<bool, Failure> {
     }
 }
 
-/// Writes a result as JSON.
+/// Writes a result as JSON, as it is made: a whole matrix has hundreds of megabytes.
 ///
 /// # Errors
 /// As [`print`].
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let mut text =
-        serde_json::to_string_pretty(value).map_err(|error| Failure::Internal(error.to_string()))?;
-    text.push('\n');
-    print(&text)
+    let mut stdout = BufWriter::with_capacity(ROOM, io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from);
+    match written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::Internal(format!("standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Writes a file, whole or not at all. What is no file but a pipe or a terminal is written to as it is.

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use peerscope_analysis::flow::PortRange;
-use peerscope_analysis::matrix::{Blame, Entry, MatrixQuery, matrix};
+use peerscope_analysis::matrix::{Blame, Entry, Matrix, MatrixQuery, matrix};
 use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{CauseStatus, Gap, Verdict};
 use peerscope_analysis::topology::{ComponentId, ComponentType, NetworkId, Topology};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::case::{LINUX_EPHEMERAL, known};
 use crate::cli::{CaseArgs, Format, MatrixArgs, MatrixFormat};
@@ -24,8 +24,20 @@ use crate::text::{Style, wrapped};
 struct Report<'a> {
     schema: &'static str,
     version: &'static str,
-    entries: Vec<EntryReport<'a>>,
+    entries: Entries<'a>,
     gaps: &'a [Gap],
+}
+
+/// The entries, each made when it is written.
+struct Entries<'a> {
+    matrix: &'a Matrix,
+    topology: &'a Topology,
+}
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.matrix.entries().map(|entry| report(&entry, self.topology)))
+    }
 }
 
 #[derive(Serialize)]
@@ -87,7 +99,7 @@ pub(crate) fn run(arguments: &MatrixArgs, style: &Style) -> Result<Status, Failu
         MatrixFormat::Json => print_json(&Report {
             schema: "peerscope/matrix/1",
             version: env!("CARGO_PKG_VERSION"),
-            entries: found.entries().map(|entry| report(&entry, &topology)).collect(),
+            entries: Entries { matrix: &found, topology: &topology },
             gaps: &known.gaps,
         })?,
         MatrixFormat::Text => print(&text(found.entries(), &topology, style))?,
