@@ -75,7 +75,7 @@ pub struct Entry<'a> {
 }
 
 /// What stands in the way. Of an interface the id is left out: each target stands for itself.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Blame {
     /// The code.
     pub code: CauseCode,

@@ -12,11 +12,11 @@ use crate::flow::PortRange;
 use crate::report::Verdict;
 
 /// The number of a fate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct FateId(pub(super) u32);
 
 /// Where on the path something stands, in the order of reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Stage {
     Sender,
     SourceSubnet,
@@ -31,7 +31,7 @@ type Profile = Vec<Stopped>;
 type Stopped = (PortRange, Vec<u32>);
 
 /// What a fate comes to for who reads of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Outcome {
     pub(super) verdict: Verdict,
     pub(super) causes: Vec<Blame>,

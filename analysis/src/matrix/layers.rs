@@ -11,7 +11,7 @@ use super::sets::SetId;
 use crate::flow::{AddressRange, FlowBox, PortRange};
 
 /// Ranges of ports, ascending, that together are all; of neighbours different things are so.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Layer(Vec<(PortRange, PartitionId)>);
 
 impl Layer {

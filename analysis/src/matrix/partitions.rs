@@ -10,7 +10,7 @@ use super::senders::Span;
 use super::sets::{SetId, Sets};
 
 /// The number of a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct PartitionId(pub(super) u32);
 
 /// Fates with their senders, who are apart, by ascending fate. Whoever is not listed is let through.

@@ -7,7 +7,7 @@ use super::pairs::Pairs;
 use super::senders::Span;
 
 /// The number of a set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SetId(pub(super) u32);
 
 /// All sets that occur.
