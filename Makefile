@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test torture accuracy bench prepare lint purity
+.PHONY: demo test torture accuracy bench prepare servers lint purity
 
 demo: prepare
 	$(CARGO) run --quiet --package peerscope -- demo
@@ -28,6 +28,10 @@ bench:
 
 prepare:
 	@scripts/prepare
+
+# Real servers for tests/handshakes.rs, which leaves out those that are missing.
+servers:
+	@scripts/prepare-servers
 
 lint:
 	$(CARGO) fmt --all --check

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::dns_target::DnsTarget;
 use peerscope_analysis::diagnose::MYSQL_PORTS;
+use peerscope_vocabulary::{ApplicationProtocol, Handshake};
 
 use crate::escape::escape;
 
@@ -150,6 +151,17 @@ impl TargetUrl {
         TargetError::expected(
             "what is to be reached, as in tcp://NAME:5432; the DNS itself is asked by `peerscope probe dns:NAME`",
         )
+    }
+
+    /// What is spoken once connected, where the scheme names it.
+    pub(crate) fn handshake(&self) -> Option<Handshake> {
+        let protocol = match self.scheme {
+            Scheme::Postgres => ApplicationProtocol::Postgresql,
+            Scheme::Mysql => ApplicationProtocol::Mysql,
+            Scheme::Redis => ApplicationProtocol::Redis,
+            _ => return None,
+        };
+        Some(Handshake { protocol })
     }
 
     /// What was written, less credentials, path and query.

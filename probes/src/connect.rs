@@ -12,6 +12,9 @@
 //!   │ timeout, where late answers are wanted            ▲
 //!   └──────────────────────────────▶ Overdue ───────────┘ SYN-ACK after all
 //! ```
+//! Where an application's protocol is to be spoken, `Talking` stands in the place of `Listening`: it ends with
+//! that protocol's handshake.
+//!
 //! The observation is handed out on the way into `Closing` or `Overdue`, or straight to the end.
 //! `Closing` exists because Linux answers with RST where close(2) meets bytes unread or bytes that come
 //! later: the FIN goes out, and what still arrives is read and thrown away until the other side has
@@ -21,11 +24,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use peerscope_vocabulary::{Greeting, Observation, Outcome, ProbeRequest};
+use peerscope_vocabulary::{
+    ClosedBy, Greeting, Handshake as Spoken, HandshakeReply, Observation, Outcome, ProbeRequest,
+};
 
 use crate::departure::Departure;
 use crate::error::ProbeError;
 use crate::flight::{Flight, Step, Stray, StrayKind};
+use crate::handshake::{Talk, Talked};
 use crate::socket::{Connection, Ends, Heard, Measurement, QueuedIcmp};
 use crate::verdict;
 use crate::watch::Interest;
@@ -52,6 +58,8 @@ enum Stage {
     Connecting,
     /// Established, and not reported yet.
     Listening(Handshake),
+    /// Established, and a protocol is spoken; not reported yet.
+    Talking(Handshake),
     /// Reported as a timeout, and still listened for.
     Overdue,
     /// Finished on this side, with so many bytes thrown away.
@@ -68,6 +76,8 @@ pub(crate) struct Connect {
     deadline: Duration,
     late_limit: Duration,
     stage: Stage,
+    /// What is spoken once connected, where anything is.
+    talk: Option<Talk>,
 }
 
 impl Connect {
@@ -86,7 +96,15 @@ impl Connect {
             deadline,
             late_limit,
             stage: Stage::Connecting,
+            talk: None,
         })
+    }
+
+    /// The same, to speak a protocol once connected. Each answer is waited for as long as
+    /// [`ProbeRequest::greeting_wait`] says.
+    pub(crate) fn speaking(self, spoken: &Spoken) -> Result<Self, ProbeError> {
+        let talk = Talk::prepare(spoken, self.departure.request.greeting_wait)?;
+        Ok(Self { talk: Some(talk), ..self })
     }
 
     fn shake_hands(&mut self, now: Duration, is_open: bool) -> Step {
@@ -132,6 +150,14 @@ impl Connect {
     fn establish(&mut self, now: Duration, was_reset: bool) -> Step {
         let handshake = Handshake { at: now, measurement: self.connection.measure() };
         self.connection.ignore_icmp();
+        if let Some(talk) = &mut self.talk {
+            talk.begin(&self.connection, now);
+            self.stage = Stage::Talking(handshake);
+            return match self.talk(now, handshake, was_reset) {
+                Step::Stay => Step::Listen,
+                other => other,
+            };
+        }
         if self.departure.request.greeting_wait.is_zero() {
             return if was_reset {
                 Step::Over(Some(self.reset(now, handshake)))
@@ -164,6 +190,22 @@ impl Connect {
         }
     }
 
+    /// What came before a reset is heard here too.
+    fn talk(&mut self, now: Duration, handshake: Handshake, was_reset: bool) -> Step {
+        let Some(talk) = &mut self.talk else { return Step::Stay };
+        match talk.hear(&self.connection, now) {
+            Talked::Until(_) if was_reset => {
+                talk.closed(now, ClosedBy::Reset);
+                Step::Over(Some(self.spoken(handshake)))
+            }
+            Talked::Until(until) => {
+                self.deadline = until;
+                Step::Stay
+            }
+            Talked::Over => Step::Close(Some(self.spoken(handshake))),
+        }
+    }
+
     fn drain(&mut self) -> Step {
         let Stage::Closing { drained } = &mut self.stage else { return Step::Stay };
         let mut buffer = [0; READ_AT_ONCE];
@@ -179,6 +221,14 @@ impl Connect {
 
     fn connected(&self, handshake: Handshake) -> Observation {
         self.observation(handshake.at, Outcome::Connected, handshake.measurement)
+    }
+
+    /// The end of a talk.
+    fn spoken(&self, handshake: Handshake) -> Observation {
+        let is_answered = self.talk.as_ref().is_some_and(Talk::is_answered);
+        let outcome = if is_answered { Outcome::Connected } else { Outcome::ApplicationError };
+        let greeting = self.talk.as_ref().and_then(Talk::first);
+        Observation { greeting, ..self.observation(handshake.at, outcome, handshake.measurement) }
     }
 
     fn reset(&self, now: Duration, handshake: Handshake) -> Observation {
@@ -235,6 +285,7 @@ impl Flight for Connect {
         match self.stage {
             Stage::Connecting => self.shake_hands(now, is_open),
             Stage::Listening(handshake) => self.listen(now, handshake, false),
+            Stage::Talking(handshake) => self.talk(now, handshake, false),
             Stage::Overdue => self.hear_late(now, is_open, strays),
             Stage::Closing { .. } => self.drain(),
         }
@@ -251,6 +302,12 @@ impl Flight for Connect {
                 Step::Report(self.failed(now, Outcome::Timeout))
             }
             Stage::Listening(handshake) => Step::Close(Some(self.connected(handshake))),
+            Stage::Talking(handshake) => {
+                if let Some(talk) = &mut self.talk {
+                    talk.give_up(now);
+                }
+                Step::Close(Some(self.spoken(handshake)))
+            }
             Stage::Overdue | Stage::Closing { .. } => Step::Over(None),
         }
     }
@@ -264,12 +321,13 @@ impl Flight for Connect {
         match self.stage {
             Stage::Connecting => Some(self.failed(now, error.outcome())),
             Stage::Listening(handshake) => Some(self.connected(handshake)),
+            Stage::Talking(handshake) => Some(self.spoken(handshake)),
             Stage::Overdue | Stage::Closing { .. } => None,
         }
     }
 
     fn is_unreported(&self) -> bool {
-        matches!(self.stage, Stage::Connecting | Stage::Listening(_))
+        matches!(self.stage, Stage::Connecting | Stage::Listening(_) | Stage::Talking(_))
     }
 
     fn is_idle(&self) -> bool {
@@ -283,5 +341,9 @@ impl Flight for Connect {
         self.deadline = now.saturating_add(CLOSING_LIMIT);
         self.stage = Stage::Closing { drained: 0 };
         self.drain()
+    }
+
+    fn take_handshake(&mut self) -> Option<HandshakeReply> {
+        self.talk.as_mut().map(Talk::take_reply)
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use peerscope_vocabulary::{DnsReply, Observation, Outcome, ProbeId, ProbeRequest};
+use peerscope_vocabulary::{DnsReply, HandshakeReply, Observation, Outcome, ProbeId, ProbeRequest};
 
 use crate::error::ProbeError;
 use crate::watch::Interest;
@@ -90,6 +90,11 @@ pub(crate) trait Flight: Debug {
 
     /// What a DNS server said, once the observation is handed out.
     fn take_reply(&mut self) -> Option<DnsReply> {
+        None
+    }
+
+    /// What the other side of an application's handshake did, once the observation is handed out.
+    fn take_handshake(&mut self) -> Option<HandshakeReply> {
         None
     }
 }

@@ -51,7 +51,8 @@
 //! ```
 //!
 //! A DNS server is asked by [`ProbeEngine::ask`]; what it said lies beside the observation
-//! ([`ProbeEngine::answer`]).
+//! ([`ProbeEngine::answer`]). An application's protocol is spoken by [`ProbeEngine::speak`], and what came of it
+//! lies beside likewise ([`ProbeEngine::spoken`]).
 //!
 //! Manners are kept here, below everyone who could forget them: see [`ProbeEngine`].
 
@@ -63,6 +64,7 @@ mod engine;
 mod error;
 mod exchange;
 mod flight;
+mod handshake;
 mod local;
 mod pace;
 mod probe_engine;

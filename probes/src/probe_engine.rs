@@ -11,7 +11,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use peerscope_vocabulary::{
-    DnsObservation, DnsQuestion, DnsReply, Observation, ProbeId, ProbeKind, ProbeRequest,
+    DnsObservation, DnsQuestion, DnsReply, Handshake, HandshakeObservation, HandshakeReply, Observation,
+    ProbeId, ProbeKind, ProbeRequest,
 };
 
 use crate::connect::Connect;
@@ -94,6 +95,9 @@ pub struct ProbeEngine {
     /// What is asked of DNS servers, until what they said was taken.
     questions: HashMap<ProbeId, DnsQuestion>,
     replies: HashMap<ProbeId, DnsReply>,
+    /// What is spoken once connected, until what came of it was taken.
+    handshakes: HashMap<ProbeId, Handshake>,
+    handshake_replies: HashMap<ProbeId, HandshakeReply>,
     failures: VecDeque<(ProbeId, ProbeError)>,
     _stamping: Option<Stamping>,
     /// Kept for its memory alone.
@@ -125,6 +129,8 @@ impl ProbeEngine {
             strays: Vec::new(),
             questions: HashMap::new(),
             replies: HashMap::new(),
+            handshakes: HashMap::new(),
+            handshake_replies: HashMap::new(),
             failures: VecDeque::new(),
             _stamping: Stamping::begin(),
             news: Vec::new(),
@@ -149,6 +155,26 @@ impl ProbeEngine {
         let question = self.questions.remove(&observation.id())?;
         let reply = self.replies.remove(&observation.id()).unwrap_or_default();
         Some(DnsObservation { question, observation: *observation, reply })
+    }
+
+    /// Takes over a connect to the request's address and port that goes on in an application's protocol, whatever
+    /// the kind of the request. False where the queue is full. Ids of handshakes under way must differ. Its
+    /// timeout ends the connect, its [`greeting_wait`](ProbeRequest::greeting_wait) the wait for each answer;
+    /// then [`spoken`](Self::spoken) tells what came of it.
+    pub fn speak(&mut self, now: Duration, request: ProbeRequest, handshake: Handshake) -> bool {
+        let request = ProbeRequest { kind: ProbeKind::Handshake, ..request };
+        let accepted = self.queue.push(now, request);
+        if accepted {
+            self.handshakes.insert(request.id, handshake);
+        }
+        accepted
+    }
+
+    /// What came of an application's handshake, for an observation that this engine handed out: once for each.
+    pub fn spoken(&mut self, observation: &Observation) -> Option<HandshakeObservation> {
+        let handshake = self.handshakes.remove(&observation.id())?;
+        let reply = self.handshake_replies.remove(&observation.id()).unwrap_or_default();
+        Some(HandshakeObservation { handshake, observation: *observation, reply })
     }
 
     /// The answers that came too late or twice since the last call, where
@@ -197,6 +223,11 @@ impl ProbeEngine {
                 let id = u16::from_be_bytes([high, low]);
                 Box::new(Conversation::prepare(request, question, id, now)?)
             }
+            ProbeKind::Handshake => {
+                let unasked = ProbeError::new(SystemCall::Request, Errno::EINVAL);
+                let handshake = self.handshakes.get(&request.id).ok_or(unasked)?;
+                Box::new(Connect::prepare(request, now, late_limit)?.speaking(handshake)?)
+            }
             _ => return Err(ProbeError::new(SystemCall::Request, Errno::EPROTONOSUPPORT)),
         };
         // Before the first packet, so that a failure here leaves the network untouched.
@@ -220,6 +251,11 @@ impl ProbeEngine {
         let deadline_before = flight.deadline();
         let mut interest = None;
         let mut step = act(flight.as_mut(), &mut self.strays);
+        if let Step::Close(Some(observation)) | Step::Over(Some(observation)) = &step {
+            let id = observation.id();
+            self.replies.extend(flight.take_reply().map(|reply| (id, reply)));
+            self.handshake_replies.extend(flight.take_handshake().map(|reply| (id, reply)));
+        }
         if let Step::Close(observation) = step {
             observations.extend(observation);
             interest = Some(Interest::Bytes);
@@ -233,11 +269,6 @@ impl ProbeEngine {
             }
             Step::Report(observation) => observations.push(observation),
             Step::Over(observation) => {
-                if observation.is_some()
-                    && let Some(reply) = flight.take_reply()
-                {
-                    self.replies.insert(flight.request().id, reply);
-                }
                 observations.extend(observation);
                 self.land(key, deadline_before);
                 return;
@@ -345,6 +376,7 @@ impl Engine for ProbeEngine {
         let found = queued || !under_way.is_empty();
         if found {
             self.questions.remove(&id);
+            self.handshakes.remove(&id);
         }
         let mut unheard = Vec::new();
         for key in under_way {

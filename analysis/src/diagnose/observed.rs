@@ -34,7 +34,11 @@ pub(super) enum Shows {
 /// Reads an observation.
 pub(super) fn shows(observation: &Observation) -> Shows {
     match observation.outcome {
-        Outcome::Connected | Outcome::Reset | Outcome::Echo | Outcome::Answered => Shows::Connected,
+        Outcome::Connected
+        | Outcome::ApplicationError
+        | Outcome::Reset
+        | Outcome::Echo
+        | Outcome::Answered => Shows::Connected,
         Outcome::Refused => Shows::Refused,
         Outcome::Timeout => Shows::Silence,
         // The kernel gives its own address as sender where its own firewall rejected.
@@ -106,7 +110,7 @@ pub(super) fn reason(observation: &Observation) -> Option<String> {
         Outcome::Timeout => {
             let waited = seconds(observation.finished_at.saturating_sub(observation.sent_at));
             Some(match observation.request.kind {
-                ProbeKind::TcpConnect => {
+                ProbeKind::TcpConnect | ProbeKind::Handshake => {
                     format!("no answer in {waited}, {} SYN sent", observation.retransmissions + 1)
                 }
                 _ => format!("no answer in {waited}"),

@@ -164,5 +164,6 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
         from: observation.outcome.icmp().and_then(|icmp| icmp.from),
         detail,
         dns: None,
+        handshake: None,
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use jiff::Timestamp;
-use peerscope_vocabulary::ProbeKind;
+use peerscope_vocabulary::{ApplicationProtocol, HandshakeStep, ProbeKind, ProtocolAnswer};
 use serde::Serialize;
 
 use crate::diagnose::AddressScope;
@@ -30,6 +30,29 @@ pub struct ObservationReport {
     /// What a DNS server said, where one was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns: Option<DnsReport>,
+    /// What came of an application's handshake, where one was spoken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handshake: Option<HandshakeReport>,
+}
+
+/// What came of an application's handshake.
+#[derive(Clone, Debug, Serialize)]
+pub struct HandshakeReport {
+    /// The protocol that was spoken.
+    pub protocol: ApplicationProtocol,
+    /// How it ended: `answered`, `refused`, `another-protocol`, `silent`, `closed`; null where no connection was
+    /// established.
+    pub end: Option<&'static str>,
+    /// What was waited for when it ended without an answer: `greeting`, `tls-offer`, `reply`, `login`.
+    pub step: Option<HandshakeStep>,
+    /// What the server answered, where it did.
+    pub answer: Option<ProtocolAnswer>,
+    /// The server's code for its refusal.
+    pub code: Option<String>,
+    /// The server's own words, as they came.
+    pub words: Option<String>,
+    /// From the established connection to the end, in seconds.
+    pub seconds: f64,
 }
 
 /// What a DNS server said to one question.

@@ -5,6 +5,7 @@ mod closing;
 mod dns;
 mod driver;
 mod exchanges;
+mod handshake;
 mod late;
 mod outcomes;
 mod pace;

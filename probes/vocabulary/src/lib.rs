@@ -8,11 +8,16 @@
 extern crate alloc;
 
 mod dns;
+mod handshake;
 mod observation;
 mod request;
 
 pub use dns::{
     ADDRESSES_KEPT, AddressRecord, DnsAddress, DnsObservation, DnsQuestion, DnsReply, DnsSaid, DnsTransport,
+};
+pub use handshake::{
+    ApplicationProtocol, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeReply,
+    HandshakeStep, ProtocolAnswer, RecognisedProtocol, SERVER_TEXT_KEPT, ServerText,
 };
 pub use observation::{Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, UnreachableScope};
 pub use request::{ProbeId, ProbeKind, ProbeRequest};

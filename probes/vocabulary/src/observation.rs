@@ -28,7 +28,8 @@ pub struct Observation {
     /// How many times the kernel sent the request again (TCP_INFO's `tcpi_total_retrans`); echoes and
     /// datagrams are never resent.
     pub retransmissions: u32,
-    /// What the other side said first, where [`ProbeRequest::greeting_wait`] asked to listen.
+    /// What the other side said first, where [`ProbeRequest::greeting_wait`] asked to listen; of an
+    /// application's handshake, where it said anything.
     pub greeting: Option<Greeting>,
 }
 
@@ -44,9 +45,12 @@ impl Observation {
     #[must_use]
     pub fn is_answer(&self) -> bool {
         match self.outcome {
-            Outcome::Connected | Outcome::Refused | Outcome::Reset | Outcome::Echo | Outcome::Answered => {
-                true
-            }
+            Outcome::Connected
+            | Outcome::ApplicationError
+            | Outcome::Refused
+            | Outcome::Reset
+            | Outcome::Echo
+            | Outcome::Answered => true,
             Outcome::Prohibited { icmp } => {
                 icmp.is_port_unreachable(self.request.address.to_canonical().is_ipv4())
                     && icmp.from == Some(self.request.address.to_canonical())
@@ -76,6 +80,9 @@ pub enum Outcome {
     /// A DNS server answered, but not with addresses: what it said instead is in its
     /// [`DnsReply`](crate::DnsReply).
     DnsError,
+    /// The handshake completed, but that of the application's protocol came to no answer in it: what the other
+    /// side did instead is in its [`HandshakeReply`](crate::HandshakeReply).
+    ApplicationError,
     /// Nothing came back within the timeout. Of a datagram this says nothing by itself: most services
     /// are silent towards what they do not understand.
     Timeout,
@@ -118,6 +125,7 @@ impl Outcome {
             Self::Echo => "echo",
             Self::Answered => "answered",
             Self::DnsError => "dns_error",
+            Self::ApplicationError => "app_error",
             Self::Timeout => "timeout",
             Self::Prohibited { .. } => "prohibited",
             Self::Unreachable { .. } | Self::TimeExceeded { .. } => "unreachable",

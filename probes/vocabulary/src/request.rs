@@ -25,6 +25,9 @@ pub enum ProbeKind {
     /// One question to a DNS server, by UDP, and by TCP where the answer is said to be cut (RFC 1035). What
     /// is asked is a [`DnsQuestion`](crate::DnsQuestion) beside the request.
     Dns,
+    /// A TCP handshake, and after it that of an application's protocol, to where a credential would be needed.
+    /// Which one is a [`Handshake`](crate::Handshake) beside the request.
+    Handshake,
 }
 
 impl ProbeKind {
@@ -32,7 +35,7 @@ impl ProbeKind {
     #[must_use]
     pub fn protocol(self) -> &'static str {
         match self {
-            Self::TcpConnect => "tcp",
+            Self::TcpConnect | Self::Handshake => "tcp",
             Self::IcmpEcho => "icmp",
             Self::Udp | Self::Dns => "udp",
         }
@@ -66,6 +69,7 @@ pub struct ProbeRequest {
     /// How long silence is waited for before it counts as an answer.
     pub timeout: Duration,
     /// How long an opened connection is kept to hear whether the other side speaks first, as MySQL
-    /// does. Zero closes at once. It ends with the first byte. TCP alone.
+    /// does. Zero closes at once. It ends with the first byte. Of an application's handshake: how
+    /// long each of the other side's answers is waited for. TCP alone.
     pub greeting_wait: Duration,
 }

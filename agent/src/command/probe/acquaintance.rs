@@ -103,7 +103,7 @@ impl Acquaintances {
             service.kind = Kind::Mysql;
         } else if service.kind == Kind::Unknown
             && listened
-            && matches!(observation.outcome, Outcome::Connected | Outcome::Reset)
+            && matches!(observation.outcome, Outcome::Connected | Outcome::ApplicationError | Outcome::Reset)
         {
             service.kind = Kind::Other;
         }
@@ -111,7 +111,7 @@ impl Acquaintances {
 }
 
 fn socket(destination: &Destination) -> Option<SocketAddr> {
-    let is_tcp = destination.kind == ProbeKind::TcpConnect;
+    let is_tcp = matches!(destination.kind, ProbeKind::TcpConnect | ProbeKind::Handshake);
     is_tcp.then_some(SocketAddr::new(destination.address, destination.port))
 }
 
@@ -128,7 +128,7 @@ mod tests {
     };
 
     fn aim(is_mysql: bool) -> Aim {
-        Aim { target: "tcp://127.0.0.1:9".to_string(), is_mysql, question: None, at: Ok(AT) }
+        Aim { target: "tcp://127.0.0.1:9".to_string(), is_mysql, question: None, handshake: None, at: Ok(AT) }
     }
 
     fn connected(greeting: Option<&[u8]>, wait: Duration) -> Observation {

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use peerscope_analysis::diagnose::dns_report;
-use peerscope_analysis::report::DnsReport;
+use peerscope_analysis::report::{DnsReport, HandshakeReport};
 use peerscope_probes::{EchoSockets, echo_permitted};
 use peerscope_vocabulary::{DnsObservation, ProbeKind};
 use serde::Serialize;
@@ -60,6 +60,17 @@ struct TargetReport {
     /// What a DNS server said last, to each question.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dns: Vec<SaidReport>,
+    /// What came of the last handshake, where the target names a protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handshake: Option<SpokenReport>,
+}
+
+/// What came of a handshake, and the same in a sentence.
+#[derive(Serialize)]
+struct SpokenReport {
+    #[serde(flatten)]
+    handshake: HandshakeReport,
+    summary: Option<String>,
 }
 
 /// What a DNS server said to one question.
@@ -171,6 +182,7 @@ fn target(aim: Aim, tally: Tally, at: Timestamp) -> TargetReport {
         reason,
         limited: tally.is_limited,
         dns,
+        handshake: tally.handshake.map(|(handshake, summary)| SpokenReport { handshake, summary }),
     }
 }
 

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use peerscope_analysis::diagnose::{dns_report, observation_report};
+use peerscope_analysis::diagnose::{dns_report, handshake_report, observation_report};
 use peerscope_analysis::report::ObservationReport;
 use peerscope_probes::{EchoSockets, Engine, EngineOptions, ProbeEngine, ProbeError};
-use peerscope_vocabulary::{DnsObservation, DnsQuestion, Observation, Outcome, ProbeId, ProbeRequest};
+use peerscope_vocabulary::{
+    DnsObservation, DnsQuestion, Handshake, Observation, Outcome, ProbeId, ProbeRequest,
+};
 use serde::Serialize;
 
 use super::acquaintance::{Acquaintances, Permission};
@@ -51,13 +53,21 @@ pub(super) struct Run<'a> {
     acquaintances: Acquaintances,
     /// Which aim each probe was for; the place is its id.
     asked: Vec<usize>,
-    /// Taken from the schedule, and not yet by the engine; with what a DNS server is asked.
-    waiting: VecDeque<(ProbeRequest, Option<DnsQuestion>)>,
+    /// Taken from the schedule, and not yet by the engine.
+    waiting: VecDeque<(ProbeRequest, Words)>,
     lookups: Lookups,
     under_way: usize,
     any_silent: bool,
     is_streaming: bool,
     tallies: Vec<Tally>,
+}
+
+/// What is said beside a request's packets.
+#[derive(Debug)]
+enum Words {
+    Nothing,
+    Question(DnsQuestion),
+    Handshake(Handshake),
 }
 
 /// Lookups under way: a name is asked for by several questions, which are one probe.
@@ -183,10 +193,16 @@ impl<'a> Run<'a> {
                 greeting_wait,
                 ..destination.request(ProbeId(0), self.arguments.timeout)
             };
-            let question = self.aims.get(index).and_then(|aim| aim.question.as_ref());
-            let Some(question) = question else {
+            let Some(aim) = self.aims.get(index) else { continue };
+            let Some(question) = &aim.question else {
                 let request = self.numbered(index, base);
-                self.waiting.push_back((request, None));
+                self.waiting.push_back(match &aim.handshake {
+                    None => (request, Words::Nothing),
+                    Some(handshake) => {
+                        let request = ProbeRequest { greeting_wait: self.arguments.timeout, ..request };
+                        (request, Words::Handshake(handshake.clone()))
+                    }
+                });
                 continue;
             };
             let mut ids = Vec::new();
@@ -194,14 +210,15 @@ impl<'a> Run<'a> {
                 let request = self.numbered(index, base);
                 ids.push(request.id);
                 let question = DnsQuestion { name: question.name.clone(), record_type: *kind };
-                self.waiting.push_back((request, Some(question)));
+                self.waiting.push_back((request, Words::Question(question)));
             }
             self.lookups.begin(&ids);
         }
-        while let Some((request, question)) = self.waiting.front() {
-            let is_accepted = match question {
-                None => self.engine.submit(now, &[*request]) == 1,
-                Some(question) => self.engine.ask(now, *request, question.clone()),
+        while let Some((request, words)) = self.waiting.front() {
+            let is_accepted = match words {
+                Words::Nothing => self.engine.submit(now, &[*request]) == 1,
+                Words::Question(question) => self.engine.ask(now, *request, question.clone()),
+                Words::Handshake(handshake) => self.engine.speak(now, *request, handshake.clone()),
             };
             if !is_accepted {
                 return;
@@ -236,10 +253,13 @@ impl<'a> Run<'a> {
             return Ok(is_read);
         }
         self.any_silent |= observation.outcome == Outcome::Timeout;
-        let report = observation_report(observation, self.at);
+        let report = match self.engine.spoken(observation) {
+            Some(spoken) => handshake_report(&spoken, self.at),
+            None => observation_report(observation, self.at),
+        };
         let is_read = self.stream(index, &report)?;
         if let Some(tally) = self.tallies.get_mut(index) {
-            tally.add(observation, report.reason);
+            tally.add(observation, report);
         }
         Ok(is_read)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use peerscope_analysis::diagnose::server_sentence;
+use peerscope_analysis::report::{HandshakeReport, ObservationReport};
 use peerscope_probes::StrayKind;
 use peerscope_vocabulary::{DnsObservation, DnsSaid, Observation, Outcome};
 use serde::Serialize;
@@ -27,15 +28,21 @@ pub(super) struct Tally {
     pub(super) is_limited: bool,
     /// What a DNS server said last, to each question of a lookup.
     pub(super) lookup: Vec<DnsObservation>,
+    /// What came of the last handshake, and the same in a sentence.
+    pub(super) handshake: Option<(HandshakeReport, Option<String>)>,
     /// The answers' round trips, by the number of the probe.
     round_trips: Vec<(u32, Duration)>,
     by_kernel: usize,
 }
 
 impl Tally {
-    /// Takes in an observation, with what it says in words.
-    pub(super) fn add(&mut self, observation: &Observation, reason: Option<String>) {
-        self.count(observation, observation.is_answer(), reason);
+    /// Takes in an observation, with what is said of it. Where a protocol was named, answered is what answers in it.
+    pub(super) fn add(&mut self, observation: &Observation, report: ObservationReport) {
+        let is_answer = observation.is_answer() && observation.outcome != Outcome::ApplicationError;
+        self.count(observation, is_answer, report.reason.clone());
+        if let Some(handshake) = report.handshake.filter(|handshake| handshake.end.is_some()) {
+            self.handshake = Some((handshake, report.reason));
+        }
     }
 
     fn count(&mut self, observation: &Observation, is_answer: bool, reason: Option<String>) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::{fs, io};
 
-use peerscope_vocabulary::{AddressRecord, ProbeKind};
+use peerscope_vocabulary::{AddressRecord, Handshake, ProbeKind};
 
 use crate::destination::{Destination, addresses};
 use crate::dns_target::DnsTarget;
@@ -27,6 +27,8 @@ pub(super) struct Aim {
     pub(super) is_mysql: bool,
     /// What is asked there, where that is a DNS server.
     pub(super) question: Option<Question>,
+    /// What is spoken there once connected, where the target names it.
+    pub(super) handshake: Option<Handshake>,
     /// Where its packets go; why there are none, where its name has no address.
     pub(super) at: Result<Destination, String>,
 }
@@ -132,14 +134,20 @@ fn resolved(targets: &[Written]) -> Result<Vec<Aim>, Failure> {
     });
     let mut aims = Vec::new();
     for (target, found) in targets.iter().zip(found) {
-        let (shown, is_mysql, question) = match target {
-            Written::Url(target) => (target.shown(), target.is_mysql(), None),
+        let (shown, is_mysql, question, handshake) = match target {
+            Written::Url(target) => (target.shown(), target.is_mysql(), None, target.handshake()),
             Written::Dns(target) => {
                 let question = Question { name: target.name.clone(), kinds: target.kinds.clone() };
-                (target.shown(), false, Some(question))
+                (target.shown(), false, Some(question), None)
             }
         };
-        let aim = |at| Aim { target: shown.clone(), is_mysql, question: question.clone(), at };
+        let aim = |at| Aim {
+            target: shown.clone(),
+            is_mysql,
+            question: question.clone(),
+            handshake: handshake.clone(),
+            at,
+        };
         match found? {
             Ok(places) => aims.extend(places.into_iter().map(|place| aim(Ok(place)))),
             Err(reason) => aims.push(aim(Err(reason))),
@@ -153,7 +161,12 @@ fn places(target: &Written) -> Result<Result<Vec<Destination>, String>, Failure>
     let dns = match target {
         Written::Url(target) => {
             let found = addresses(&target.host, "probe")?;
-            return Ok(found.map(|all| all.iter().map(|one| Destination::of(target, *one)).collect()));
+            let kind = target.handshake().map(|_| ProbeKind::Handshake);
+            let place = |address| {
+                let destination = Destination::of(target, address);
+                Destination { kind: kind.unwrap_or(destination.kind), ..destination }
+            };
+            return Ok(found.map(|all| all.into_iter().map(place).collect()));
         }
         Written::Dns(dns) => dns,
     };

@@ -87,6 +87,10 @@ fn notes(target: &TargetReport) -> Vec<String> {
     if target.reason.is_none() {
         notes.extend(target.dns.iter().filter_map(said));
     }
+    let spoken = target.handshake.as_ref().and_then(|spoken| spoken.summary.as_ref());
+    if let (Some(spoken), None) = (spoken, &target.reason) {
+        notes.push(escape(spoken).into_owned());
+    }
     if let Some(reason) = &target.reason {
         notes.push(escape(reason).into_owned());
     }
@@ -153,6 +157,7 @@ mod tests {
             reason: reason.map(str::to_string),
             limited: false,
             dns: Vec::new(),
+            handshake: None,
         };
         let report = Report {
             schema: "",

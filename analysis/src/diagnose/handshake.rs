@@ -1,0 +1,224 @@
+//! What came of an application's handshake, in a sentence.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use jiff::Timestamp;
+use peerscope_vocabulary::{
+    ClosedBy, HandshakeEnd, HandshakeObservation, ProtocolAnswer, RecognisedProtocol, ServerText,
+};
+
+use super::observed::seconds;
+use super::words::observation_report;
+use crate::report::{HandshakeReport, ObservationReport};
+
+/// MySQL's errors in place of a greeting that a person has to do something about, by their number.
+const MYSQL_REFUSALS: &[(&str, &str)] = &[
+    ("1040", "too many connections"),
+    (
+        "1129",
+        "this host is blocked after too many connection errors; `FLUSH HOSTS` on the server lets it in again",
+    ),
+    ("1130", "no account may connect from this host"),
+    ("1203", "the account has too many connections"),
+];
+
+/// An application's handshake, as reports show it. `at` is the calendar time of the start of the run.
+#[must_use]
+pub fn handshake_report(one: &HandshakeObservation, at: Timestamp) -> ObservationReport {
+    let mut report = observation_report(&one.observation, at);
+    let (end, step) = match &one.reply.end {
+        None => (None, None),
+        Some(HandshakeEnd::Answered { .. }) => (Some("answered"), None),
+        Some(HandshakeEnd::Refused { .. }) => (Some("refused"), None),
+        Some(HandshakeEnd::AnotherProtocol { .. }) => (Some("another-protocol"), None),
+        Some(HandshakeEnd::Silent { step, .. }) => (Some("silent"), Some(*step)),
+        Some(HandshakeEnd::Closed { step, .. }) => (Some("closed"), Some(*step)),
+        Some(_) => (Some("other"), None),
+    };
+    let (answer, code, words) = match &one.reply.end {
+        Some(HandshakeEnd::Answered { answer }) => (Some(answer.clone()), None, None),
+        Some(HandshakeEnd::Refused { code, words }) => {
+            (None, code.as_ref().map(ServerText::to_string), Some(words.to_string()))
+        }
+        _ => (None, None, None),
+    };
+    report.handshake = Some(HandshakeReport {
+        protocol: one.handshake.protocol,
+        end,
+        step,
+        answer,
+        code,
+        words,
+        seconds: one.reply.took.as_secs_f64(),
+    });
+    report.reason = sentence(one).or(report.reason);
+    report
+}
+
+/// What the other side did once connected, without a full stop; none where it was not connected to.
+fn sentence(one: &HandshakeObservation) -> Option<String> {
+    let protocol = one.handshake.protocol.name();
+    Some(match one.reply.end.as_ref()? {
+        HandshakeEnd::Answered { answer } => answered(answer),
+        HandshakeEnd::Refused { code, words } => {
+            let code = code.as_ref().map(ServerText::as_str);
+            let known = MYSQL_REFUSALS.iter().find(|(number, _)| Some(*number) == code);
+            let known = known.map(|(_, meaning)| format!(" ({meaning})")).unwrap_or_default();
+            let code = match code {
+                Some(code) if !words.as_str().starts_with(code) => format!("error {code}, "),
+                _ => String::new(),
+            };
+            format!("speaks {protocol} and refuses: {code}\"{words}\"{known}")
+        }
+        HandshakeEnd::AnotherProtocol { recognised, first } => {
+            let whose = recognised.map(RecognisedProtocol::name);
+            let whose = whose.map(|name| format!(" but {name}")).unwrap_or_default();
+            let shown: String = first.bytes().escape_ascii().to_string();
+            format!("connects, and speaks no {protocol}{whose}: its first bytes are \"{shown}\"")
+        }
+        HandshakeEnd::Silent { step, waited, received } => format!(
+            "connects, and is then silent: {} was waited for {}{}",
+            step.words(),
+            seconds(*waited),
+            part(*received)
+        ),
+        HandshakeEnd::Closed { step, by, received } => {
+            let how = match by {
+                ClosedBy::Fin => "closes the connection",
+                ClosedBy::Reset => "resets the connection",
+            };
+            format!("connects, and {how} in place of {}{}", step.words(), part(*received))
+        }
+        _ => return None,
+    })
+}
+
+/// The version as its makers count: MariaDB before 11 puts a 5.5.5 in front, for old replicas.
+fn mysql_version(version: &ServerText) -> &str {
+    let version = version.as_str();
+    match version.strip_prefix("5.5.5-") {
+        Some(own) if own.contains("MariaDB") => own,
+        _ => version,
+    }
+}
+
+fn part(received: u32) -> String {
+    match received {
+        0 => String::new(),
+        count => format!(", after {count} bytes of it"),
+    }
+}
+
+fn answered(answer: &ProtocolAnswer) -> String {
+    match answer {
+        ProtocolAnswer::Postgresql { offers_tls: true } => "speaks PostgreSQL and offers TLS".to_string(),
+        ProtocolAnswer::Postgresql { offers_tls: false } => "speaks PostgreSQL and offers no TLS".to_string(),
+        ProtocolAnswer::Mysql { version, denied: Some(_) } => {
+            format!("speaks MySQL, version {}, and asks for a login", mysql_version(version))
+        }
+        ProtocolAnswer::Mysql { version, denied: None } => {
+            let version = mysql_version(version);
+            format!("speaks MySQL, version {version}, and lets anybody in without a name or password")
+        }
+        ProtocolAnswer::Redis { needs_password: false } => {
+            "speaks Redis and asks for no password".to_string()
+        }
+        ProtocolAnswer::Redis { needs_password: true } => "speaks Redis and asks for a password".to_string(),
+        _ => "answers in its protocol".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use peerscope_vocabulary::{
+        ApplicationProtocol, Greeting, Handshake, HandshakeReply, HandshakeStep, Observation, Outcome,
+        ProbeId, ProbeKind, ProbeRequest,
+    };
+
+    use super::*;
+
+    fn said(protocol: ApplicationProtocol, end: HandshakeEnd) -> ObservationReport {
+        let request = ProbeRequest {
+            id: ProbeId(1),
+            kind: ProbeKind::Handshake,
+            source: None,
+            source_port: None,
+            address: [10, 100, 2, 20].into(),
+            port: 5432,
+            hop_limit: None,
+            payload_length: 0,
+            timeout: Duration::from_secs(1),
+            greeting_wait: Duration::from_secs(1),
+        };
+        let observation = Observation {
+            request,
+            sent_at: Duration::ZERO,
+            finished_at: Duration::ZERO,
+            local: None,
+            outcome: Outcome::ApplicationError,
+            rtt: None,
+            retransmissions: 0,
+            greeting: None,
+        };
+        let reply = HandshakeReply { end: Some(end), took: Duration::from_millis(1500) };
+        let one = HandshakeObservation { handshake: Handshake { protocol }, observation, reply };
+        handshake_report(&one, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn each_end_has_its_sentence() {
+        let text = |text: &str| ServerText::new(text.as_bytes());
+        let step = HandshakeStep::TlsOffer;
+        for (protocol, end, sentence) in [
+            (
+                ApplicationProtocol::Postgresql,
+                HandshakeEnd::Silent { step, waited: Duration::from_millis(1500), received: 0 },
+                "connects, and is then silent: its answer to whether it offers TLS was waited for 1.5 s",
+            ),
+            (
+                ApplicationProtocol::Mysql,
+                HandshakeEnd::Closed { step: HandshakeStep::Greeting, by: ClosedBy::Reset, received: 3 },
+                "connects, and resets the connection in place of its greeting, after 3 bytes of it",
+            ),
+            (
+                ApplicationProtocol::Mysql,
+                HandshakeEnd::Refused { code: Some(text("1040")), words: text("Too many connections") },
+                "speaks MySQL and refuses: error 1040, \"Too many connections\" (too many connections)",
+            ),
+            (
+                ApplicationProtocol::Redis,
+                HandshakeEnd::Refused { code: Some(text("LOADING")), words: text("LOADING the dataset") },
+                "speaks Redis and refuses: \"LOADING the dataset\"",
+            ),
+            (
+                ApplicationProtocol::Redis,
+                HandshakeEnd::AnotherProtocol {
+                    recognised: Some(RecognisedProtocol::Http),
+                    first: Greeting::new(b"HTTP/1.1\x1b"),
+                },
+                "connects, and speaks no Redis but HTTP: its first bytes are \"HTTP/1.1\\x1b\"",
+            ),
+            (
+                ApplicationProtocol::Mysql,
+                HandshakeEnd::Answered {
+                    answer: ProtocolAnswer::Mysql { version: text("8.4.3"), denied: Some(1045) },
+                },
+                "speaks MySQL, version 8.4.3, and asks for a login",
+            ),
+            (
+                ApplicationProtocol::Mysql,
+                HandshakeEnd::Answered {
+                    answer: ProtocolAnswer::Mysql { version: text("5.5.5-10.11.19-MariaDB"), denied: None },
+                },
+                "speaks MySQL, version 10.11.19-MariaDB, and lets anybody in without a name or password",
+            ),
+        ] {
+            let report = said(protocol, end);
+            assert_eq!(report.reason.as_deref(), Some(sentence));
+            assert_eq!(report.result, "app_error");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Speaking an application's protocol: silence, ends and other protocols, each told, and each left by FIN.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use peerscope_probes::{Engine, ProbeEngine};
+use peerscope_vocabulary::{
+    ApplicationProtocol, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeStep, Outcome,
+    ProbeKind, ProbeRequest, ProtocolAnswer, RecognisedProtocol,
+};
+
+use crate::driver::{Driver, deaf_listener, read_to_end, reset, serve, to};
+
+const WAIT: Duration = Duration::from_millis(300);
+
+fn spoken(driver: &mut Driver, address: SocketAddr, protocol: ApplicationProtocol) -> HandshakeObservation {
+    let request = ProbeRequest { greeting_wait: WAIT, ..to(address) };
+    let now = driver.start.elapsed();
+    assert!(driver.engine.speak(now, request, Handshake { protocol }));
+    let before = driver.observations.len();
+    driver.run_until(|driver| driver.observations.len() > before);
+    let observation = driver.observations[before];
+    assert_eq!(observation.request.kind, ProbeKind::Handshake);
+    let spoken = driver.engine.spoken(&observation).unwrap();
+    assert!(driver.engine.spoken(&observation).is_none(), "once for each");
+    spoken
+}
+
+fn end(driver: &mut Driver, address: SocketAddr, protocol: ApplicationProtocol) -> HandshakeEnd {
+    let spoken = spoken(driver, address, protocol);
+    let end = spoken.reply.end.unwrap();
+    let is_answered = matches!(end, HandshakeEnd::Answered { .. });
+    let expected = if is_answered { Outcome::Connected } else { Outcome::ApplicationError };
+    assert_eq!(spoken.observation.outcome, expected);
+    assert!(spoken.observation.is_answer() && spoken.observation.rtt.is_some());
+    end
+}
+
+/// Reads what a client says until so many bytes are there.
+fn heard(stream: &mut TcpStream, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn silence_is_told_with_its_step_and_left_by_fin() {
+    for (protocol, step, said) in [
+        (ApplicationProtocol::Postgresql, HandshakeStep::TlsOffer, 8),
+        (ApplicationProtocol::Mysql, HandshakeStep::Greeting, 0),
+        (ApplicationProtocol::Redis, HandshakeStep::Reply, 14),
+    ] {
+        let (address, left) = serve(|stream| read_to_end(&stream));
+        let mut driver = Driver::new();
+        let HandshakeEnd::Silent { step: at, waited, received } = end(&mut driver, address, protocol) else {
+            panic!("{protocol:?}")
+        };
+        assert_eq!((at, received), (step, 0));
+        assert!(waited >= WAIT && waited < WAIT * 10, "{waited:?}");
+        driver.settle();
+        assert_eq!(left.recv().unwrap().unwrap(), said, "and then FIN");
+    }
+}
+
+#[test]
+fn part_of_an_answer_is_still_silence() {
+    let (address, _left) = serve(|mut stream| {
+        heard(&mut stream, 14);
+        stream.write_all(b"+PO").unwrap();
+        read_to_end(&stream)
+    });
+    let end = end(&mut Driver::new(), address, ApplicationProtocol::Redis);
+    assert!(matches!(end, HandshakeEnd::Silent { received: 3, .. }), "{end:?}");
+}
+
+#[test]
+fn the_other_sides_ends_are_told_apart() {
+    let (address, _left) = serve(drop);
+    let closed = end(&mut Driver::new(), address, ApplicationProtocol::Mysql);
+    let step = HandshakeStep::Greeting;
+    assert_eq!(closed, HandshakeEnd::Closed { step, by: ClosedBy::Fin, received: 0 });
+    let (address, _left) = serve(|mut stream| {
+        heard(&mut stream, 8);
+        reset(&stream);
+    });
+    let closed = end(&mut Driver::new(), address, ApplicationProtocol::Postgresql);
+    let step = HandshakeStep::TlsOffer;
+    assert_eq!(closed, HandshakeEnd::Closed { step, by: ClosedBy::Reset, received: 0 });
+}
+
+#[test]
+fn another_protocol_is_told_by_its_first_bytes() {
+    let (address, left) = serve(|mut stream| {
+        stream.write_all(b"SSH-2.0-OpenSSH_9.2p1\r\n").unwrap();
+        read_to_end(&stream)
+    });
+    let mut driver = Driver::new();
+    let spoken = spoken(&mut driver, address, ApplicationProtocol::Mysql);
+    let Some(HandshakeEnd::AnotherProtocol { recognised, first }) = spoken.reply.end else {
+        panic!("{spoken:?}")
+    };
+    assert_eq!(
+        (recognised, first.bytes()),
+        (Some(RecognisedProtocol::Ssh), &b"SSH-2.0-OpenSSH_9.2p1\r\n"[..])
+    );
+    assert_eq!(spoken.observation.greeting, Some(first));
+    driver.settle();
+    assert_eq!(left.recv().unwrap().unwrap(), 0, "nothing is said to it");
+}
+
+#[test]
+fn an_answer_that_dribbles_is_one_and_the_protocols_end_is_kept() {
+    let (address, left) = serve(|mut stream| {
+        assert_eq!(heard(&mut stream, 14), b"*1\r\n$4\r\nPING\r\n");
+        for byte in b"+PONG\r\n" {
+            stream.write_all(&[*byte]).unwrap();
+            thread::sleep(Duration::from_millis(20));
+        }
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).map(|_| rest)
+    });
+    let mut driver = Driver::new();
+    let answer = ProtocolAnswer::Redis { needs_password: false };
+    assert_eq!(end(&mut driver, address, ApplicationProtocol::Redis), HandshakeEnd::Answered { answer });
+    driver.settle();
+    assert_eq!(left.recv().unwrap().unwrap(), b"*1\r\n$4\r\nQUIT\r\n");
+}
+
+#[test]
+fn who_refuses_and_resets_at_once_is_heard_all_the_same() {
+    let (address, _left) = serve(|mut stream| {
+        stream.write_all(b"-DENIED Redis is running in protected mode\r\n").unwrap();
+        reset(&stream);
+        thread::sleep(Duration::from_millis(50));
+    });
+    let end = end(&mut Driver::new(), address, ApplicationProtocol::Redis);
+    let HandshakeEnd::Refused { code, words } = end else { panic!("{end:?}") };
+    assert_eq!(code.unwrap().as_str(), "DENIED");
+    assert!(words.as_str().ends_with("protected mode"), "{words}");
+}
+
+#[test]
+fn a_flood_ends() {
+    let (address, _left) = serve(|mut stream| while stream.write_all(&[b'+'; 65536]).is_ok() {});
+    let mut driver = Driver::new();
+    let end = end(&mut driver, address, ApplicationProtocol::Redis);
+    assert!(matches!(end, HandshakeEnd::AnotherProtocol { recognised: None, .. }), "{end:?}");
+    driver.settle();
+}
+
+#[test]
+fn where_nothing_connects_nothing_is_said() {
+    let (deaf, _held) = deaf_listener();
+    let mut driver = Driver::new();
+    let request = ProbeRequest { timeout: WAIT, greeting_wait: WAIT, ..to(deaf) };
+    let handshake = Handshake { protocol: ApplicationProtocol::Redis };
+    assert!(driver.engine.speak(driver.start.elapsed(), request, handshake));
+    driver.run_until(|driver| !driver.observations.is_empty());
+    let observation = driver.observations[0];
+    let spoken = driver.engine.spoken(&observation).unwrap();
+    assert_eq!((observation.outcome, spoken.reply.end), (Outcome::Timeout, None));
+}
+
+#[test]
+fn one_that_is_cancelled_or_dropped_ends_with_fin() {
+    for is_cancelled in [true, false] {
+        let (address, left) = serve(|mut stream| {
+            heard(&mut stream, 8);
+            read_to_end(&stream)
+        });
+        let mut driver = Driver::with(ProbeEngine::new().unwrap());
+        let request = ProbeRequest { greeting_wait: Duration::from_secs(10), ..to(address) };
+        let handshake = Handshake { protocol: ApplicationProtocol::Postgresql };
+        assert!(driver.engine.speak(driver.start.elapsed(), request, handshake));
+        for _ in 0..20 {
+            driver.engine.poll(driver.start.elapsed(), &mut driver.observations);
+            driver.engine.wait(Duration::from_millis(5)).unwrap();
+        }
+        if is_cancelled {
+            assert!(driver.engine.cancel(driver.start.elapsed(), request.id));
+            driver.settle();
+            assert_eq!(driver.observations, []);
+        }
+        drop(driver);
+        assert_eq!(left.recv().unwrap().unwrap(), 0);
+    }
+}

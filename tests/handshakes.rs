@@ -1,0 +1,206 @@
+//! The handshakes of `peerscope probe` with real servers on loopback: what each answers, and what the probe
+//! leaves behind there. None of it may count towards a block of this host.
+//!
+//! It has its own `main` so that a server which is not installed leaves its tests ignored, and said to be.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "handshakes/servers.rs"]
+mod servers;
+
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Trial};
+use serde_json::Value;
+use servers::{MariaDb, PostgreSql, Redis, missing};
+use socket2::{Domain, Socket, Type};
+
+/// An address of loopback that servers do not take for their own host's.
+const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 30);
+
+type Test = (&'static str, &'static [&'static str], fn());
+
+const TESTS: &[Test] = &[
+    ("postgresql_answers_and_its_log_says_nothing", PostgreSql::PROGRAMS, postgresql),
+    ("mariadb_answers_and_counts_no_connect_error", MariaDb::PROGRAMS, mariadb),
+    ("mariadb_that_blocks_or_knows_nobody_here_is_told_by_its_number", MariaDb::PROGRAMS, mariadb_refusals),
+    ("redis_answers_with_and_without_a_password", Redis::PROGRAMS, redis),
+    ("redis_in_protected_mode_refuses_others", Redis::PROGRAMS, redis_protected),
+    ("a_mixed_up_port_is_told_by_name", Redis::PROGRAMS, mixed_up),
+];
+
+fn main() -> ExitCode {
+    let trials = TESTS.iter().map(|(name, programs, test)| {
+        let missing = missing(programs);
+        if let Some(program) = missing {
+            println!("{name}: not tried, since {program} is not installed; `make servers` installs it");
+        }
+        Trial::test(*name, || {
+            test();
+            Ok(())
+        })
+        .with_ignored_flag(missing.is_some())
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
+
+/// Probes, and gives the one target of the report.
+fn probed(target: &str, flags: &[&str], status: i32) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_peerscope"))
+        .args(["probe", target, "--format", "json"])
+        .args(flags)
+        .args(if flags.contains(&"--timeout") { &[][..] } else { &["--timeout", "15s"] })
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{said}{}", String::from_utf8_lossy(&output.stdout));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["targets"][0].clone()
+}
+
+fn from_other() -> [String; 2] {
+    ["--source".to_string(), OTHER.to_string()]
+}
+
+/// Probes from an address that is not this host's own.
+fn probed_from_other(target: &str, status: i32) -> Value {
+    let [flag, address] = from_other();
+    probed(target, &[&flag, &address], status)
+}
+
+/// Connects as a bare probe would: hears the greeting and closes by FIN.
+fn bare_connect(port: u16, from: Ipv4Addr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(stream.read(&mut [0; 512]).unwrap() > 0, "a server greets");
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+}
+
+fn postgresql() {
+    let server = PostgreSql::start();
+    let target = format!("postgres://user:hunter2@127.0.0.1:{}/orders", server.port);
+    let before = server.log();
+    let seen = probed(&target, &["--count", "3", "--interval", "50ms"], 0);
+    assert_eq!(seen["results"], serde_json::json!({ "connected": 3 }), "{seen}");
+    assert_eq!(
+        seen["handshake"]["answer"],
+        serde_json::json!({ "protocol": "postgresql", "offers_tls": false })
+    );
+    assert_eq!(seen["handshake"]["summary"], "speaks PostgreSQL and offers no TLS");
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.log(), before, "not a line");
+
+    let server = PostgreSql::start_with(&["log_connections=on"]);
+    let before = server.log();
+    probed(&format!("postgres://127.0.0.1:{}", server.port), &[], 0);
+    let after = server.wait_for_log("connection received");
+    let added: Vec<&str> = after.strip_prefix(&before).unwrap().lines().collect();
+    assert_eq!(added.len(), 1, "{added:?}");
+}
+
+fn mariadb() {
+    let server = MariaDb::start(&["--max-connect-errors=4", "--log-warnings=2"]);
+    server.query("create user app@'127.0.0.%' identified by 'secret'");
+    // The control: a bare connect counts.
+    bare_connect(server.port, OTHER);
+    let counted = |server: &MariaDb| server.connect_errors(&OTHER.to_string());
+    let before = counted(&server);
+    let preauth = server.status("Aborted_connects_preauth");
+    assert_eq!(preauth, 1);
+    match before {
+        Some(count) => assert_eq!(count, 1, "a bare connect counts"),
+        None => println!("host_cache holds no row: this machine looks no addresses up"),
+    }
+    let target = format!("mysql://user:hunter2@127.0.0.1:{}/orders", server.port);
+    for _ in 0..3 {
+        let [flag, address] = from_other();
+        let flags = [flag.as_str(), &address, "--count", "5", "--interval", "20ms"];
+        let seen = probed(&target, &flags, 0);
+        assert_eq!((&seen["sent"], &seen["limited"]), (&3.into(), &true.into()), "{seen}");
+        assert_eq!(seen["results"], serde_json::json!({ "connected": 3 }), "{seen}");
+        assert_eq!(seen["handshake"]["answer"]["denied"], 1045);
+        let summary = seen["handshake"]["summary"].as_str().unwrap();
+        assert!(summary.contains("MariaDB") && summary.ends_with("asks for a login"), "{summary}");
+    }
+    assert_eq!(counted(&server), before, "nine handshakes count no connect error");
+    assert_eq!(server.status("Aborted_connects_preauth"), preauth, "and none ended before its login");
+    // What they do leave: a login that was denied, each.
+    assert_eq!(server.status("Aborted_connects"), preauth + 9);
+    let refused = ["accept", "internal", "max_connections", "peer_address", "select", "tcpwrap"]
+        .map(|name| server.status(&format!("Connection_errors_{name}")));
+    assert_eq!(refused, [0; 6]);
+    let log = server.log();
+    assert_eq!(
+        log.matches("Access denied for user ''@'127.0.0.30' (using password: NO)").count(),
+        9,
+        "{log}"
+    );
+    assert!(!log.contains("hunter2") && !log.contains("orders"), "{log}");
+}
+
+fn mariadb_refusals() {
+    let server = MariaDb::start(&["--max-connect-errors=1"]);
+    let target = format!("mysql://127.0.0.1:{}", server.port);
+    let seen = probed_from_other(&target, 1);
+    assert_eq!(seen["results"], serde_json::json!({ "app_error": 1 }), "{seen}");
+    assert_eq!((&seen["handshake"]["end"], &seen["handshake"]["code"]), (&"refused".into(), &"1130".into()));
+    assert!(seen["reason"].as_str().unwrap().contains("no account may connect from this host"), "{seen}");
+
+    server.query("create user app@'127.0.0.%' identified by 'secret'; flush hosts");
+    bare_connect(server.port, OTHER);
+    if server.connect_errors(&OTHER.to_string()).is_none() {
+        println!("host_cache holds no row, so nobody is blocked: this machine looks no addresses up");
+        return;
+    }
+    let seen = probed_from_other(&target, 1);
+    assert_eq!(seen["handshake"]["code"], "1129", "{seen}");
+    assert!(seen["reason"].as_str().unwrap().contains("this host is blocked"), "{seen}");
+}
+
+fn redis() {
+    for (arguments, needs_password) in [(&[][..], false), (&["--requirepass", "secret"], true)] {
+        let server = Redis::start(arguments);
+        let before = server.info();
+        let target = format!("redis://:hunter2@127.0.0.1:{}", server.port);
+        let seen = probed(&target, &["--count", "2", "--interval", "50ms"], 0);
+        assert_eq!(seen["results"], serde_json::json!({ "connected": 2 }), "{seen}");
+        assert_eq!(seen["handshake"]["answer"]["needs_password"], needs_password, "{seen}");
+        thread::sleep(Duration::from_millis(100));
+        let after = server.info();
+        let grown = |name: &str| after.number(name) - before.number(name);
+        // The two probes, and the question itself.
+        assert_eq!(grown("total_connections_received"), 3);
+        assert_eq!((grown("rejected_connections"), grown("acl_access_denied_auth")), (0, 0));
+        assert_eq!(after.number("connected_clients"), 1, "nobody but who asks is left");
+    }
+}
+
+fn redis_protected() {
+    let server = Redis::start(&["--protected-mode", "yes"]);
+    let seen = probed_from_other(&format!("redis://127.0.0.1:{}", server.port), 1);
+    assert_eq!(seen["results"], serde_json::json!({ "app_error": 1 }), "{seen}");
+    assert_eq!(
+        (&seen["handshake"]["end"], &seen["handshake"]["code"]),
+        (&"refused".into(), &"DENIED".into())
+    );
+    assert!(seen["reason"].as_str().unwrap().contains("protected mode"), "{seen}");
+}
+
+fn mixed_up() {
+    let server = Redis::start(&[]);
+    let seen = probed(&format!("postgres://127.0.0.1:{}", server.port), &["--timeout", "500ms"], 1);
+    assert_eq!(seen["handshake"]["end"], "silent", "Redis waits for the end of a line: {seen}");
+    assert_eq!(seen["handshake"]["step"], "tls-offer");
+    let seen = probed(&format!("mysql://127.0.0.1:{}", server.port), &["--timeout", "500ms"], 1);
+    assert_eq!(
+        (&seen["handshake"]["end"], &seen["handshake"]["step"]),
+        (&"silent".into(), &"greeting".into())
+    );
+}

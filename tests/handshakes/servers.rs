@@ -1,0 +1,266 @@
+//! Real servers, each with its data in a folder of its own, on loopback, without privileges.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A user and a group without rights, as which servers run where this test is root.
+const NOBODY: u32 = 65534;
+
+/// Where Debian keeps what is not on everybody's path.
+fn folders() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    folders.extend(versions.map(|version| version.path().join("bin")));
+    folders
+}
+
+fn found(program: &str) -> Option<PathBuf> {
+    folders().into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// The first of these programs that is not installed.
+pub(crate) fn missing<'a>(programs: &[&'a str]) -> Option<&'a str> {
+    programs.iter().copied().find(|program| found(program).is_none())
+}
+
+/// A program, to be run without privileges.
+fn unprivileged(program: &str) -> Command {
+    let path = found(program).unwrap_or_else(|| panic!("{program} is installed"));
+    if !nix::unistd::geteuid().is_root() {
+        return Command::new(path);
+    }
+    let mut command = Command::new("setpriv");
+    command.arg(format!("--reuid={NOBODY}")).arg(format!("--regid={NOBODY}")).arg("--clear-groups").arg(path);
+    command
+}
+
+fn finish(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A server under way, ended with this value.
+struct Running {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Running {
+    /// A folder that the server may write to.
+    fn folder() -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        folder
+    }
+
+    /// Starts it with its output in `log`, and waits until it takes connections.
+    fn start(mut command: Command, folder: TempDir, port: u16) -> Self {
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).current_dir(folder.path());
+        let mut running = Self { child: command.spawn().unwrap(), folder };
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = running.child.try_wait().unwrap();
+            assert!(ended.is_none() && start.elapsed() < PATIENCE, "{command:?}: {}", running.log());
+            thread::sleep(Duration::from_millis(50));
+        }
+        running
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.path("log")).unwrap()).into_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let id = i32::try_from(self.child.id()).map(nix::unistd::Pid::from_raw);
+        let _ = id.map(|id| nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT));
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(5) {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn shown(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A PostgreSQL.
+pub(crate) struct PostgreSql {
+    running: Running,
+    pub(crate) port: u16,
+}
+
+impl PostgreSql {
+    pub(crate) const PROGRAMS: &'static [&'static str] = &["initdb", "postgres"];
+
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With settings, as `name=value`.
+    pub(crate) fn start_with(settings: &[&str]) -> Self {
+        let (folder, port) = (Running::folder(), free_port());
+        let data = folder.path().join("data");
+        finish(
+            unprivileged("initdb")
+                .args(["-D", shown(&data), "-U", "postgres", "--auth=reject", "--no-sync"])
+                .args(["--no-locale", "-E", "UTF8"]),
+        );
+        let mut command = unprivileged("postgres");
+        command.args(["-D", shown(&data), "-p", &port.to_string(), "-k", shown(folder.path())]);
+        for setting in ["listen_addresses=127.0.0.1", "fsync=off"].iter().chain(settings) {
+            command.args(["-c", setting]);
+        }
+        let running = Running::start(command, folder, port);
+        let server = Self { running, port };
+        server.wait_for_log("ready to accept connections");
+        server
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.running.log()
+    }
+
+    /// The log, once it holds this.
+    pub(crate) fn wait_for_log(&self, wanted: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let log = self.log();
+            if log.contains(wanted) {
+                thread::sleep(Duration::from_millis(200));
+                return self.log();
+            }
+            assert!(start.elapsed() < PATIENCE, "{wanted:?} is not in {log}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// A MariaDB.
+pub(crate) struct MariaDb {
+    running: Running,
+    pub(crate) port: u16,
+}
+
+impl MariaDb {
+    pub(crate) const PROGRAMS: &'static [&'static str] = &["mariadb-install-db", "mariadbd", "mariadb"];
+
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let (folder, port) = (Running::folder(), free_port());
+        let data = folder.path().join("data");
+        finish(
+            unprivileged("mariadb-install-db")
+                .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+                .arg(format!("--datadir={}", shown(&data))),
+        );
+        let mut command = unprivileged("mariadbd");
+        command.args(["--no-defaults", "--bind-address=127.0.0.1", "--performance-schema=ON"]);
+        command.args(["--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M"]).args(arguments);
+        command.arg(format!("--datadir={}", shown(&data))).arg(format!("--port={port}"));
+        command.arg(format!("--socket={}", shown(&folder.path().join("socket"))));
+        let server = Self { running: Running::start(command, folder, port), port };
+        // Waiting for it was a bare connect too.
+        server.query("flush hosts; flush status");
+        server
+    }
+
+    /// What a query by the local socket gives, without names of columns.
+    pub(crate) fn query(&self, text: &str) -> String {
+        let output = Command::new(found("mariadb").unwrap())
+            .args(["--no-defaults", "--user=root", "--skip-column-names", "--execute", text])
+            .arg(format!("--socket={}", shown(&self.running.path("socket"))))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A counter of the server.
+    pub(crate) fn status(&self, name: &str) -> u64 {
+        let row = self.query(&format!("show global status where variable_name = '{name}'"));
+        row.split_whitespace().nth(1).unwrap_or_else(|| panic!("{name}: {row:?}")).parse().unwrap()
+    }
+
+    /// The errors that count towards a block of this address; none where the server keeps no row of it.
+    pub(crate) fn connect_errors(&self, address: &str) -> Option<u64> {
+        let rows = self.query(&format!(
+            "select sum_connect_errors from performance_schema.host_cache where ip = '{address}'"
+        ));
+        rows.trim().parse().ok()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.running.log()
+    }
+}
+
+/// A Redis.
+pub(crate) struct Redis {
+    _running: Running,
+    pub(crate) port: u16,
+    password: Option<String>,
+}
+
+/// What INFO says.
+pub(crate) struct RedisInfo(String);
+
+impl RedisInfo {
+    /// A figure; zero where it is not named, as error counters are not before the first error.
+    pub(crate) fn number(&self, name: &str) -> i64 {
+        let line = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map_or(0, |number| number.trim().parse().unwrap())
+    }
+}
+
+impl Redis {
+    pub(crate) const PROGRAMS: &'static [&'static str] = &["redis-server"];
+
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let (folder, port) = (Running::folder(), free_port());
+        let mut command = unprivileged("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]);
+        command.args(arguments);
+        let password = arguments.iter().skip_while(|one| **one != "--requirepass").nth(1);
+        let password = password.map(|password| (*password).to_string());
+        Self { _running: Running::start(command, folder, port), port, password }
+    }
+
+    /// All that INFO says.
+    pub(crate) fn info(&self) -> RedisInfo {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let login = self.password.as_ref().map(|password| format!("AUTH {password}\r\n")).unwrap_or_default();
+        stream.write_all(format!("{login}INFO everything\r\nQUIT\r\n").as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        RedisInfo(said)
+    }
+}
