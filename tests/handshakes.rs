@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
-use servers::{MariaDb, PostgreSql, Redis, missing};
+use servers::{MariaDb, Nginx, PostgreSql, Redis, missing};
 use socket2::{Domain, Socket, Type};
 
 /// An address of loopback that servers do not take for their own host's.
@@ -29,6 +29,7 @@ const TESTS: &[Test] = &[
     ("mariadb_that_blocks_or_knows_nobody_here_is_told_by_its_number", MariaDb::PROGRAMS, mariadb_refusals),
     ("redis_answers_with_and_without_a_password", Redis::PROGRAMS, redis),
     ("redis_in_protected_mode_refuses_others", Redis::PROGRAMS, redis_protected),
+    ("nginx_answers_and_logs_a_request", Nginx::PROGRAMS, nginx),
     ("a_mixed_up_port_is_told_by_name", Redis::PROGRAMS, mixed_up),
 ];
 
@@ -191,6 +192,21 @@ fn redis_protected() {
         (&"refused".into(), &"DENIED".into())
     );
     assert!(seen["reason"].as_str().unwrap().contains("protected mode"), "{seen}");
+}
+
+fn nginx() {
+    let server = Nginx::start();
+    let target = format!("http://user:hunter2@127.0.0.1:{}/orders?secret=1", server.port);
+    let seen = probed(&target, &["--count", "2", "--interval", "50ms"], 0);
+    assert_eq!(seen["results"], serde_json::json!({ "connected": 2 }), "{seen}");
+    assert_eq!(seen["handshake"]["answer"], serde_json::json!({ "protocol": "http", "status": 204 }));
+    let log = server.access_log(2);
+    for line in log.lines() {
+        assert!(line.contains("\"HEAD / HTTP/1.1\" 204") && line.contains("\"peerscope/"), "{log}");
+    }
+    assert_eq!(server.error_log(), "");
+    let mixed = probed(&format!("postgres://127.0.0.1:{}", server.port), &["--timeout", "2s"], 1);
+    assert!(mixed["reason"].as_str().unwrap().contains("speaks no PostgreSQL but HTTP"), "{mixed}");
 }
 
 fn mixed_up() {

@@ -47,6 +47,7 @@ pub(crate) enum Scheme {
     Mysql,
     Redis,
     Rediss,
+    Kafka,
 }
 
 /// The names of the schemes, with the port that each stands for.
@@ -63,6 +64,7 @@ const SCHEMES: &[(&str, Scheme, Option<u16>)] = &[
     ("mysql2", Scheme::Mysql, Some(3306)),
     ("redis", Scheme::Redis, Some(6379)),
     ("rediss", Scheme::Rediss, Some(6379)),
+    ("kafka", Scheme::Kafka, Some(9092)),
 ];
 
 impl Scheme {
@@ -159,9 +161,11 @@ impl TargetUrl {
             Scheme::Postgres => ApplicationProtocol::Postgresql,
             Scheme::Mysql => ApplicationProtocol::Mysql,
             Scheme::Redis => ApplicationProtocol::Redis,
+            Scheme::Http => ApplicationProtocol::Http,
+            Scheme::Kafka => ApplicationProtocol::Kafka,
             _ => return None,
         };
-        Some(Handshake { protocol })
+        Some(Handshake { protocol, host: self.host.to_string() })
     }
 
     /// What was written, less credentials, path and query.
@@ -279,6 +283,7 @@ mod tests {
             ("postgresql://db.example", "postgres://db.example:5432"),
             ("mysql2://u:p@10.0.0.1/x", "mysql://10.0.0.1:3306"),
             ("rediss://:secret@10.0.0.1:6380", "rediss://10.0.0.1:6380"),
+            ("kafka://10.0.0.1", "kafka://10.0.0.1:9092"),
             ("https://db.example/path", "https://db.example:443"),
             ("tcp://eni-0db3f00d:22", "tcp://eni-0db3f00d:22"),
             ("udp://10.0.0.2:53", "udp://10.0.0.2:53"),

@@ -103,7 +103,8 @@ impl Connect {
     /// The same, to speak a protocol once connected. Each answer is waited for as long as
     /// [`ProbeRequest::greeting_wait`] says.
     pub(crate) fn speaking(self, spoken: &Spoken) -> Result<Self, ProbeError> {
-        let talk = Talk::prepare(spoken, self.departure.request.greeting_wait)?;
+        let request = &self.departure.request;
+        let talk = Talk::prepare(spoken, request.port, request.greeting_wait)?;
         Ok(Self { talk: Some(talk), ..self })
     }
 

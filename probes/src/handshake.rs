@@ -5,6 +5,8 @@
 //! clock; [`Talk`] carries their bytes over the connection of a [`Connect`](crate::connect::Connect), which
 //! keeps the manners of the packets.
 
+mod http;
+mod kafka;
 mod mysql;
 mod postgresql;
 mod recognise;
@@ -17,6 +19,8 @@ use peerscope_vocabulary::{
     ApplicationProtocol, Greeting, Handshake, HandshakeEnd, HandshakeStep, ProtocolAnswer,
 };
 
+use self::http::Http;
+use self::kafka::Kafka;
 use self::mysql::Mysql;
 use self::postgresql::Postgresql;
 use self::recognise::recognise;
@@ -72,12 +76,19 @@ trait Dialogue: Debug {
     fn hear(&mut self, bytes: &[u8]) -> Turn;
 }
 
-/// The dialogue of a handshake.
-fn dialogue(handshake: &Handshake) -> Option<Box<dyn Dialogue>> {
+/// The dialogue of a handshake with a port.
+fn dialogue(handshake: &Handshake, port: u16) -> Option<Box<dyn Dialogue>> {
     match handshake.protocol {
         ApplicationProtocol::Postgresql => Some(Box::new(Postgresql)),
         ApplicationProtocol::Mysql => Some(Box::new(Mysql::default())),
         ApplicationProtocol::Redis => Some(Box::new(Redis)),
+        ApplicationProtocol::Http => {
+            let host = &handshake.host;
+            let authority =
+                if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+            Some(Box::new(Http::of(authority)))
+        }
+        ApplicationProtocol::Kafka => Some(Box::new(Kafka)),
         _ => None,
     }
 }
@@ -88,12 +99,18 @@ mod tests {
 
     use super::*;
 
-    const PROTOCOLS: [ApplicationProtocol; 3] =
-        [ApplicationProtocol::Postgresql, ApplicationProtocol::Mysql, ApplicationProtocol::Redis];
+    const PROTOCOLS: [ApplicationProtocol; 5] = [
+        ApplicationProtocol::Postgresql,
+        ApplicationProtocol::Mysql,
+        ApplicationProtocol::Redis,
+        ApplicationProtocol::Http,
+        ApplicationProtocol::Kafka,
+    ];
 
     /// Has a dialogue hear the bytes piece by piece; returns its turns.
     fn heard(protocol: ApplicationProtocol, bytes: &[u8], piece: usize) -> Vec<Turn> {
-        let mut dialogue = dialogue(&Handshake { protocol }).unwrap();
+        let handshake = Handshake { protocol, host: "db.internal".to_string() };
+        let mut dialogue = dialogue(&handshake, 80).unwrap();
         dialogue.opening();
         let (mut turns, mut from) = (Vec::new(), 0);
         for to in (1..=bytes.len()).filter(|to| to % piece == 0 || *to == bytes.len()) {
@@ -137,6 +154,8 @@ mod tests {
                 (ApplicationProtocol::Mysql, mysql::RECORDED_ERROR),
                 (ApplicationProtocol::Postgresql, postgresql::RECORDED_ERROR),
                 (ApplicationProtocol::Redis, redis::RECORDED_DENIAL),
+                (ApplicationProtocol::Http, http::RECORDED_REPLY),
+                (ApplicationProtocol::Kafka, kafka::RECORDED_RESPONSE),
             ] {
                 let mut bytes = recorded.to_vec();
                 for (at, byte) in &changes {

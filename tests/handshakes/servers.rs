@@ -223,6 +223,53 @@ impl MariaDb {
     }
 }
 
+/// An nginx that answers everything with 204.
+pub(crate) struct Nginx {
+    running: Running,
+    pub(crate) port: u16,
+}
+
+impl Nginx {
+    pub(crate) const PROGRAMS: &'static [&'static str] = &["nginx"];
+
+    pub(crate) fn start() -> Self {
+        let (folder, port) = (Running::folder(), free_port());
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .iter()
+            .map(|kind| format!("  {kind}_temp_path {kind};\n"))
+            .collect();
+        let configuration = format!(
+            "daemon off;\nmaster_process off;\npid pid;\nerror_log error.log notice;\nevents {{}}\nhttp {{\n{temporary}  \
+             access_log access.log combined;\n  server {{ listen 127.0.0.1:{port}; return 204; }}\n}}\n"
+        );
+        fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
+        let mut command = unprivileged("nginx");
+        command.args(["-p", shown(folder.path()), "-c", "nginx.conf", "-e", "error.log"]);
+        let server = Self { running: Running::start(command, folder, port), port };
+        // What it says while it starts.
+        fs::write(server.running.path("error.log"), "").unwrap();
+        server
+    }
+
+    /// The access log, once it has so many lines.
+    pub(crate) fn access_log(&self, lines: usize) -> String {
+        let start = Instant::now();
+        loop {
+            let log = fs::read_to_string(self.running.path("access.log")).unwrap();
+            if log.lines().count() >= lines || start.elapsed() > PATIENCE {
+                assert_eq!(log.lines().count(), lines, "{log}");
+                return log;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn error_log(&self) -> String {
+        let log = fs::read_to_string(self.running.path("error.log")).unwrap();
+        log.replace('\0', "")
+    }
+}
+
 /// A Redis.
 pub(crate) struct Redis {
     _running: Running,

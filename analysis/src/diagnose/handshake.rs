@@ -69,7 +69,11 @@ fn sentence(one: &HandshakeObservation) -> Option<String> {
                 Some(code) if !words.as_str().starts_with(code) => format!("error {code}, "),
                 _ => String::new(),
             };
-            format!("speaks {protocol} and refuses: {code}\"{words}\"{known}")
+            let said = match words.as_str() {
+                "" => code.trim_end_matches(", ").to_string(),
+                words => format!("{code}\"{words}\""),
+            };
+            format!("speaks {protocol} and refuses: {said}{known}")
         }
         HandshakeEnd::AnotherProtocol { recognised, first } => {
             let whose = recognised.map(RecognisedProtocol::name);
@@ -125,6 +129,10 @@ fn answered(answer: &ProtocolAnswer) -> String {
             "speaks Redis and asks for no password".to_string()
         }
         ProtocolAnswer::Redis { needs_password: true } => "speaks Redis and asks for a password".to_string(),
+        ProtocolAnswer::Http { status } => format!("speaks HTTP, and answers with status {status}"),
+        ProtocolAnswer::Kafka { apis } => {
+            format!("speaks Kafka, and knows {apis} kinds of request before a login")
+        }
         _ => "answers in its protocol".to_string(),
     }
 }
@@ -164,7 +172,11 @@ mod tests {
             greeting: None,
         };
         let reply = HandshakeReply { end: Some(end), took: Duration::from_millis(1500) };
-        let one = HandshakeObservation { handshake: Handshake { protocol }, observation, reply };
+        let one = HandshakeObservation {
+            handshake: Handshake { protocol, host: "db.internal".to_string() },
+            observation,
+            reply,
+        };
         handshake_report(&one, Timestamp::UNIX_EPOCH)
     }
 
@@ -192,6 +204,11 @@ mod tests {
                 ApplicationProtocol::Redis,
                 HandshakeEnd::Refused { code: Some(text("LOADING")), words: text("LOADING the dataset") },
                 "speaks Redis and refuses: \"LOADING the dataset\"",
+            ),
+            (
+                ApplicationProtocol::Kafka,
+                HandshakeEnd::Refused { code: Some(text("35")), words: text("") },
+                "speaks Kafka and refuses: error 35",
             ),
             (
                 ApplicationProtocol::Redis,

@@ -40,11 +40,11 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// A talk that waits so long for each answer.
-    pub(crate) fn prepare(handshake: &Handshake, patience: Duration) -> Result<Self, ProbeError> {
+    /// A talk with a port that waits so long for each answer.
+    pub(crate) fn prepare(handshake: &Handshake, port: u16, patience: Duration) -> Result<Self, ProbeError> {
         let unknown = ProbeError::new(SystemCall::Request, Errno::EPROTONOSUPPORT);
         Ok(Self {
-            dialogue: dialogue(handshake).ok_or(unknown)?,
+            dialogue: dialogue(handshake, port).ok_or(unknown)?,
             patience,
             received: Vec::new(),
             first: None,

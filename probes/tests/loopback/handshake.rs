@@ -15,10 +15,14 @@ use crate::driver::{Driver, deaf_listener, read_to_end, reset, serve, to};
 
 const WAIT: Duration = Duration::from_millis(300);
 
+fn of(protocol: ApplicationProtocol) -> Handshake {
+    Handshake { protocol, host: "localhost".to_string() }
+}
+
 fn spoken(driver: &mut Driver, address: SocketAddr, protocol: ApplicationProtocol) -> HandshakeObservation {
     let request = ProbeRequest { greeting_wait: WAIT, ..to(address) };
     let now = driver.start.elapsed();
-    assert!(driver.engine.speak(now, request, Handshake { protocol }));
+    assert!(driver.engine.speak(now, request, of(protocol)));
     let before = driver.observations.len();
     driver.run_until(|driver| driver.observations.len() > before);
     let observation = driver.observations[before];
@@ -51,6 +55,7 @@ fn silence_is_told_with_its_step_and_left_by_fin() {
         (ApplicationProtocol::Postgresql, HandshakeStep::TlsOffer, 8),
         (ApplicationProtocol::Mysql, HandshakeStep::Greeting, 0),
         (ApplicationProtocol::Redis, HandshakeStep::Reply, 14),
+        (ApplicationProtocol::Kafka, HandshakeStep::Reply, 23),
     ] {
         let (address, left) = serve(|stream| read_to_end(&stream));
         let mut driver = Driver::new();
@@ -155,7 +160,7 @@ fn where_nothing_connects_nothing_is_said() {
     let (deaf, _held) = deaf_listener();
     let mut driver = Driver::new();
     let request = ProbeRequest { timeout: WAIT, greeting_wait: WAIT, ..to(deaf) };
-    let handshake = Handshake { protocol: ApplicationProtocol::Redis };
+    let handshake = of(ApplicationProtocol::Redis);
     assert!(driver.engine.speak(driver.start.elapsed(), request, handshake));
     driver.run_until(|driver| !driver.observations.is_empty());
     let observation = driver.observations[0];
@@ -172,7 +177,7 @@ fn one_that_is_cancelled_or_dropped_ends_with_fin() {
         });
         let mut driver = Driver::with(ProbeEngine::new().unwrap());
         let request = ProbeRequest { greeting_wait: Duration::from_secs(10), ..to(address) };
-        let handshake = Handshake { protocol: ApplicationProtocol::Postgresql };
+        let handshake = of(ApplicationProtocol::Postgresql);
         assert!(driver.engine.speak(driver.start.elapsed(), request, handshake));
         for _ in 0..20 {
             driver.engine.poll(driver.start.elapsed(), &mut driver.observations);

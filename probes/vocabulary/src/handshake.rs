@@ -17,6 +17,9 @@ use crate::{Greeting, Observation};
 pub struct Handshake {
     /// The protocol.
     pub protocol: ApplicationProtocol,
+    /// The host as it was named, by name or address, for protocols that name it too; an IPv6 address without
+    /// brackets.
+    pub host: String,
 }
 
 /// A protocol whose handshake is known.
@@ -30,6 +33,10 @@ pub enum ApplicationProtocol {
     Mysql,
     /// Redis: PING, then QUIT.
     Redis,
+    /// HTTP/1.1: HEAD of the root.
+    Http,
+    /// Kafka: ApiVersions.
+    Kafka,
 }
 
 impl ApplicationProtocol {
@@ -40,6 +47,8 @@ impl ApplicationProtocol {
             Self::Postgresql => "PostgreSQL",
             Self::Mysql => "MySQL",
             Self::Redis => "Redis",
+            Self::Http => "HTTP",
+            Self::Kafka => "Kafka",
         }
     }
 }
@@ -78,7 +87,8 @@ pub enum HandshakeEnd {
     },
     /// In the protocol, by an error of the server.
     Refused {
-        /// The server's code for it: PostgreSQL's SQLSTATE, MySQL's number, the first word of Redis's error.
+        /// The server's code for it: PostgreSQL's SQLSTATE, MySQL's number, the first word of Redis's error, Kafka's
+        /// number.
         code: Option<ServerText>,
         /// In the server's own words.
         words: ServerText,
@@ -132,6 +142,16 @@ pub enum ProtocolAnswer {
     Redis {
         /// Whether it asks for a password first (`-NOAUTH`, `-NOPERM`), or answered `+PONG`.
         needs_password: bool,
+    },
+    /// HTTP's status line.
+    Http {
+        /// The status, 100 to 999.
+        status: u16,
+    },
+    /// Kafka's response.
+    Kafka {
+        /// How many kinds of request the broker knows.
+        apis: u32,
     },
 }
 
