@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
-use servers::{MariaDb, Nginx, PostgreSql, Redis, missing};
+use servers::{Authority, MariaDb, Nginx, PostgreSql, Redis, free_port, missing, shown};
 use socket2::{Domain, Socket, Type};
 
 /// An address of loopback that servers do not take for their own host's.
@@ -30,6 +30,9 @@ const TESTS: &[Test] = &[
     ("redis_answers_with_and_without_a_password", Redis::PROGRAMS, redis),
     ("redis_in_protected_mode_refuses_others", Redis::PROGRAMS, redis_protected),
     ("nginx_answers_and_logs_a_request", Nginx::PROGRAMS, nginx),
+    ("postgresql_with_tls_is_left_in_order", &["initdb", "postgres", Authority::PROGRAM], postgresql_tls),
+    ("redis_speaks_within_tls", &["redis-server", Authority::PROGRAM], redis_tls),
+    ("each_doubt_of_a_certificate_is_told_and_stops_nothing", &["nginx", Authority::PROGRAM], certificates),
     ("a_mixed_up_port_is_told_by_name", Redis::PROGRAMS, mixed_up),
 ];
 
@@ -50,7 +53,18 @@ fn main() -> ExitCode {
 
 /// Probes, and gives the one target of the report.
 fn probed(target: &str, flags: &[&str], status: i32) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_peerscope"))
+    reported(Command::new(env!("CARGO_BIN_EXE_peerscope")), target, flags, status)
+}
+
+/// Probes where an authority is the only one that is trusted.
+fn probed_trusting(authority: &Authority, target: &str, status: i32) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_peerscope"));
+    command.env("SSL_CERT_FILE", authority.root()).env_remove("SSL_CERT_DIR");
+    reported(command, target, &[], status)
+}
+
+fn reported(mut command: Command, target: &str, flags: &[&str], status: i32) -> Value {
+    let output = command
         .args(["probe", target, "--format", "json"])
         .args(flags)
         .args(if flags.contains(&"--timeout") { &[][..] } else { &["--timeout", "15s"] })
@@ -207,6 +221,84 @@ fn nginx() {
     assert_eq!(server.error_log(), "");
     let mixed = probed(&format!("postgres://127.0.0.1:{}", server.port), &["--timeout", "2s"], 1);
     assert!(mixed["reason"].as_str().unwrap().contains("speaks no PostgreSQL but HTTP"), "{mixed}");
+}
+
+fn postgresql_tls() {
+    let authority = Authority::named("ours");
+    let [certificate, key] = authority.certificate("server", "IP:127.0.0.1", 1);
+    let server = PostgreSql::start_with(&[
+        "ssl=on",
+        &format!("ssl_cert_file={}", shown(&certificate)),
+        &format!("ssl_key_file={}", shown(&key)),
+    ]);
+    let before = server.log();
+    let seen = probed_trusting(&authority, &format!("postgres://127.0.0.1:{}", server.port), 0);
+    assert_eq!(seen["handshake"]["answer"]["offers_tls"], true, "{seen}");
+    assert_eq!(seen["handshake"]["summary"], "speaks PostgreSQL over TLS 1.3");
+    let tls = &seen["handshake"]["tls"];
+    assert_eq!((&tls["version"], &tls["certificates"]), (&"1.3".into(), &1.into()));
+    assert_eq!((&tls["names"], &tls["doubt"]), (&serde_json::json!(["127.0.0.1"]), &Value::Null));
+    let of = |field: &str| tls[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(of("not_after").duration_since(of("not_before")).as_hours(), 24, "{tls}");
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.log(), before, "not a line");
+}
+
+fn redis_tls() {
+    let authority = Authority::named("ours");
+    let [certificate, key] = authority.certificate("server", "IP:127.0.0.1", 1);
+    let files = ["--tls-cert-file", shown(&certificate), "--tls-key-file", shown(&key)];
+    let root = authority.root();
+    for (clients, asks) in [("no", false), ("optional", true)] {
+        let rest = ["--tls-ca-cert-file", shown(&root), "--tls-auth-clients", clients];
+        let server = Redis::start(&[&files[..], &rest].concat());
+        let seen = probed_trusting(&authority, &format!("rediss://127.0.0.1:{}", server.port), 0);
+        assert_eq!(seen["handshake"]["answer"]["needs_password"], false, "{seen}");
+        let tls = &seen["handshake"]["tls"];
+        assert_eq!((&tls["doubt"], &tls["asks_for_certificate"]), (&Value::Null, &asks.into()));
+        let mixed = probed(&format!("redis://127.0.0.1:{}", server.port), &["--timeout", "2s"], 1);
+        assert_ne!(mixed["handshake"]["end"], "answered", "{mixed}");
+    }
+}
+
+fn certificates() {
+    let authority = Authority::named("ours");
+    let mut servers = String::new();
+    let mut targets = Vec::new();
+    for (name, names, days, doubt) in [
+        ("good", "IP:127.0.0.1,DNS:orders-db.internal", 1, Value::Null),
+        ("expired", "IP:127.0.0.1", -1, "expired".into()),
+        ("other", "DNS:other.internal", 1, "another-name".into()),
+    ] {
+        let ([certificate, key], port) = (authority.certificate(name, names, days), free_port());
+        servers.push_str(&format!(
+            "  server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; return 204; }}\n",
+            shown(&certificate),
+            shown(&key)
+        ));
+        targets.push((port, doubt));
+    }
+    let server = Nginx::start_with(&servers);
+    for (port, doubt) in &targets {
+        for (scheme, protocol) in [("https", "http"), ("tls", "tls")] {
+            let seen = probed_trusting(&authority, &format!("{scheme}://127.0.0.1:{port}"), 0);
+            assert_eq!(seen["results"], serde_json::json!({ "connected": 1 }), "{seen}");
+            assert_eq!(seen["handshake"]["answer"]["protocol"], protocol, "{seen}");
+            assert_eq!(&seen["handshake"]["tls"]["doubt"], doubt, "{seen}");
+            assert!(seen["handshake"]["seconds"].as_f64().unwrap() > 0.0, "{seen}");
+        }
+    }
+    assert_eq!(server.access_log(3).matches("HEAD / HTTP/1.1").count(), 3);
+    assert_eq!(server.error_log(), "");
+    // Another authority is trusted than the one that gave it.
+    let seen =
+        probed_trusting(&Authority::named("another"), &format!("https://127.0.0.1:{}", targets[0].0), 0);
+    assert_eq!(seen["handshake"]["tls"]["doubt"], "unknown-issuer", "{seen}");
+    let summary = seen["handshake"]["summary"].as_str().unwrap();
+    assert!(summary.ends_with("; its certificate has an issuer that this system does not know"), "{summary}");
+    // The port without TLS.
+    let seen = probed_trusting(&authority, &format!("https://127.0.0.1:{}", server.port), 1);
+    assert!(seen["reason"].as_str().unwrap().contains("no HTTP over TLS but HTTP"), "{seen}");
 }
 
 fn mixed_up() {

@@ -157,15 +157,18 @@ impl TargetUrl {
 
     /// What is spoken once connected, where the scheme names it.
     pub(crate) fn handshake(&self) -> Option<Handshake> {
-        let protocol = match self.scheme {
-            Scheme::Postgres => ApplicationProtocol::Postgresql,
-            Scheme::Mysql => ApplicationProtocol::Mysql,
-            Scheme::Redis => ApplicationProtocol::Redis,
-            Scheme::Http => ApplicationProtocol::Http,
-            Scheme::Kafka => ApplicationProtocol::Kafka,
-            _ => return None,
+        let (protocol, tls) = match self.scheme {
+            Scheme::Postgres => (ApplicationProtocol::Postgresql, false),
+            Scheme::Mysql => (ApplicationProtocol::Mysql, false),
+            Scheme::Redis => (ApplicationProtocol::Redis, false),
+            Scheme::Rediss => (ApplicationProtocol::Redis, true),
+            Scheme::Http => (ApplicationProtocol::Http, false),
+            Scheme::Https => (ApplicationProtocol::Http, true),
+            Scheme::Kafka => (ApplicationProtocol::Kafka, false),
+            Scheme::Tls => (ApplicationProtocol::Tls, true),
+            Scheme::Tcp | Scheme::Udp | Scheme::Icmp => return None,
         };
-        Some(Handshake { protocol, host: self.host.to_string() })
+        Some(Handshake { protocol, tls, host: self.host.to_string() })
     }
 
     /// What was written, less credentials, path and query.

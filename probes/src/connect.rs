@@ -103,8 +103,7 @@ impl Connect {
     /// The same, to speak a protocol once connected. Each answer is waited for as long as
     /// [`ProbeRequest::greeting_wait`] says.
     pub(crate) fn speaking(self, spoken: &Spoken) -> Result<Self, ProbeError> {
-        let request = &self.departure.request;
-        let talk = Talk::prepare(spoken, request.port, request.greeting_wait)?;
+        let talk = Talk::prepare(spoken, &self.departure.request)?;
         Ok(Self { talk: Some(talk), ..self })
     }
 
@@ -153,11 +152,9 @@ impl Connect {
         self.connection.ignore_icmp();
         if let Some(talk) = &mut self.talk {
             talk.begin(&self.connection, now);
+            self.deadline = talk.patient_until();
             self.stage = Stage::Talking(handshake);
-            return match self.talk(now, handshake, was_reset) {
-                Step::Stay => Step::Listen,
-                other => other,
-            };
+            return if was_reset { self.talk(now, handshake, true) } else { Step::Listen };
         }
         if self.departure.request.greeting_wait.is_zero() {
             return if was_reset {
@@ -191,7 +188,7 @@ impl Connect {
         }
     }
 
-    /// What came before a reset is heard here too.
+    /// What came before a reset is heard too, in one go.
     fn talk(&mut self, now: Duration, handshake: Handshake, was_reset: bool) -> Step {
         let Some(talk) = &mut self.talk else { return Step::Stay };
         match talk.hear(&self.connection, now) {

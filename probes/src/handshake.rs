@@ -12,6 +12,7 @@ mod postgresql;
 mod recognise;
 mod redis;
 mod talk;
+mod tls;
 
 use std::fmt::Debug;
 
@@ -37,6 +38,8 @@ enum Turn {
     Wait,
     /// The answer was understood: say this, and wait for the next one.
     Say(Vec<u8>),
+    /// From here on it is encrypted.
+    Secure,
     /// It is over: say the farewell, which may be nothing, and close.
     Over {
         /// How it ended.
@@ -69,11 +72,38 @@ trait Dialogue: Debug {
     /// What is said first; nothing where the server greets.
     fn opening(&self) -> Vec<u8>;
 
+    /// What follows once TLS is established: what is said first, as a rule.
+    fn secured(&mut self) -> Turn {
+        Turn::Say(self.opening())
+    }
+
     /// What is waited for now.
     fn step(&self) -> HandshakeStep;
 
     /// Takes in all that came since something was said last, at least one byte.
     fn hear(&mut self, bytes: &[u8]) -> Turn;
+}
+
+/// Nothing is said but TLS.
+#[derive(Debug)]
+struct TlsAlone;
+
+impl Dialogue for TlsAlone {
+    fn opening(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn secured(&mut self) -> Turn {
+        Turn::answered(ProtocolAnswer::Tls, &[])
+    }
+
+    fn step(&self) -> HandshakeStep {
+        HandshakeStep::Tls
+    }
+
+    fn hear(&mut self, bytes: &[u8]) -> Turn {
+        Turn::another(bytes)
+    }
 }
 
 /// The dialogue of a handshake with a port.
@@ -89,6 +119,7 @@ fn dialogue(handshake: &Handshake, port: u16) -> Option<Box<dyn Dialogue>> {
             Some(Box::new(Http::of(authority)))
         }
         ApplicationProtocol::Kafka => Some(Box::new(Kafka)),
+        ApplicationProtocol::Tls => Some(Box::new(TlsAlone)),
         _ => None,
     }
 }
@@ -109,7 +140,7 @@ mod tests {
 
     /// Has a dialogue hear the bytes piece by piece; returns its turns.
     fn heard(protocol: ApplicationProtocol, bytes: &[u8], piece: usize) -> Vec<Turn> {
-        let handshake = Handshake { protocol, host: "db.internal".to_string() };
+        let handshake = Handshake { protocol, tls: false, host: "db.internal".to_string() };
         let mut dialogue = dialogue(&handshake, 80).unwrap();
         dialogue.opening();
         let (mut turns, mut from) = (Vec::new(), 0);
@@ -117,7 +148,7 @@ mod tests {
             let turn = dialogue.hear(&bytes[from..to]);
             match &turn {
                 Turn::Wait => {}
-                Turn::Say(_) => from = to,
+                Turn::Say(_) | Turn::Secure => from = to,
                 Turn::Over { .. } => {
                     turns.push(turn);
                     break;

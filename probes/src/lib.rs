@@ -9,7 +9,7 @@
 //! A [`ProbeRequest`](peerscope_vocabulary::ProbeRequest) goes in, an
 //! [`Observation`](peerscope_vocabulary::Observation) comes out. Nothing here knows AWS, Heroku or
 //! why it was asked. Nor does it read a clock: an [`Engine`] is told the time, and its driver
-//! sleeps. Only [`capabilities`] drives an engine itself, over loopback.
+//! sleeps. (The validity of a certificate is held against the calendar, by the library that speaks TLS.) Only [`capabilities`] drives an engine itself, over loopback.
 //!
 //! ```
 //! use std::net::TcpListener;

@@ -52,7 +52,8 @@ fn finish(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn free_port() -> u16 {
+/// A port of loopback that nothing listens on.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -109,8 +110,57 @@ impl Drop for Running {
     }
 }
 
-fn shown(path: &Path) -> &str {
+/// A path as text.
+pub(crate) fn shown(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// An authority of its own, and the certificates that it gives.
+pub(crate) struct Authority {
+    folder: TempDir,
+}
+
+impl Authority {
+    pub(crate) const PROGRAM: &'static str = "openssl";
+
+    /// An authority of this name.
+    pub(crate) fn named(name: &str) -> Self {
+        let authority = Self { folder: Running::folder() };
+        authority.openssl(&[
+            &format!("req -x509 -nodes -days 2 -subj /CN={name}"),
+            "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1",
+            "-keyout authority.key -out authority.pem",
+        ]);
+        authority
+    }
+
+    /// The file of its own certificate.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.path("authority.pem")
+    }
+
+    /// A certificate for these alternative names, valid from now for so many days, and its key.
+    pub(crate) fn certificate(&self, name: &str, alternative_names: &str, days: i32) -> [PathBuf; 2] {
+        fs::write(self.path("extensions"), format!("subjectAltName={alternative_names}\n")).unwrap();
+        self.openssl(&[
+            "req -nodes -subj /CN=server -newkey ec -pkeyopt ec_paramgen_curve:prime256v1",
+            &format!("-keyout {name}.key -out {name}.csr"),
+        ]);
+        self.openssl(&[
+            "x509 -req -CA authority.pem -CAkey authority.key -CAcreateserial -extfile extensions",
+            &format!("-in {name}.csr -out {name}.pem -days {days}"),
+        ]);
+        [self.path(&format!("{name}.pem")), self.path(&format!("{name}.key"))]
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let arguments = arguments.iter().flat_map(|part| part.split(' '));
+        finish(unprivileged("openssl").args(arguments).current_dir(self.folder.path()));
+    }
 }
 
 /// A PostgreSQL.
@@ -233,6 +283,11 @@ impl Nginx {
     pub(crate) const PROGRAMS: &'static [&'static str] = &["nginx"];
 
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With further servers, as its configuration has them.
+    pub(crate) fn start_with(servers: &str) -> Self {
         let (folder, port) = (Running::folder(), free_port());
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
@@ -240,7 +295,7 @@ impl Nginx {
             .collect();
         let configuration = format!(
             "daemon off;\nmaster_process off;\npid pid;\nerror_log error.log notice;\nevents {{}}\nhttp {{\n{temporary}  \
-             access_log access.log combined;\n  server {{ listen 127.0.0.1:{port}; return 204; }}\n}}\n"
+             access_log access.log combined;\n  server {{ listen 127.0.0.1:{port}; return 204; }}\n{servers}}}\n"
         );
         fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
         let mut command = unprivileged("nginx");
@@ -294,7 +349,20 @@ impl Redis {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let (folder, port) = (Running::folder(), free_port());
         let mut command = unprivileged("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]);
+        let is_secure = arguments.contains(&"--tls-cert-file");
+        let [plain, secure] = if is_secure { [0, port] } else { [port, 0] }.map(|port| port.to_string());
+        command.args([
+            "--port",
+            &plain,
+            "--tls-port",
+            &secure,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--daemonize",
+            "no",
+        ]);
         command.args(arguments);
         let password = arguments.iter().skip_while(|one| **one != "--requirepass").nth(1);
         let password = password.map(|password| (*password).to_string());

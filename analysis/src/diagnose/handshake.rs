@@ -5,12 +5,13 @@ use alloc::string::{String, ToString};
 
 use jiff::Timestamp;
 use peerscope_vocabulary::{
-    ClosedBy, HandshakeEnd, HandshakeObservation, ProtocolAnswer, RecognisedProtocol, ServerText,
+    ApplicationProtocol, ClosedBy, HandshakeEnd, HandshakeObservation, HandshakeStep, ProtocolAnswer,
+    RecognisedProtocol, ServerText, TlsFacts, TlsProblem,
 };
 
 use super::observed::seconds;
 use super::words::observation_report;
-use crate::report::{HandshakeReport, ObservationReport};
+use crate::report::{HandshakeReport, ObservationReport, TlsReport};
 
 /// MySQL's errors in place of a greeting that a person has to do something about, by their number.
 const MYSQL_REFUSALS: &[(&str, &str)] = &[
@@ -32,6 +33,7 @@ pub fn handshake_report(one: &HandshakeObservation, at: Timestamp) -> Observatio
         Some(HandshakeEnd::Answered { .. }) => (Some("answered"), None),
         Some(HandshakeEnd::Refused { .. }) => (Some("refused"), None),
         Some(HandshakeEnd::AnotherProtocol { .. }) => (Some("another-protocol"), None),
+        Some(HandshakeEnd::TlsFailed { .. }) => (Some("tls-failed"), Some(HandshakeStep::Tls)),
         Some(HandshakeEnd::Silent { step, .. }) => (Some("silent"), Some(*step)),
         Some(HandshakeEnd::Closed { step, .. }) => (Some("closed"), Some(*step)),
         Some(_) => (Some("other"), None),
@@ -50,6 +52,7 @@ pub fn handshake_report(one: &HandshakeObservation, at: Timestamp) -> Observatio
         answer,
         code,
         words,
+        tls: one.reply.tls.as_ref().map(tls_report),
         seconds: one.reply.took.as_secs_f64(),
     });
     report.reason = sentence(one).or(report.reason);
@@ -58,9 +61,21 @@ pub fn handshake_report(one: &HandshakeObservation, at: Timestamp) -> Observatio
 
 /// What the other side did once connected, without a full stop; none where it was not connected to.
 fn sentence(one: &HandshakeObservation) -> Option<String> {
-    let protocol = one.handshake.protocol.name();
+    let protocol = match (one.handshake.protocol, one.handshake.tls) {
+        (ApplicationProtocol::Tls, _) | (_, false) => one.handshake.protocol.name().to_string(),
+        (protocol, true) => format!("{} over TLS", protocol.name()),
+    };
     Some(match one.reply.end.as_ref()? {
-        HandshakeEnd::Answered { answer } => answered(answer),
+        HandshakeEnd::Answered { answer } => answered(answer, one.reply.tls.as_ref()),
+        HandshakeEnd::TlsFailed { problem } => match problem {
+            TlsProblem::Alert { code, name } => {
+                format!("connects, and ends the TLS handshake by its alert {code} ({name})")
+            }
+            TlsProblem::Incompatible { words } | TlsProblem::Broken { words } => {
+                format!("connects, and TLS is not established: {words}")
+            }
+            _ => return None,
+        },
         HandshakeEnd::Refused { code, words } => {
             let code = code.as_ref().map(ServerText::as_str);
             let known = MYSQL_REFUSALS.iter().find(|(number, _)| Some(*number) == code);
@@ -107,6 +122,22 @@ fn mysql_version(version: &ServerText) -> &str {
     }
 }
 
+fn tls_report(facts: &TlsFacts) -> TlsReport {
+    let certificate = facts.certificate.as_ref();
+    let time = |seconds: i64| Timestamp::from_second(seconds).ok();
+    TlsReport {
+        version: facts.version,
+        certificates: facts.certificates,
+        names: certificate
+            .map(|own| own.names.iter().map(ServerText::to_string).collect())
+            .unwrap_or_default(),
+        not_before: certificate.and_then(|own| time(own.not_before)),
+        not_after: certificate.and_then(|own| time(own.not_after)),
+        doubt: facts.doubt.clone(),
+        asks_for_certificate: facts.asks_for_certificate,
+    }
+}
+
 fn part(received: u32) -> String {
     match received {
         0 => String::new(),
@@ -114,9 +145,19 @@ fn part(received: u32) -> String {
     }
 }
 
-fn answered(answer: &ProtocolAnswer) -> String {
+fn answered(answer: &ProtocolAnswer, tls: Option<&TlsFacts>) -> String {
+    let by = tls.map(|tls| format!(" over {}", tls.version.name())).unwrap_or_default();
+    let doubt = tls.and_then(|tls| tls.doubt.as_ref());
+    let doubt = doubt.map(|doubt| format!("; its certificate {}", doubt.words())).unwrap_or_default();
+    let asks = tls.is_some_and(|tls| tls.asks_for_certificate);
+    let asks = if asks { "; it asks for a certificate of the client" } else { "" };
+    format!("{}{by}{doubt}{asks}", in_words(answer))
+}
+
+fn in_words(answer: &ProtocolAnswer) -> String {
     match answer {
-        ProtocolAnswer::Postgresql { offers_tls: true } => "speaks PostgreSQL and offers TLS".to_string(),
+        ProtocolAnswer::Tls => "speaks TLS".to_string(),
+        ProtocolAnswer::Postgresql { offers_tls: true } => "speaks PostgreSQL".to_string(),
         ProtocolAnswer::Postgresql { offers_tls: false } => "speaks PostgreSQL and offers no TLS".to_string(),
         ProtocolAnswer::Mysql { version, denied: Some(_) } => {
             format!("speaks MySQL, version {}, and asks for a login", mysql_version(version))
@@ -129,7 +170,7 @@ fn answered(answer: &ProtocolAnswer) -> String {
             "speaks Redis and asks for no password".to_string()
         }
         ProtocolAnswer::Redis { needs_password: true } => "speaks Redis and asks for a password".to_string(),
-        ProtocolAnswer::Http { status } => format!("speaks HTTP, and answers with status {status}"),
+        ProtocolAnswer::Http { status } => format!("answers with status {status}, by HTTP"),
         ProtocolAnswer::Kafka { apis } => {
             format!("speaks Kafka, and knows {apis} kinds of request before a login")
         }
@@ -142,8 +183,8 @@ mod tests {
     use core::time::Duration;
 
     use peerscope_vocabulary::{
-        ApplicationProtocol, Greeting, Handshake, HandshakeReply, HandshakeStep, Observation, Outcome,
-        ProbeId, ProbeKind, ProbeRequest,
+        CertificateDoubt, Greeting, Handshake, HandshakeReply, Observation, Outcome, ProbeId, ProbeKind,
+        ProbeRequest, TlsVersion,
     };
 
     use super::*;
@@ -171,13 +212,28 @@ mod tests {
             retransmissions: 0,
             greeting: None,
         };
-        let reply = HandshakeReply { end: Some(end), took: Duration::from_millis(1500) };
+        let reply = HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(1500) };
         let one = HandshakeObservation {
-            handshake: Handshake { protocol, host: "db.internal".to_string() },
+            handshake: Handshake { protocol, tls: false, host: "db.internal".to_string() },
             observation,
             reply,
         };
         handshake_report(&one, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_tls_showed_follows_the_answer() {
+        let facts = TlsFacts {
+            version: TlsVersion::Tls13,
+            certificates: 1,
+            certificate: None,
+            doubt: Some(CertificateDoubt::UnknownIssuer),
+            asks_for_certificate: true,
+        };
+        assert_eq!(
+            answered(&ProtocolAnswer::Postgresql { offers_tls: true }, Some(&facts)),
+            "speaks PostgreSQL over TLS 1.3; its certificate has an issuer that this system does not know; it asks for a certificate of the client"
+        );
     }
 
     #[test]

@@ -23,7 +23,9 @@ use crate::topology::ComponentType;
 pub use cause::{Basis, CauseReport, CauseStatus, Evidence};
 pub use flows::{AffectedPart, Affects, PartBlocker, PartReport, PartRule};
 pub use mending::{Calls, Fix, OpenedReport, Plan, PlanStep, Tool};
-pub use observation::{DnsAddressReport, DnsReport, HandshakeReport, ObservationReport, RequestReport};
+pub use observation::{
+    DnsAddressReport, DnsReport, HandshakeReport, ObservationReport, RequestReport, TlsReport,
+};
 
 /// The value of [`Diagnosis::schema`].
 pub const SCHEMA: &str = "peerscope/diagnosis/1";

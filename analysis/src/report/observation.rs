@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use jiff::Timestamp;
-use peerscope_vocabulary::{ApplicationProtocol, HandshakeStep, ProbeKind, ProtocolAnswer};
+use peerscope_vocabulary::{
+    ApplicationProtocol, CertificateDoubt, HandshakeStep, ProbeKind, ProtocolAnswer, TlsVersion,
+};
 use serde::Serialize;
 
 use crate::diagnose::AddressScope;
@@ -40,10 +42,11 @@ pub struct ObservationReport {
 pub struct HandshakeReport {
     /// The protocol that was spoken.
     pub protocol: ApplicationProtocol,
-    /// How it ended: `answered`, `refused`, `another-protocol`, `silent`, `closed`; null where no connection was
+    /// How it ended: `answered`, `refused`, `another-protocol`, `tls-failed`, `silent`, `closed`; null where no connection was
     /// established.
     pub end: Option<&'static str>,
-    /// What was waited for when it ended without an answer: `greeting`, `tls-offer`, `reply`, `login`.
+    /// What was waited for when it ended without an answer: `greeting`, `tls-offer`, `tls`, `reply`,
+    /// `login`.
     pub step: Option<HandshakeStep>,
     /// What the server answered, where it did.
     pub answer: Option<ProtocolAnswer>,
@@ -51,8 +54,31 @@ pub struct HandshakeReport {
     pub code: Option<String>,
     /// The server's own words, as they came.
     pub words: Option<String>,
+    /// What was seen of TLS, where its handshake was completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsReport>,
     /// From the established connection to the end, in seconds.
     pub seconds: f64,
+}
+
+/// What was seen of a completed TLS handshake.
+#[derive(Clone, Debug, Serialize)]
+pub struct TlsReport {
+    /// `1.2`, `1.3`
+    pub version: TlsVersion,
+    /// How many certificates the server sent.
+    pub certificates: u32,
+    /// The names and addresses that its own is for, the first 16 of them.
+    pub names: Vec<String>,
+    /// When its validity begins.
+    pub not_before: Option<Timestamp>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+    /// Why an application that checks it refuses it, by its word; absent where none would.
+    #[serde(flatten)]
+    pub doubt: Option<CertificateDoubt>,
+    /// Whether the server asks for a certificate of the client.
+    pub asks_for_certificate: bool,
 }
 
 /// What a DNS server said to one question.

@@ -1,7 +1,7 @@
 //! PostgreSQL: whether it offers TLS ("Message Flow", "SSL Session Encryption"; "Message Formats").
 //!
-//! The one question that needs no user and no database. A server closed after it by FIN says nothing of that in
-//! its log where it offers no TLS; where it does, one line of an ended TLS handshake.
+//! The one question that needs no user and no database. Where TLS is offered it is gone on to and closed in order:
+//! a server that sees the connection end in its place writes a line of that into its log.
 
 use peerscope_vocabulary::{HandshakeEnd, HandshakeStep, ProtocolAnswer, ServerText};
 
@@ -22,6 +22,10 @@ impl Dialogue for Postgresql {
         SSL_REQUEST.to_vec()
     }
 
+    fn secured(&mut self) -> Turn {
+        Turn::answered(ProtocolAnswer::Postgresql { offers_tls: true }, &[])
+    }
+
     fn step(&self) -> HandshakeStep {
         HandshakeStep::TlsOffer
     }
@@ -29,7 +33,7 @@ impl Dialogue for Postgresql {
     /// The answer is one byte alone, so that one which only begins so ("SSH-2.0…") is another's.
     fn hear(&mut self, bytes: &[u8]) -> Turn {
         match bytes {
-            [b'S'] => Turn::answered(ProtocolAnswer::Postgresql { offers_tls: true }, &[]),
+            [b'S'] => Turn::Secure,
             [b'N'] => Turn::answered(ProtocolAnswer::Postgresql { offers_tls: false }, &[]),
             [b'E', ..] => error(bytes),
             _ => Turn::another(bytes),
@@ -89,9 +93,10 @@ mod tests {
 
     #[test]
     fn one_byte_tells_whether_tls_is_offered() {
-        for (bytes, offers_tls) in [(b"S", true), (b"N", false)] {
-            assert_eq!(heard(bytes), Turn::answered(ProtocolAnswer::Postgresql { offers_tls }, &[]));
-        }
+        assert_eq!(heard(b"N"), Turn::answered(ProtocolAnswer::Postgresql { offers_tls: false }, &[]));
+        assert_eq!(heard(b"S"), Turn::Secure);
+        let answer = ProtocolAnswer::Postgresql { offers_tls: true };
+        assert_eq!(Postgresql.secured(), Turn::answered(answer, &[]));
         for other in [&b"SSH-2.0-OpenSSH_9.2\r\n"[..], b"NO", b"HTTP/1.1 400", b"\x15\x03\x01"] {
             assert_eq!(heard(other), Turn::another(other));
         }

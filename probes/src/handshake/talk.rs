@@ -1,19 +1,22 @@
-//! A dialogue over a connection: its bytes, and how long an answer is waited for.
+//! A dialogue over a connection: its bytes, encrypted where that is asked for, and how long an answer is waited
+//! for.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use peerscope_vocabulary::{ClosedBy, Greeting, Handshake, HandshakeEnd, HandshakeReply};
+use peerscope_vocabulary::{
+    ClosedBy, Greeting, Handshake, HandshakeEnd, HandshakeReply, HandshakeStep, ProbeRequest, ServerText,
+    TlsProblem,
+};
 
+use super::tls::{Fed, Secured};
 use super::{Dialogue, Turn, dialogue};
 use crate::error::{ProbeError, SystemCall};
 use crate::socket::{Connection, Heard};
 
 /// How much is read in one go.
 const READ_AT_ONCE: usize = 4096;
-
-/// How often it is read in one go, so that a flood cannot hold the engine.
-const READS: usize = 16;
 
 /// Where a talk stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +31,18 @@ pub(crate) enum Talked {
 #[derive(Debug)]
 pub(crate) struct Talk {
     dialogue: Box<dyn Dialogue>,
+    /// Whether TLS comes first.
+    is_secure: bool,
+    host: String,
+    address: IpAddr,
+    /// The encryption, once it has begun.
+    secured: Option<Secured>,
     /// How long each answer is waited for.
     patience: Duration,
-    /// What came since something was said last.
+    /// What came in clear since something was said last.
     received: Vec<u8>,
+    /// How many bytes came since then.
+    count: usize,
     /// The first bytes that came at all.
     first: Option<Greeting>,
     begun_at: Duration,
@@ -40,13 +51,18 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// A talk with a port that waits so long for each answer.
-    pub(crate) fn prepare(handshake: &Handshake, port: u16, patience: Duration) -> Result<Self, ProbeError> {
+    /// A talk with whom the request names, which waits for each answer as long as its greeting is waited for.
+    pub(crate) fn prepare(handshake: &Handshake, request: &ProbeRequest) -> Result<Self, ProbeError> {
         let unknown = ProbeError::new(SystemCall::Request, Errno::EPROTONOSUPPORT);
         Ok(Self {
-            dialogue: dialogue(handshake, port).ok_or(unknown)?,
-            patience,
+            dialogue: dialogue(handshake, request.port).ok_or(unknown)?,
+            is_secure: handshake.tls,
+            host: handshake.host.clone(),
+            address: request.address,
+            secured: None,
+            patience: request.greeting_wait,
             received: Vec::new(),
+            count: 0,
             first: None,
             begun_at: Duration::ZERO,
             said_at: Duration::ZERO,
@@ -57,46 +73,43 @@ impl Talk {
     /// Says what is to be said first, on a connection that is established.
     pub(crate) fn begin(&mut self, connection: &Connection, now: Duration) {
         self.begun_at = now;
-        let opening = self.dialogue.opening();
-        self.say(connection, now, &opening);
+        let first = if self.is_secure { Turn::Secure } else { Turn::Say(self.dialogue.opening()) };
+        self.turn(connection, now, first);
     }
 
-    /// Takes in what came.
+    /// Takes in what came, as much as is read in one go: what answers a thing said now is for the next time, whose
+    /// clock it is measured by.
     pub(crate) fn hear(&mut self, connection: &Connection, now: Duration) -> Talked {
         let mut buffer = [0; READ_AT_ONCE];
-        for _ in 0..READS {
-            match connection.read(&mut buffer) {
-                Heard::Bytes(count) => {
-                    self.received.extend_from_slice(buffer.get(..count).unwrap_or_default());
-                    self.first.get_or_insert_with(|| Greeting::new(&self.received));
-                    match self.dialogue.hear(&self.received) {
-                        Turn::Wait => {}
-                        Turn::Say(bytes) => self.say(connection, now, &bytes),
-                        Turn::Over { end, farewell } => {
-                            // Who has broken the connection meanwhile needs no farewell.
-                            let _ = connection.write(&farewell);
-                            return self.over(now, end);
-                        }
-                    }
-                }
-                Heard::Nothing => break,
-                Heard::End => return self.closed(now, ClosedBy::Fin),
-                Heard::Broken(_) => return self.closed(now, ClosedBy::Reset),
+        match connection.read(&mut buffer) {
+            Heard::Bytes(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                self.first.get_or_insert_with(|| Greeting::new(bytes));
+                self.count += count;
+                self.take(connection, now, bytes);
             }
+            Heard::Nothing => {}
+            Heard::End => return self.closed(now, ClosedBy::Fin),
+            Heard::Broken(_) => return self.closed(now, ClosedBy::Reset),
         }
-        Talked::Until(self.said_at.saturating_add(self.patience))
+        if self.reply.end.is_some() { Talked::Over } else { Talked::Until(self.patient_until()) }
+    }
+
+    /// Until when the next answer is waited for.
+    pub(crate) fn patient_until(&self) -> Duration {
+        self.said_at.saturating_add(self.patience)
     }
 
     /// Nothing came in time.
     pub(crate) fn give_up(&mut self, now: Duration) -> Talked {
-        let (step, received) = (self.dialogue.step(), self.received());
+        let (step, received) = (self.step(), self.received());
         let waited = now.saturating_sub(self.said_at);
         self.over(now, HandshakeEnd::Silent { step, waited, received })
     }
 
     /// The other side closed.
     pub(crate) fn closed(&mut self, now: Duration, by: ClosedBy) -> Talked {
-        let (step, received) = (self.dialogue.step(), self.received());
+        let (step, received) = (self.step(), self.received());
         self.over(now, HandshakeEnd::Closed { step, by, received })
     }
 
@@ -115,21 +128,101 @@ impl Talk {
         std::mem::take(&mut self.reply)
     }
 
-    /// So few bytes fit; where the connection broke, reading tells.
-    fn say(&mut self, connection: &Connection, now: Duration, bytes: &[u8]) {
-        self.received.clear();
-        self.said_at = now;
-        if !bytes.is_empty() {
-            let _ = connection.write(bytes);
+    fn step(&self) -> HandshakeStep {
+        match &self.secured {
+            Some(secured) if secured.is_handshaking() => HandshakeStep::Tls,
+            _ => self.dialogue.step(),
         }
     }
 
+    /// Takes in bytes as they came over the wire.
+    fn take(&mut self, connection: &Connection, now: Duration, bytes: &[u8]) {
+        let Some(secured) = &mut self.secured else {
+            self.received.extend_from_slice(bytes);
+            let turn = self.dialogue.hear(&self.received);
+            return self.turn(connection, now, turn);
+        };
+        let was_handshaking = secured.is_handshaking();
+        let fed = secured.feed(bytes);
+        // The alert that an error calls for goes out too; where the connection broke, reading tells.
+        let _ = connection.write(&secured.outgoing());
+        match fed {
+            Fed::Failed(end) => {
+                self.over(now, end);
+            }
+            Fed::Plain(plain) => {
+                if was_handshaking && !secured.is_handshaking() {
+                    self.reply.tls = secured.facts();
+                    let turn = self.dialogue.secured();
+                    self.turn(connection, now, turn);
+                }
+                if !plain.is_empty() && self.reply.end.is_none() {
+                    self.received.extend_from_slice(&plain);
+                    let turn = self.dialogue.hear(&self.received);
+                    self.turn(connection, now, turn);
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, connection: &Connection, now: Duration, turn: Turn) {
+        match turn {
+            Turn::Wait => {}
+            Turn::Say(bytes) => {
+                self.wait_anew(now);
+                self.say(connection, &bytes);
+            }
+            Turn::Secure => {
+                self.wait_anew(now);
+                match Secured::begin(&self.host, self.address) {
+                    Some(mut secured) => {
+                        let _ = connection.write(&secured.outgoing());
+                        self.secured = Some(secured);
+                    }
+                    None => {
+                        let words = ServerText::new(b"the library could not begin");
+                        self.over(now, HandshakeEnd::TlsFailed { problem: TlsProblem::Broken { words } });
+                    }
+                }
+            }
+            Turn::Over { end, farewell } => {
+                self.say(connection, &farewell);
+                if let Some(secured) = &mut self.secured {
+                    secured.end();
+                    let _ = connection.write(&secured.outgoing());
+                }
+                self.over(now, end);
+            }
+        }
+    }
+
+    /// So few bytes fit; where the connection broke, reading tells.
+    fn say(&mut self, connection: &Connection, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let _ = match &mut self.secured {
+            None => connection.write(bytes),
+            Some(secured) => {
+                secured.say(bytes);
+                connection.write(&secured.outgoing())
+            }
+        };
+    }
+
+    fn wait_anew(&mut self, now: Duration) {
+        self.received.clear();
+        self.count = 0;
+        self.said_at = now;
+    }
+
     fn over(&mut self, now: Duration, end: HandshakeEnd) -> Talked {
-        self.reply = HandshakeReply { end: Some(end), took: now.saturating_sub(self.begun_at) };
+        self.reply.end = Some(end);
+        self.reply.took = now.saturating_sub(self.begun_at);
         Talked::Over
     }
 
     fn received(&self) -> u32 {
-        u32::try_from(self.received.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.count).unwrap_or(u32::MAX)
     }
 }

@@ -16,7 +16,7 @@ use crate::driver::{Driver, deaf_listener, read_to_end, reset, serve, to};
 const WAIT: Duration = Duration::from_millis(300);
 
 fn of(protocol: ApplicationProtocol) -> Handshake {
-    Handshake { protocol, host: "localhost".to_string() }
+    Handshake { protocol, tls: false, host: "localhost".to_string() }
 }
 
 fn spoken(driver: &mut Driver, address: SocketAddr, protocol: ApplicationProtocol) -> HandshakeObservation {

@@ -10,13 +10,15 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Greeting, Observation};
+use crate::{Greeting, Observation, TlsFacts, TlsProblem};
 
 /// What is to be spoken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Handshake {
     /// The protocol.
     pub protocol: ApplicationProtocol,
+    /// Whether TLS comes first. PostgreSQL asks for it within its own protocol, so of that it says nothing.
+    pub tls: bool,
     /// The host as it was named, by name or address, for protocols that name it too; an IPv6 address without
     /// brackets.
     pub host: String,
@@ -27,7 +29,7 @@ pub struct Handshake {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ApplicationProtocol {
-    /// PostgreSQL: its question whether TLS is offered, and no startup message after it.
+    /// PostgreSQL: its question whether TLS is offered, TLS where it is, and no startup message after it.
     Postgresql,
     /// MySQL and MariaDB: the server's greeting, and a login without a name, which the server answers.
     Mysql,
@@ -37,6 +39,8 @@ pub enum ApplicationProtocol {
     Http,
     /// Kafka: ApiVersions.
     Kafka,
+    /// TLS, and nothing in it.
+    Tls,
 }
 
 impl ApplicationProtocol {
@@ -49,6 +53,7 @@ impl ApplicationProtocol {
             Self::Redis => "Redis",
             Self::Http => "HTTP",
             Self::Kafka => "Kafka",
+            Self::Tls => "TLS",
         }
     }
 }
@@ -71,6 +76,8 @@ pub struct HandshakeObservation {
 pub struct HandshakeReply {
     /// How it ended; none where no connection was established.
     pub end: Option<HandshakeEnd>,
+    /// What was seen of TLS, where its handshake was completed.
+    pub tls: Option<TlsFacts>,
     /// From the connection's beginning to that end.
     pub took: Duration,
 }
@@ -99,6 +106,11 @@ pub enum HandshakeEnd {
         recognised: Option<RecognisedProtocol>,
         /// The first of them.
         first: Greeting,
+    },
+    /// TLS was not established.
+    TlsFailed {
+        /// Why.
+        problem: TlsProblem,
     },
     /// Nothing more came.
     Silent {
@@ -153,6 +165,8 @@ pub enum ProtocolAnswer {
         /// How many kinds of request the broker knows.
         apis: u32,
     },
+    /// TLS was established, and nothing is spoken in it.
+    Tls,
 }
 
 /// What is waited for in a handshake.
@@ -164,6 +178,8 @@ pub enum HandshakeStep {
     Greeting,
     /// The answer to whether TLS is offered.
     TlsOffer,
+    /// The next message of TLS's handshake.
+    Tls,
     /// The answer to a first request.
     Reply,
     /// The answer to the login without a name.
@@ -177,6 +193,7 @@ impl HandshakeStep {
         match self {
             Self::Greeting => "its greeting",
             Self::TlsOffer => "its answer to whether it offers TLS",
+            Self::Tls => "its part of the TLS handshake",
             Self::Reply => "its reply",
             Self::Login => "its answer to a login without a name",
         }

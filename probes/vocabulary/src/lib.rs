@@ -11,6 +11,7 @@ mod dns;
 mod handshake;
 mod observation;
 mod request;
+mod tls;
 
 pub use dns::{
     ADDRESSES_KEPT, AddressRecord, DnsAddress, DnsObservation, DnsQuestion, DnsReply, DnsSaid, DnsTransport,
@@ -21,3 +22,4 @@ pub use handshake::{
 };
 pub use observation::{Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, UnreachableScope};
 pub use request::{ProbeId, ProbeKind, ProbeRequest};
+pub use tls::{CERTIFICATE_NAMES_KEPT, CertificateDoubt, CertificateFacts, TlsFacts, TlsProblem, TlsVersion};
