@@ -259,6 +259,15 @@ fn redis_tls() {
         let mixed = probed(&format!("redis://127.0.0.1:{}", server.port), &["--timeout", "2s"], 1);
         assert_ne!(mixed["handshake"]["end"], "answered", "{mixed}");
     }
+    // A client without a certificate is let through TLS 1.3's handshake, and then refused.
+    let rest = ["--tls-ca-cert-file", shown(&root), "--tls-auth-clients", "yes"];
+    let server = Redis::start(&[&files[..], &rest].concat());
+    let seen = probed_trusting(&authority, &format!("rediss://127.0.0.1:{}", server.port), 1);
+    assert_eq!(
+        (&seen["handshake"]["end"], &seen["handshake"]["code"]),
+        (&"tls-failed".into(), &"116".into())
+    );
+    assert_eq!(seen["handshake"]["tls"]["asks_for_certificate"], true, "{seen}");
 }
 
 fn certificates() {

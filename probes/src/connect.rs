@@ -319,7 +319,9 @@ impl Flight for Connect {
         match self.stage {
             Stage::Connecting => Some(self.failed(now, error.outcome())),
             Stage::Listening(handshake) => Some(self.connected(handshake)),
-            Stage::Talking(handshake) => Some(self.spoken(handshake)),
+            Stage::Talking(handshake) => {
+                Some(self.observation(handshake.at, error.outcome(), handshake.measurement))
+            }
             Stage::Overdue | Stage::Closing { .. } => None,
         }
     }

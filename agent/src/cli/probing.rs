@@ -13,7 +13,8 @@ use super::values::{interval, port_range, timeout};
 #[derive(Args, Debug)]
 pub(crate) struct ProbeArgs {
     /// tcp://HOST:PORT, udp://HOST:PORT, icmp://HOST, https://HOST, …, HOST:PORT (tcp) or HOST (icmp);
-    /// HOST is an address or a name. dns://SERVER[:PORT]/NAME[?type=A|AAAA] asks a name server,
+    /// HOST is an address or a name. postgres, mysql, redis, rediss, http, https, tls and kafka are spoken to where
+    /// a credential would be needed, and answered is who answers in the protocol. dns://SERVER[:PORT]/NAME[?type=A|AAAA] asks a name server,
     /// dns:NAME those of this machine; answered is what has an address
     #[arg(value_name = "TARGET", required_unless_present = "targets")]
     pub(crate) target: Vec<String>,

@@ -43,6 +43,13 @@ pub fn handshake_report(one: &HandshakeObservation, at: Timestamp) -> Observatio
         Some(HandshakeEnd::Refused { code, words }) => {
             (None, code.as_ref().map(ServerText::to_string), Some(words.to_string()))
         }
+        Some(HandshakeEnd::TlsFailed { problem }) => match problem {
+            TlsProblem::Alert { code, name } => (None, Some(code.to_string()), Some(name.to_string())),
+            TlsProblem::Incompatible { words } | TlsProblem::Broken { words } => {
+                (None, None, Some(words.to_string()))
+            }
+            _ => (None, None, None),
+        },
         _ => (None, None, None),
     };
     report.handshake = Some(HandshakeReport {

@@ -50,9 +50,9 @@ pub struct HandshakeReport {
     pub step: Option<HandshakeStep>,
     /// What the server answered, where it did.
     pub answer: Option<ProtocolAnswer>,
-    /// The server's code for its refusal.
+    /// The server's code for its refusal, or the number of its TLS alert.
     pub code: Option<String>,
-    /// The server's own words, as they came.
+    /// The server's own words, as they came; of TLS, the alert's name, or what the library says.
     pub words: Option<String>,
     /// What was seen of TLS, where its handshake was completed.
     #[serde(skip_serializing_if = "Option::is_none")]

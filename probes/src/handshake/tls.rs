@@ -136,3 +136,46 @@ impl Secured {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fed(pieces: &[&[u8]]) -> Option<HandshakeEnd> {
+        let mut secured = Secured::begin("orders-db.internal", Ipv4Addr::LOCALHOST.into()).unwrap();
+        secured.outgoing();
+        pieces.iter().find_map(|piece| match secured.feed(piece) {
+            Fed::Plain(_) => None,
+            Fed::Failed(end) => Some(end),
+        })
+    }
+
+    #[test]
+    fn a_name_that_is_none_gives_way_to_the_address() {
+        for host in ["orders-db.internal.", "10.100.2.20", "fd00::1", "orders_db", "", "not a name"] {
+            let mut secured = Secured::begin(host, Ipv4Addr::LOCALHOST.into()).unwrap();
+            assert!(secured.outgoing().starts_with(&[0x16, 3]), "{host:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn nothing_that_comes_panics(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            kind in 0x14_u8..0x18,
+            at in any::<proptest::sample::Index>(),
+        ) {
+            let (first, second) = bytes.split_at(at.index(bytes.len() + 1));
+            fed(&[first, second]);
+            let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+            let record = [&[kind, 3, 3][..], &length, &bytes].concat();
+            fed(&[&record, &record]);
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use peerscope_probes::{Engine, ProbeEngine};
 use peerscope_vocabulary::{
     ApplicationProtocol, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeStep, Outcome,
-    ProbeKind, ProbeRequest, ProtocolAnswer, RecognisedProtocol,
+    ProbeKind, ProbeRequest, ProtocolAnswer, RecognisedProtocol, TlsProblem,
 };
 
 use crate::driver::{Driver, deaf_listener, read_to_end, reset, serve, to};
@@ -16,7 +16,7 @@ use crate::driver::{Driver, deaf_listener, read_to_end, reset, serve, to};
 const WAIT: Duration = Duration::from_millis(300);
 
 fn of(protocol: ApplicationProtocol) -> Handshake {
-    Handshake { protocol, tls: false, host: "localhost".to_string() }
+    Handshake { protocol, tls: protocol == ApplicationProtocol::Tls, host: "localhost".to_string() }
 }
 
 fn spoken(driver: &mut Driver, address: SocketAddr, protocol: ApplicationProtocol) -> HandshakeObservation {
@@ -191,4 +191,56 @@ fn one_that_is_cancelled_or_dropped_ends_with_fin() {
         drop(driver);
         assert_eq!(left.recv().unwrap().unwrap(), 0);
     }
+}
+
+/// How a handshake of TLS ends with who answers its first message so, and then stays.
+fn tls_end(answer: &'static [u8]) -> HandshakeEnd {
+    let (address, left) = serve(move |mut stream| {
+        let header = heard(&mut stream, 5);
+        assert_eq!(header[..2], [0x16, 3], "a handshake record");
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        heard(&mut stream, length);
+        stream.write_all(answer)?;
+        read_to_end(&stream)
+    });
+    let mut driver = Driver::new();
+    let end = end(&mut driver, address, ApplicationProtocol::Tls);
+    driver.settle();
+    left.recv().unwrap().expect("left by FIN");
+    end
+}
+
+#[test]
+fn each_way_not_to_answer_tls_is_told() {
+    let silent = tls_end(b"");
+    assert!(
+        matches!(silent, HandshakeEnd::Silent { step: HandshakeStep::Tls, received: 0, .. }),
+        "{silent:?}"
+    );
+    let part = tls_end(b"\x16\x03\x03\x40\0half of it");
+    assert!(matches!(part, HandshakeEnd::Silent { step: HandshakeStep::Tls, received: 15, .. }), "{part:?}");
+    let alert = tls_end(b"\x15\x03\x03\0\x02\x02\x28");
+    let HandshakeEnd::TlsFailed { problem: TlsProblem::Alert { code: 40, name } } = alert else {
+        panic!("{alert:?}")
+    };
+    assert_eq!(name.as_str(), "HandshakeFailure");
+    let plain = tls_end(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    let recognised = Some(RecognisedProtocol::Http);
+    assert!(matches!(plain, HandshakeEnd::AnotherProtocol { recognised: one, .. } if one == recognised));
+    let broken = tls_end(b"\x16\x03\x03\0\x04\x02\0\0\0");
+    let HandshakeEnd::TlsFailed { problem: TlsProblem::Broken { words } } = broken else {
+        panic!("{broken:?}")
+    };
+    assert!(!words.as_str().is_empty());
+}
+
+#[test]
+fn a_postgresql_that_offers_tls_and_says_no_more_is_silent_at_tls() {
+    let (address, _left) = serve(|mut stream| {
+        heard(&mut stream, 8);
+        stream.write_all(b"S").unwrap();
+        read_to_end(&stream)
+    });
+    let end = end(&mut Driver::new(), address, ApplicationProtocol::Postgresql);
+    assert!(matches!(end, HandshakeEnd::Silent { step: HandshakeStep::Tls, .. }), "{end:?}");
 }
