@@ -8,7 +8,7 @@ CARGO ?= cargo
 demo: prepare
 	$(CARGO) run --quiet --package peerscope -- demo
 
-test: prepare lint purity
+test: prepare servers lint purity
 	$(CARGO) test --workspace --quiet
 
 # What is too long for every change: many more random worlds.
@@ -29,9 +29,9 @@ bench:
 prepare:
 	@scripts/prepare
 
-# Real servers for tests/handshakes.rs, which leaves out those that are missing.
+# Real servers for tests/handshakes.rs, which says which it leaves out where they cannot be had.
 servers:
-	@scripts/prepare-servers
+	@scripts/prepare-servers || echo "make: not all servers can be had; tests/handshakes.rs goes on without them" >&2
 
 lint:
 	$(CARGO) fmt --all --check
