@@ -27,6 +27,12 @@ const TESTS: &[Test] = &[
     ("postgresql_answers_and_its_log_says_nothing", PostgreSql::PROGRAMS, postgresql),
     ("mariadb_answers_and_counts_no_connect_error", MariaDb::PROGRAMS, mariadb),
     ("mariadb_that_blocks_or_knows_nobody_here_is_told_by_its_number", MariaDb::PROGRAMS, mariadb_refusals),
+    ("mariadb_that_lets_anybody_in_is_left_by_quit", MariaDb::PROGRAMS, mariadb_anonymous),
+    (
+        "mariadb_that_demands_tls_counts_no_connect_error",
+        &["mariadb-install-db", "mariadbd", "mariadb", Authority::PROGRAM],
+        mariadb_demands_tls,
+    ),
     ("redis_answers_with_and_without_a_password", Redis::PROGRAMS, redis),
     ("redis_in_protected_mode_refuses_others", Redis::PROGRAMS, redis_protected),
     ("nginx_answers_and_logs_a_request", Nginx::PROGRAMS, nginx),
@@ -179,6 +185,34 @@ fn mariadb_refusals() {
     assert!(seen["reason"].as_str().unwrap().contains("this host is blocked"), "{seen}");
 }
 
+fn mariadb_anonymous() {
+    let server = MariaDb::start(&["--log-warnings=9"]);
+    server.query("create user ''@'127.0.0.%'");
+    let seen = probed_from_other(&format!("mysql://127.0.0.1:{}", server.port), 0);
+    assert_eq!(seen["handshake"]["answer"]["denied"], Value::Null, "{seen}");
+    let summary = seen["handshake"]["summary"].as_str().unwrap();
+    assert!(summary.ends_with("lets anybody in without a name or password"), "{summary}");
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!((server.status("Aborted_clients"), server.status("Aborted_connects")), (0, 0));
+    assert!(matches!(server.connect_errors(&OTHER.to_string()), None | Some(0)));
+    assert!(!server.log().contains("Got an error"), "{}", server.log());
+}
+
+fn mariadb_demands_tls() {
+    let authority = Authority::named("ours");
+    let [certificate, key] = authority.certificate("server", "IP:127.0.0.1", 1);
+    let server = MariaDb::start(&[
+        "--require-secure-transport=ON",
+        &format!("--ssl-cert={}", shown(&certificate)),
+        &format!("--ssl-key={}", shown(&key)),
+    ]);
+    server.query("create user app@'127.0.0.%' identified by 'secret'");
+    let seen = probed_from_other(&format!("mysql://127.0.0.1:{}", server.port), 0);
+    assert_eq!(seen["handshake"]["end"], "answered", "{seen}");
+    assert!(matches!(server.connect_errors(&OTHER.to_string()), None | Some(0)));
+    assert_eq!(server.status("Aborted_connects_preauth"), 0);
+}
+
 fn redis() {
     for (arguments, needs_password) in [(&[][..], false), (&["--requirepass", "secret"], true)] {
         let server = Redis::start(arguments);
@@ -299,6 +333,9 @@ fn certificates() {
     }
     assert_eq!(server.access_log(3).matches("HEAD / HTTP/1.1").count(), 3);
     assert_eq!(server.error_log(), "");
+    let seen = probed_trusting(&authority, &format!("tls://127.0.0.1:{}", targets[0].0), 0);
+    let names = &seen["handshake"]["tls"]["names"];
+    assert_eq!(names, &serde_json::json!(["127.0.0.1", "orders-db.internal"]), "{seen}");
     // Another authority is trusted than the one that gave it.
     let seen =
         probed_trusting(&Authority::named("another"), &format!("https://127.0.0.1:{}", targets[0].0), 0);

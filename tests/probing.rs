@@ -209,6 +209,22 @@ fn a_mysql_gets_three_connects_whether_it_is_named_or_greets() {
 }
 
 #[test]
+fn what_a_server_says_reaches_no_terminal_as_it_came() {
+    let (open, ends) = listener(b"-ERR \x1b]0;mine\x07 \xe2\x80\xae and \xff so on\r\n");
+    let target = format!("redis://:hunter2@{open}/0");
+    let output = peerscope(&["probe", &target]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("app_error") && said.contains("speaks Redis and refuses"), "{said}");
+    assert!(said.contains("\\u{1b}]0;mine\\u{7}") && said.contains("\\u{202e}"), "{said}");
+    assert!(said.lines().all(|line| line.width() <= 80 && !line.contains('\u{1b}')), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    assert!(ends.recv().unwrap().1.unwrap() > 0, "closed with FIN, after PING");
+    let report = json(&["probe", &target], 1);
+    assert_eq!(report["targets"][0]["handshake"]["code"], "ERR", "{report}");
+}
+
+#[test]
 fn who_answers_garbage_answers_all_the_same() {
     let garbage = b"\xff\xfe\x00\x00\x00\xd7\x1b[31m\x07 and \xc3\x28 so on";
     let (open, ends) = listener(garbage);

@@ -84,6 +84,13 @@ trait Dialogue: Debug {
     fn hear(&mut self, bytes: &[u8]) -> Turn;
 }
 
+/// Does ahead what would hold up an engine that has packets to time: reading the system's roots.
+pub(crate) fn get_ready(handshake: &Handshake) {
+    if handshake.tls || handshake.protocol == ApplicationProtocol::Postgresql {
+        tls::get_ready();
+    }
+}
+
 /// Nothing is said but TLS.
 #[derive(Debug)]
 struct TlsAlone;

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::error::{ProbeError, SystemCall};
 use crate::exchange::{Cookies, EchoSockets, Exchange};
 use crate::flight::{Flight, Step, Stray, refused_here};
+use crate::handshake::get_ready;
 use crate::pace::Queue;
 use crate::socket::Stamping;
 use crate::watch::{Interest, Key, News, Watch};
@@ -165,6 +166,7 @@ impl ProbeEngine {
         let request = ProbeRequest { kind: ProbeKind::Handshake, ..request };
         let accepted = self.queue.push(now, request);
         if accepted {
+            get_ready(&handshake);
             self.handshakes.insert(request.id, handshake);
         }
         accepted

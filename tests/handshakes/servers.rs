@@ -97,7 +97,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let id = i32::try_from(self.child.id()).map(nix::unistd::Pid::from_raw);
-        let _ = id.map(|id| nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT));
+        let _ = id.map(|id| nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM));
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(5) {
             if matches!(self.child.try_wait(), Ok(Some(_))) {

@@ -28,6 +28,11 @@ pub(super) struct Secured {
     first: Vec<u8>,
 }
 
+/// Reads the system's roots, once.
+pub(super) fn get_ready() {
+    witness::system_roots();
+}
+
 /// What came of bytes that were fed.
 pub(super) enum Fed {
     /// They are taken in; so much is said in clear now.
