@@ -112,7 +112,8 @@ fn who_does_not_answer_is_exit_1_and_said_why() {
     let output = peerscope(&arguments);
     let text = text(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("timeout") && text.contains("no answer in 100 ms"), "{text}");
+    // How long it was waited for is what it was in truth: on a busy machine a little more.
+    assert!(text.contains("timeout") && text.contains("no answer in "), "{text}");
     assert!(text.contains("1 of 2 targets answered"), "{text}");
     assert!(text.lines().all(|line| line.width() <= 80), "{text}");
     let report = json(&arguments, 1);
