@@ -48,6 +48,7 @@ pub(crate) enum Scheme {
     Redis,
     Rediss,
     Kafka,
+    KafkaTls,
 }
 
 /// The names of the schemes, with the port that each stands for.
@@ -65,6 +66,8 @@ const SCHEMES: &[(&str, Scheme, Option<u16>)] = &[
     ("redis", Scheme::Redis, Some(6379)),
     ("rediss", Scheme::Rediss, Some(6379)),
     ("kafka", Scheme::Kafka, Some(9092)),
+    // As Heroku writes KAFKA_URL.
+    ("kafka+ssl", Scheme::KafkaTls, Some(9096)),
 ];
 
 impl Scheme {
@@ -165,6 +168,7 @@ impl TargetUrl {
             Scheme::Http => (ApplicationProtocol::Http, false),
             Scheme::Https => (ApplicationProtocol::Http, true),
             Scheme::Kafka => (ApplicationProtocol::Kafka, false),
+            Scheme::KafkaTls => (ApplicationProtocol::Kafka, true),
             Scheme::Tls => (ApplicationProtocol::Tls, true),
             Scheme::Tcp | Scheme::Udp | Scheme::Icmp => return None,
         };
@@ -287,6 +291,7 @@ mod tests {
             ("mysql2://u:p@10.0.0.1/x", "mysql://10.0.0.1:3306"),
             ("rediss://:secret@10.0.0.1:6380", "rediss://10.0.0.1:6380"),
             ("kafka://10.0.0.1", "kafka://10.0.0.1:9092"),
+            ("kafka+ssl://broker.internal", "kafka+ssl://broker.internal:9096"),
             ("https://db.example/path", "https://db.example:443"),
             ("tcp://eni-0db3f00d:22", "tcp://eni-0db3f00d:22"),
             ("udp://10.0.0.2:53", "udp://10.0.0.2:53"),
