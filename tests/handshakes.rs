@@ -154,6 +154,9 @@ fn mariadb() {
     assert_eq!(server.status("Aborted_connects_preauth"), preauth, "and none ended before its login");
     // What they do leave: a login that was denied, each.
     assert_eq!(server.status("Aborted_connects"), preauth + 9);
+    if before.is_some() {
+        assert_eq!(server.host_cache("count_auth_plugin_errors", &OTHER.to_string()), Some(9));
+    }
     let refused = ["accept", "internal", "max_connections", "peer_address", "select", "tcpwrap"]
         .map(|name| server.status(&format!("Connection_errors_{name}")));
     assert_eq!(refused, [0; 6]);
@@ -216,7 +219,7 @@ fn mariadb_demands_tls() {
 fn redis() {
     for (arguments, needs_password) in [(&[][..], false), (&["--requirepass", "secret"], true)] {
         let server = Redis::start(arguments);
-        let before = server.info();
+        let (before, log) = (server.info(), server.log());
         let target = format!("redis://:hunter2@127.0.0.1:{}", server.port);
         let seen = probed(&target, &["--count", "2", "--interval", "50ms"], 0);
         assert_eq!(seen["results"], serde_json::json!({ "connected": 2 }), "{seen}");
@@ -227,6 +230,8 @@ fn redis() {
         // The two probes, and the question itself.
         assert_eq!(grown("total_connections_received"), 3);
         assert_eq!((grown("rejected_connections"), grown("acl_access_denied_auth")), (0, 0));
+        assert_eq!(after.errors("NOAUTH"), if needs_password { 2 } else { 0 });
+        assert_eq!(server.log(), log, "not a line");
         assert_eq!(after.number("connected_clients"), 1, "nobody but who asks is left");
     }
 }

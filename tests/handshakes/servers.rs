@@ -229,10 +229,13 @@ impl MariaDb {
         let data = folder.path().join("data");
         finish(
             unprivileged("mariadb-install-db")
+                // Servers side by side take each other's temporary tables for their own.
+                .env("TMPDIR", folder.path())
                 .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
                 .arg(format!("--datadir={}", shown(&data))),
         );
         let mut command = unprivileged("mariadbd");
+        command.env("TMPDIR", folder.path());
         command.args(["--no-defaults", "--bind-address=127.0.0.1", "--performance-schema=ON"]);
         command.args(["--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M"]).args(arguments);
         command.arg(format!("--datadir={}", shown(&data))).arg(format!("--port={port}"));
@@ -262,10 +265,13 @@ impl MariaDb {
 
     /// The errors that count towards a block of this address; none where the server keeps no row of it.
     pub(crate) fn connect_errors(&self, address: &str) -> Option<u64> {
-        let rows = self.query(&format!(
-            "select sum_connect_errors from performance_schema.host_cache where ip = '{address}'"
-        ));
-        rows.trim().parse().ok()
+        self.host_cache("sum_connect_errors", address)
+    }
+
+    /// A column of what the server keeps of an address; none where it keeps no row of it.
+    pub(crate) fn host_cache(&self, column: &str, address: &str) -> Option<u64> {
+        let query = format!("select {column} from performance_schema.host_cache where ip = '{address}'");
+        self.query(&query).trim().parse().ok()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -327,7 +333,7 @@ impl Nginx {
 
 /// A Redis.
 pub(crate) struct Redis {
-    _running: Running,
+    running: Running,
     pub(crate) port: u16,
     password: Option<String>,
 }
@@ -336,6 +342,13 @@ pub(crate) struct Redis {
 pub(crate) struct RedisInfo(String);
 
 impl RedisInfo {
+    /// How often a kind of error was the reply.
+    pub(crate) fn errors(&self, kind: &str) -> u64 {
+        let prefix = format!("errorstat_{kind}:count=");
+        let count = self.0.lines().find_map(|line| line.strip_prefix(&prefix));
+        count.map_or(0, |count| count.trim().parse().unwrap())
+    }
+
     /// A figure; zero where it is not named, as error counters are not before the first error.
     pub(crate) fn number(&self, name: &str) -> i64 {
         let line = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -366,7 +379,11 @@ impl Redis {
         command.args(arguments);
         let password = arguments.iter().skip_while(|one| **one != "--requirepass").nth(1);
         let password = password.map(|password| (*password).to_string());
-        Self { _running: Running::start(command, folder, port), port, password }
+        Self { running: Running::start(command, folder, port), port, password }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.running.log()
     }
 
     /// All that INFO says.
