@@ -50,8 +50,9 @@ impl Sweep<'_> {
             push(&mut self.rest, base);
             return;
         };
-        if covering == Some(0) {
-            let index = self.rules[*first].0;
+        let index = self.rules[*first].0;
+        // Rules ascend, so all down to the covering one are the same rule if these two are.
+        if covering.is_some_and(|at| self.rules[active[at]].0 == index) {
             match self.decided.last_mut().filter(|(last, _)| *last == index) {
                 Some((_, last)) if last.joined(&base).is_some() => {
                     *last = last.joined(&base).unwrap_or(*last);

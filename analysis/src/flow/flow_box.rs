@@ -117,6 +117,27 @@ impl FlowBox {
         })
     }
 
+    /// The smallest box around both; `None` for two families.
+    pub(crate) fn around(&self, other: &Self) -> Option<Self> {
+        let addresses = |one: AddressRange, other: AddressRange| {
+            AddressRange::new(one.first().min(other.first()), one.last().max(other.last()))
+        };
+        let ports = |one: PortRange, other: PortRange| {
+            PortRange::new(one.first().min(other.first()), one.last().max(other.last()))
+        };
+        let (protocol, others) = (self.protocol, other.protocol);
+        Some(Self {
+            source: addresses(self.source, other.source)?,
+            destination: addresses(self.destination, other.destination)?,
+            protocol: ProtocolRange::new(
+                protocol.first().min(others.first()),
+                protocol.last().max(others.last()),
+            )?,
+            source_ports: ports(self.source_ports, other.source_ports)?,
+            ports: ports(self.ports, other.ports)?,
+        })
+    }
+
     /// The flow at the lowest corner.
     #[must_use]
     pub fn lowest(&self) -> Flow {

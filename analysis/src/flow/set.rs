@@ -153,6 +153,19 @@ impl Flows {
         Self { boxes }
     }
 
+    /// The smallest box of each pair of families around all flows of the set.
+    #[must_use]
+    pub(crate) fn hull(&self) -> Self {
+        let mut around: Vec<FlowBox> = Vec::new();
+        for one in &self.boxes {
+            match around.iter_mut().find_map(|known| known.around(one).map(|whole| (known, whole))) {
+                Some((known, whole)) => *known = whole,
+                None => around.push(*one),
+            }
+        }
+        Self { boxes: around }
+    }
+
     /// Some flow of the set.
     #[must_use]
     pub fn sample(&self) -> Option<Flow> {

@@ -298,7 +298,9 @@ impl Topology {
             for group in &interface.security_groups {
                 self.by_security_group.entry(group.clone()).or_default().push(id.clone());
             }
-            self.vpcs_with_interfaces.extend(interface.vpc.clone());
+            if let Some(vpc) = &interface.vpc {
+                self.interfaces_of.entry(vpc.clone()).or_default().push(id.clone());
+            }
         }
     }
 }

@@ -124,10 +124,19 @@ impl Topology {
         self.owned_in.get(vpc)?.get(&address)
     }
 
+    /// The interfaces of a VPC, ascending by id.
+    pub fn interfaces_of(
+        &self,
+        vpc: &VpcId,
+    ) -> impl Iterator<Item = (&NetworkInterfaceId, &NetworkInterface)> {
+        let ids = self.interfaces_of.get(vpc).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.interfaces.get_key_value(id))
+    }
+
     /// Whether any interface of the VPC was read, so that an address without one is really unowned.
     #[must_use]
     pub fn knows_interfaces_of(&self, vpc: &VpcId) -> bool {
-        self.vpcs_with_interfaces.contains(vpc)
+        self.interfaces_of.contains_key(vpc)
     }
 
     /// The addresses of a VPC that interfaces own, from `first` to `last`, ascending, with their owners.

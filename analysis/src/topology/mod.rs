@@ -13,7 +13,7 @@ mod security_group;
 mod space;
 mod tags;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -206,8 +206,8 @@ pub struct Topology {
     main_route_table_of: BTreeMap<VpcId, RouteTableId>,
     network_acl_of: BTreeMap<SubnetId, NetworkAclId>,
     default_network_acl_of: BTreeMap<VpcId, NetworkAclId>,
-    /// VPCs for which at least one interface document was read.
-    vpcs_with_interfaces: BTreeSet<VpcId>,
+    /// The interfaces of each VPC for which any interface document was read, ascending.
+    interfaces_of: BTreeMap<VpcId, Vec<NetworkInterfaceId>>,
 }
 
 impl fmt::Display for NetworkId {

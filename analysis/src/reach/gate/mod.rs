@@ -162,6 +162,12 @@ pub trait Gate: fmt::Debug {
         Judges::Crossing
     }
 
+    /// Whether the security groups of an interface decide here: interfaces of one subnet that run differ
+    /// in nothing else.
+    fn is_of_groups(&self) -> bool {
+        false
+    }
+
     /// What it would be if this gate stopped packets although the documents say otherwise: they may be
     /// older than a change. `None` where that cannot be.
     fn if_shut(&self) -> Option<CauseCode> {

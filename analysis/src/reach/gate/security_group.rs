@@ -81,6 +81,18 @@ impl SecurityGroupGate {
         self.gathered(topology, flows).into_boxes()
     }
 
+    /// What the groups let through for certain, whichever of their rules does.
+    pub(crate) fn admitted(&self, topology: &Topology, flows: &Flows) -> Flows {
+        let rules = self.gathered(topology, flows).into_boxes().into_iter();
+        rules.filter(|(decision, ..)| *decision == Decision::Admitted).map(|(.., one)| one).collect()
+    }
+
+    /// Whether a rule means the interfaces of a group, so that more decides than the rule itself.
+    pub(crate) fn refers_to_groups(&self, topology: &Topology) -> bool {
+        let permissions = self.groups.iter().filter_map(|group| self.permissions(topology, group)).flatten();
+        permissions.into_iter().any(|permission| !permission.user_id_group_pairs.is_empty())
+    }
+
     /// The ports that any rule of the groups opens to anybody, for one protocol; ICMP's types and codes as
     /// [`PortRange::icmp`] has them.
     pub(crate) fn opened(&self, topology: &Topology, protocol: u8) -> Vec<PortRange> {
@@ -234,6 +246,10 @@ impl Gate for SecurityGroupGate {
 
     fn judges(&self) -> Judges {
         if self.ingress { Judges::Interface } else { Judges::Source }
+    }
+
+    fn is_of_groups(&self) -> bool {
+        true
     }
 
     fn if_shut(&self) -> Option<CauseCode> {
