@@ -88,6 +88,17 @@ fn a_gateway_that_is_not_modelled_is_named_without_a_packet() {
     );
 }
 
+/// What lets packets through has nothing to be said about it that only fits what stops them.
+#[test]
+fn a_hop_that_lets_packets_through_is_not_said_to_be_wrong() {
+    let diagnosis = diagnosed(&World::two_vpcs(), Vec::new());
+    assert_eq!(diagnosis.verdict, Verdict::Reachable);
+    let steps: Vec<_> = diagnosis.paths.forward.iter().chain(&diagnosis.paths.back).collect();
+    let peerings = steps.iter().filter(|step| step.component.id.as_deref() == Some("pcx-1"));
+    let told: Vec<_> = peerings.map(|step| (step.rule.as_deref(), step.detail.as_deref())).collect();
+    assert_eq!(told, [(Some("active"), None); 2]);
+}
+
 #[test]
 fn packets_decide_where_the_documents_do_not() {
     let connected = diagnosed(&over_transit_gateway(), vec![connect(Outcome::Connected)]);

@@ -155,6 +155,8 @@ impl Gate for PeeringGate {
             evidence.push(format!("AWS's message: {message}"));
         }
         let summary = match &peering.status {
+            // Nothing is wrong with it.
+            Some(PeeringStatusCode::Active) => String::new(),
             Some(PeeringStatusCode::PendingAcceptance) => {
                 let until = peering
                     .expires
