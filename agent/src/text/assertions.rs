@@ -7,9 +7,9 @@ use peerscope_analysis::diagnose::{Expectation, Standing};
 use peerscope_analysis::report::{Action, Affects, CauseStatus, Paths, Step, Verdict};
 use peerscope_analysis::topology::ComponentType;
 
-use super::diagnosis::{list, section, snapshot_words};
+use super::diagnosis::{list, section};
 use super::layout::{MARGIN, wrapped};
-use super::picture::name;
+use super::words::{name, snapshot_words};
 use super::{Style, mending};
 use crate::command::analyze::{AssertionResult, AssertionsReport};
 use crate::escape::escape;

@@ -84,7 +84,7 @@ fn words(command: &str) -> Vec<String> {
 }
 
 /// Cuts text to a number of columns, with an ellipsis where something is lost.
-pub(super) fn cut(text: &str, columns: usize) -> String {
+pub(crate) fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_string();
     }

@@ -1,15 +1,13 @@
 //! How to mend it: the commands, where to run them, what else they open, and how to undo them. Several
 //! causes have one plan, told once.
 
-use peerscope_analysis::report::{
-    Basis, Calls, CauseReport, CauseStatus, Fix, OpenedReport, Plan, PlanStep, Tool,
-};
+use peerscope_analysis::report::{Basis, CauseReport, CauseStatus, Fix, OpenedReport, Plan, PlanStep, Tool};
 
 use unicode_width::UnicodeWidthStr;
 
 use super::Style;
 use super::layout::{MARGIN, command, wrapped};
-use super::picture::name;
+use super::words::{PROOF_OF_FIX, PROOF_OF_PLAN, escape_lines, hand_words, opens, terraform_of};
 use crate::escape::escape;
 
 /// The margin of commands.
@@ -31,7 +29,7 @@ pub(super) fn is_worth_telling(plan: &Plan) -> bool {
 }
 
 /// Whether the plan's changes mend the cause.
-pub(super) fn is_in(plan: &Plan, cause: &CauseReport) -> bool {
+pub(crate) fn is_in(plan: &Plan, cause: &CauseReport) -> bool {
     cause.status == CauseStatus::Established
         && cause.basis.contains(&Basis::Configuration)
         && changes(plan).any(|step| step.causes.contains(&cause.code))
@@ -71,9 +69,7 @@ fn fix_text(fix: &Fix, label: &str, terraform: &str, style: &Style) -> String {
     if let Some(note) = &fix.note {
         text.push_str(&wrapped(&escape(note), style.width, MARGIN, MARGIN));
     }
-    let proof =
-        "proven on the model: with it, and the first fix of every other cause, this path is reachable";
-    text.push_str(&consequences(fix.verified.then_some(proof), &fix.opens, &fix.undo, style));
+    text.push_str(&consequences(fix.verified.then_some(PROOF_OF_FIX), &fix.opens, &fix.undo, style));
     text
 }
 
@@ -104,8 +100,7 @@ pub(super) fn plan(plan: &Plan, causes: &[CauseReport], style: &Style) -> String
         let words = "they do not suffice: what has to be done by hand is told above";
         text.push_str(&wrapped(words, style.width, MARGIN, MARGIN));
     }
-    let proof = "proven on the model: with all of them, this path is reachable";
-    text.push_str(&consequences(plan.verified.then_some(proof), &plan.opens, &plan.undo, style));
+    text.push_str(&consequences(plan.verified.then_some(PROOF_OF_PLAN), &plan.opens, &plan.undo, style));
     text
 }
 
@@ -133,8 +128,7 @@ fn step_text(number: usize, step: &PlanStep, causes: &[CauseReport], style: &Sty
 
 /// The same change as Terraform, where that is what manages the component.
 fn in_terraform(cause: &CauseReport, hand: Option<&str>, margin: &str, style: &Style) -> String {
-    let is_terraform = hand.is_some_and(|hand| hand.to_ascii_lowercase().contains("terraform"));
-    let Some(fix) = cause.fixes.iter().find(|fix| fix.tool == Tool::Terraform && is_terraform) else {
+    let Some(fix) = terraform_of(cause, hand) else {
         return String::new();
     };
     let mut text = wrapped(&escape(&fix.explanation), style.width, margin, margin);
@@ -167,57 +161,10 @@ impl Place<'_> {
         if self.tool != Tool::Heroku && !place.is_empty() {
             run.push(format!("in {}", place.join(", ")));
         }
-        run.extend(self.hand.as_ref().map(|hand| {
-            // A stack knows nothing of a change made beside it.
-            match hand.starts_with("CloudFormation") {
-                true => {
-                    format!("managed by {hand}: change its template too, or its next update may undo this")
-                }
-                false => format!("managed by {hand}: change it there, or run this"),
-            }
-        }));
+        run.extend(self.hand.as_deref().map(hand_words));
         if run.is_empty() {
             return String::new();
         }
         wrapped(&escape(&format!("{}:", run.join("; "))), style.width, margin, margin)
-    }
-}
-
-/// Commands keep their line feeds; everything else in them is escaped.
-fn escape_lines(commands: &str) -> String {
-    commands.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n")
-}
-
-fn opens(opened: &[OpenedReport]) -> String {
-    const SHOWN: usize = 4;
-    if opened.is_empty() {
-        return "opens nothing else".to_string();
-    }
-    let mut parts: Vec<String> = opened.iter().take(SHOWN).map(opening).collect();
-    if opened.len() > SHOWN {
-        parts.push(format!("{} more", opened.len() - SHOWN));
-    }
-    format!("also opens: {}", parts.join("; "))
-}
-
-/// `calls to eni-1 on port 22`, `calls by eni-1 to 10.0.0.0/16 on all ports`.
-fn opening(one: &OpenedReport) -> String {
-    const SHOWN: usize = 3;
-    let ports: Vec<String> = one.flows.ports.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = if one.flows.ports.len() > SHOWN { " and more" } else { "" };
-    let ports = match &ports[..] {
-        [all] if all == "0-65535" => "all ports".to_string(),
-        [single] if !single.contains('-') => format!("port {single}"),
-        several => format!("ports {}{more}", several.join(", ")),
-    };
-    let interface = escape(&name(&one.component)).into_owned();
-    match one.calls {
-        Calls::Received => format!("calls to {interface} on {ports}"),
-        Calls::Made => {
-            let to: Vec<String> =
-                one.flows.destinations.iter().take(SHOWN).map(ToString::to_string).collect();
-            let more = if one.flows.destinations.len() > SHOWN { " and more" } else { "" };
-            format!("calls by {interface} to {}{more} on {ports}", to.join(", "))
-        }
     }
 }

@@ -10,6 +10,7 @@ mod mending;
 mod picture;
 #[cfg(feature = "laboratory")]
 mod rehearsal;
+mod words;
 
 use std::io::IsTerminal;
 

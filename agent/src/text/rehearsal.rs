@@ -5,8 +5,9 @@ use peerscope_analysis::flow::PortRange;
 use peerscope_laboratory::{Direction, Gate, GateKind};
 
 use super::Style;
-use super::diagnosis::{list, section, snapshot_words};
+use super::diagnosis::{list, section};
 use super::layout::{cut, wrapped};
+use super::words::snapshot_words;
 use crate::command::rehearse::{Change, End, Fate, Group, NamedCause, RehearsalReport, Told};
 use crate::escape::escape;
 
