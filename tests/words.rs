@@ -41,6 +41,57 @@ fn one_dyno_has_one_cause_and_hears_what_awaits_the_others() {
     insta::assert_snapshot!(without_provenance(&text));
 }
 
+/// Without the last section: it holds version, time and age.
+fn without_origin(text: &str) -> String {
+    let (kept, last) = text.split_once("### How this was obtained\n").expect("a last section");
+    assert!(
+        last.contains("- By peerscope `") && last.contains("- Snapshot of `2026-11-20T08:00:00Z`, "),
+        "{last}"
+    );
+    kept.trim_end().to_string()
+}
+
+#[test]
+fn markdown_says_the_answer_then_what_to_do_then_why() {
+    let text = text(&["analyze", "--to", "tcp://10.100.2.20:5432", "--format", "markdown"]);
+    insta::assert_snapshot!(without_origin(&text));
+}
+
+#[test]
+fn markdown_of_one_dyno_says_what_awaits_the_others() {
+    let target = "postgres://10.100.2.20";
+    let text = text(&["analyze", "--to", target, "--from", "10.0.139.183", "--format", "markdown"]);
+    insta::assert_snapshot!(without_origin(&text));
+}
+
+/// What a page says, a line each element, in the order in which it is read.
+fn words_of(html: &str) -> String {
+    let page = scraper::Html::parse_document(html);
+    let told = "title, h1, .summary, h2, h3, section p, li, pre, button, svg desc, svg text";
+    let told = scraper::Selector::parse(told).expect("a selector");
+    let lines = page.select(&told).map(|element| {
+        let words: String = element.text().collect();
+        format!("{:<7} {}\n", element.value().name(), words.trim().replace('\n', "\n        "))
+    });
+    let words: String = lines.collect();
+    let (kept, last) = words.split_once("h2      How this was obtained\n").expect("a last section");
+    assert!(last.contains("By peerscope ") && last.contains("Snapshot of 2026-11-20T08:00:00Z, "), "{last}");
+    kept.to_string()
+}
+
+#[test]
+fn a_page_says_the_same_and_draws_the_path() {
+    let text = text(&["analyze", "--to", "tcp://10.100.2.20:5432", "--format", "html"]);
+    insta::assert_snapshot!(words_of(&text));
+}
+
+#[test]
+fn a_page_of_one_dyno_says_the_same() {
+    let target = "postgres://10.100.2.20";
+    let text = text(&["analyze", "--to", target, "--from", "10.0.139.183", "--format", "html"]);
+    insta::assert_snapshot!(words_of(&text));
+}
+
 #[test]
 fn the_matrix_has_a_line_for_what_fares_alike() {
     insta::assert_snapshot!(text(&["matrix", "--ports", "22"]));

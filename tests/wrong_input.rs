@@ -52,6 +52,10 @@ fn wrong_arguments_are_one_line_and_exit_2() {
         (with(&["why", TARGET, "--format", "xml"]), "invalid value 'xml'"),
         (with(&["analyze", "--to", TARGET]), "expected --snapshot PATH"),
         (
+            with(&["analyze", "--assert", "reach.toml", "--snapshot", &example, "--format", "html"]),
+            "expected --format text or json with --assert",
+        ),
+        (
             with(&["analyze", "--to", "tcp://orders-db.internal:5432", "--snapshot", &example]),
             "knows no host",
         ),

@@ -118,6 +118,20 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How a diagnosis is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiagnosisFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts
+    Json,
+    /// For a ticket or a chat: the answer, what to do, why, and the path in words
+    Markdown,
+    /// For a browser: the same as one file, with the path's picture
+    Html,
+}
+
 /// Flags of `matrix`.
 #[derive(Args, Debug)]
 pub(crate) struct MatrixArgs {

@@ -15,6 +15,7 @@ mod exit;
 mod input_error;
 mod input_file;
 mod output;
+mod page;
 mod priors_file;
 mod resolve;
 mod snapshot;

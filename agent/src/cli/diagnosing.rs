@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use peerscope_analysis::flow::PortRange;
 
-use super::Format;
+use super::DiagnosisFormat;
 use super::values::{port_range, seconds};
 
 /// Flags of every command that diagnoses.
@@ -29,7 +29,7 @@ pub(crate) struct CaseArgs {
 
     /// How to show the result
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: DiagnosisFormat,
 }
 
 /// Flags of `why`.

@@ -12,7 +12,7 @@ use peerscope_analysis::topology::{ComponentId, ComponentType, NetworkId, Topolo
 use serde::{Serialize, Serializer};
 
 use crate::case::{LINUX_EPHEMERAL, known};
-use crate::cli::{CaseArgs, Format, MatrixArgs, MatrixFormat};
+use crate::cli::{CaseArgs, DiagnosisFormat, MatrixArgs, MatrixFormat};
 use crate::clock;
 use crate::escape::escape;
 use crate::exit::{Failure, Status};
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &MatrixArgs, style: &Style) -> Result<Status, Failu
         from: None,
         snapshot: arguments.snapshot.clone(),
         source_ports: arguments.source_ports,
-        format: Format::Text,
+        format: DiagnosisFormat::Text,
     };
     let known = known(&documents, clock::now())?;
     let topology = known.topology.unwrap_or_default();

@@ -10,22 +10,24 @@ mod mending;
 mod picture;
 #[cfg(feature = "laboratory")]
 mod rehearsal;
-mod words;
+pub(crate) mod words;
 
 use std::io::IsTerminal;
 
 use peerscope_analysis::report::Diagnosis;
 
-use crate::cli::Format;
+use crate::cli::DiagnosisFormat;
 use crate::exit::Failure;
 use crate::output::{print, print_json};
+use crate::page;
 
 pub(crate) use assertions::{
     path as asserted_path, result_text as assertion_text, text as assertions_text,
     what_holds as what_holds_of,
 };
 pub(crate) use diagnosis::text as diagnosis_text;
-pub(crate) use layout::wrapped;
+pub(crate) use layout::{cut, wrapped};
+pub(crate) use mending::is_in;
 #[cfg(feature = "laboratory")]
 pub(crate) use rehearsal::text as rehearsal_text;
 
@@ -90,9 +92,11 @@ impl Style {
 ///
 /// # Errors
 /// Where standard output cannot be written to.
-pub(crate) fn show(diagnosis: &Diagnosis, format: Format, style: &Style) -> Result<(), Failure> {
+pub(crate) fn show(diagnosis: &Diagnosis, format: DiagnosisFormat, style: &Style) -> Result<(), Failure> {
     match format {
-        Format::Json => print_json(diagnosis),
-        Format::Text => print(&diagnosis_text(diagnosis, style)),
+        DiagnosisFormat::Json => print_json(diagnosis),
+        DiagnosisFormat::Text => print(&diagnosis_text(diagnosis, style)),
+        DiagnosisFormat::Markdown => print(&page::markdown(diagnosis, None)),
+        DiagnosisFormat::Html => print(&page::html(diagnosis, None)),
     }
 }

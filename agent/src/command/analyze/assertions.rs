@@ -19,13 +19,20 @@ use crate::output::{print, print_json, write_file};
 use crate::target::TargetUrl;
 use crate::text::{Style, assertions_text};
 
-/// Holds what `file` asserts against what is known, and writes what came out to `junit` too, where that is wanted.
+/// How what came out is shown.
+pub(super) struct Shown<'a> {
+    pub(super) format: Format,
+    /// A file that it is written to as JUnit XML too.
+    pub(super) junit: Option<&'a Path>,
+    pub(super) style: &'a Style,
+}
+
+/// Holds what `file` asserts against what is known.
 pub(super) fn run(
     file: &Path,
-    junit: Option<&Path>,
+    shown: &Shown<'_>,
     known: Known,
     arguments: &CaseArgs,
-    style: &Style,
     at: Timestamp,
 ) -> Result<Status, Failure> {
     let (assertions, mut errors) = read(file);
@@ -41,12 +48,12 @@ pub(super) fn run(
         return Err(Failure::Input(errors));
     }
     let report = hold(file, asked, known, at);
-    if let Some(to) = junit {
+    if let Some(to) = shown.junit {
         write_file(to, &super::junit::junit(&report))?;
     }
-    match arguments.format {
+    match shown.format {
         Format::Json => print_json(&report)?,
-        Format::Text => print(&assertions_text(&report, style))?,
+        Format::Text => print(&assertions_text(&report, shown.style))?,
     }
     Ok(status(&report.totals))
 }

@@ -12,7 +12,7 @@ use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::topology::Topology;
 
 use crate::case::{Known, LINUX_EPHEMERAL, Resolved, case, documented_addresses, known, source, vantage};
-use crate::cli::AnalyzeArgs;
+use crate::cli::{AnalyzeArgs, DiagnosisFormat, Format};
 use crate::clock;
 use crate::dyno::Dyno;
 use crate::exit::{Failure, Status};
@@ -28,10 +28,12 @@ pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Fail
     if arguments.case.snapshot.is_empty() {
         return Err(Failure::usage("analyze: expected --snapshot PATH, the documents to analyse"));
     }
+    let format = arguments.assert.as_ref().map(|_| assertions_format(arguments.case.format)).transpose()?;
     let known = known(&arguments.case, at)?;
-    match (&arguments.assert, target) {
-        (Some(file), _) => {
-            assertions::run(file, arguments.junit.as_deref(), known, &arguments.case, style, at)
+    match (arguments.assert.as_deref().zip(format), target) {
+        (Some((file, format)), _) => {
+            let shown = assertions::Shown { format, junit: arguments.junit.as_deref(), style };
+            assertions::run(file, &shown, known, &arguments.case, at)
         }
         (None, Some(target)) => {
             let case = analysed(&target, known, arguments.case.from.as_deref(), arguments.case.source_ports)?;
@@ -40,6 +42,17 @@ pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Fail
             Ok(Status::from(diagnosis.verdict))
         }
         (None, None) => Err(Failure::usage("analyze: expected --to TARGET or --assert FILE")),
+    }
+}
+
+/// How a file's assertions are shown: they are no diagnosis, and have no page.
+fn assertions_format(format: DiagnosisFormat) -> Result<Format, Failure> {
+    match format {
+        DiagnosisFormat::Text => Ok(Format::Text),
+        DiagnosisFormat::Json => Ok(Format::Json),
+        DiagnosisFormat::Markdown | DiagnosisFormat::Html => {
+            Err(Failure::usage("analyze: expected --format text or json with --assert"))
+        }
     }
 }
 
@@ -96,17 +109,27 @@ fn without_packets(target: &TargetUrl, addresses: Resolved, source: SourceSpec, 
     case(target, addresses, source, vantage, known, false, Duration::from_secs(10))
 }
 
-/// Runs a whole analysis and writes it as text and JSON; nothing where source or target is not known.
+/// Runs a whole analysis; nothing where source or target is not known.
+#[cfg(test)]
+pub(crate) fn diagnosis_for_test(
+    loaded: &crate::snapshot::Loaded,
+    from: &str,
+    target: &str,
+) -> Option<peerscope_analysis::report::Diagnosis> {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let target = TargetUrl::parse(target).unwrap();
+    let case = analysed(&target, Known::from_documents(loaded.clone(), at), Some(from), None).ok()?;
+    Some(Machine::new(case, 0).report(Duration::ZERO, at))
+}
+
+/// The same, written as text and JSON.
 #[cfg(test)]
 pub(crate) fn report_for_test(
     loaded: &crate::snapshot::Loaded,
     from: &str,
     target: &str,
 ) -> Option<(String, String)> {
-    let at = jiff::Timestamp::UNIX_EPOCH;
-    let target = TargetUrl::parse(target).unwrap();
-    let case = analysed(&target, Known::from_documents(loaded.clone(), at), Some(from), None).ok()?;
-    let diagnosis = Machine::new(case, 0).report(Duration::ZERO, at);
+    let diagnosis = diagnosis_for_test(loaded, from, target)?;
     let json = serde_json::to_string(&diagnosis).unwrap();
     let text = crate::text::diagnosis_text(&diagnosis, &Style { width: 80, colour: false });
     let is_plain = |character: char| character == '\n' || !character.is_control();

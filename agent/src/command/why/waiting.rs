@@ -8,11 +8,12 @@ use peerscope_analysis::report::{Diagnosis, Verdict};
 use serde::Serialize;
 
 use super::{Asked, diagnose};
-use crate::cli::{Format, WhyArgs};
+use crate::cli::{DiagnosisFormat, WhyArgs};
 use crate::clock;
 use crate::escape::escape;
 use crate::exit::{Failure, Status};
 use crate::output::{print, print_json};
+use crate::page;
 use crate::text::{Style, show, wrapped};
 
 /// The pause between two diagnoses.
@@ -76,24 +77,30 @@ pub(super) fn run(arguments: &WhyArgs, mut asked: Asked, style: &Style) -> Resul
 }
 
 fn conclude(
-    format: Format,
+    format: DiagnosisFormat,
     diagnosis: &Diagnosis,
     first: Option<&Diagnosis>,
     waited: Duration,
     style: &Style,
 ) -> Result<(), Failure> {
-    if format == Format::Json {
-        let before = Before {
-            seconds: waited.as_secs_f64(),
-            verdict: first.map(|first| first.verdict),
-            summary: first.map(|first| first.summary.as_str()),
-        };
-        return print_json(&Waited { diagnosis, waited: before });
-    }
-    show(diagnosis, format, style)?;
     let words = match first {
         None => "It was reachable from the start.".to_string(),
         Some(first) => format!("Mended after {:.0} s. Before: {}", waited.as_secs_f64(), first.summary),
     };
-    print(&format!("\n{}", wrapped(&escape(&words), style.width, "", "")))
+    match format {
+        DiagnosisFormat::Json => {
+            let before = Before {
+                seconds: waited.as_secs_f64(),
+                verdict: first.map(|first| first.verdict),
+                summary: first.map(|first| first.summary.as_str()),
+            };
+            print_json(&Waited { diagnosis, waited: before })
+        }
+        DiagnosisFormat::Text => {
+            show(diagnosis, format, style)?;
+            print(&format!("\n{}", wrapped(&escape(&words), style.width, "", "")))
+        }
+        DiagnosisFormat::Markdown => print(&page::markdown(diagnosis, Some(&words))),
+        DiagnosisFormat::Html => print(&page::html(diagnosis, Some(&words))),
+    }
 }

@@ -1,0 +1,175 @@
+//! What to do: the plan's steps, what mends the causes that no plan covers, and what could be done instead.
+
+use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Fix, OpenedReport, Plan, Tool};
+
+use super::sentence::{sentence, whole_sentence};
+use super::{Block, Listing, Span, code, plain, strong};
+use crate::escape::escape;
+use crate::text::is_in;
+use crate::text::words::{PROOF_OF_FIX, PROOF_OF_PLAN, escape_lines, hand_words, opens, terraform_of};
+
+/// One thing to do.
+struct Deed<'a> {
+    explanation: &'a str,
+    tool: Tool,
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    hand: Option<&'a str>,
+    command: &'a str,
+    undo: &'a str,
+    note: Option<&'a str>,
+    /// What else it lets through, where that was worked out for it alone.
+    opens: Option<&'a [OpenedReport]>,
+    terraform: Option<&'a Fix>,
+    /// What is proven of it.
+    proof: Option<&'static str>,
+}
+
+impl<'a> Deed<'a> {
+    fn of_fix(fix: &'a Fix, terraform: Option<&'a Fix>) -> Self {
+        Self {
+            explanation: &fix.explanation,
+            tool: fix.tool,
+            account: fix.account.as_deref(),
+            region: fix.region.as_deref(),
+            hand: fix.managed_by.as_deref(),
+            command: &fix.command,
+            undo: &fix.undo,
+            note: fix.note.as_deref(),
+            opens: (fix.verified || !fix.opens.is_empty()).then_some(&fix.opens[..]),
+            terraform,
+            proof: fix.verified.then_some(PROOF_OF_FIX),
+        }
+    }
+
+    /// Everything but what it is.
+    fn blocks(&self) -> Vec<Block> {
+        let mut facts: Vec<Vec<Span>> = Vec::new();
+        if self.tool != Tool::Heroku {
+            facts.extend(self.account.map(|account| labelled("Account", account)));
+            facts.extend(self.region.map(|region| labelled("Region", region)));
+        }
+        facts.extend(self.hand.map(|hand| whole_sentence(&hand_words(hand))));
+        facts.extend(self.note.map(whole_sentence));
+        facts.extend(self.proof.map(whole_sentence));
+        facts.extend(self.opens.map(|opened| whole_sentence(&opens(opened))));
+        let mut blocks: Vec<Block> = Vec::new();
+        if !facts.is_empty() {
+            blocks.push(Block::List(facts));
+        }
+        blocks.extend(listing("sh", "The command", self.command));
+        if let Some(terraform) = self.terraform {
+            blocks.push(Block::Paragraph(sentence(&terraform.explanation)));
+            // Its comments say what was said above.
+            let lines = terraform.command.lines().filter(|line| !line.starts_with('#'));
+            let resources = lines.collect::<Vec<_>>().join("\n");
+            blocks.extend(listing("hcl", "The same in Terraform", &resources));
+        }
+        if !self.undo.is_empty() {
+            blocks.push(Block::Paragraph(vec![plain("To undo it:")]));
+            blocks.extend(listing("sh", "The command that undoes it", self.undo));
+        }
+        blocks
+    }
+}
+
+/// All that is to be done.
+pub(super) fn deeds(diagnosis: &Diagnosis) -> Vec<Block> {
+    let plan = diagnosis.plan.as_ref();
+    let mut blocks = plan.map(|plan| planned(plan, &diagnosis.causes)).unwrap_or_default();
+    for (cause, number) in diagnosis.causes.iter().zip(1..) {
+        blocks.extend(beside_the_plan(plan, cause, number));
+    }
+    blocks
+}
+
+/// The plan's steps, those that a person has to do by hand among them.
+fn planned(plan: &Plan, causes: &[CauseReport]) -> Vec<Block> {
+    let steps = &plan.steps;
+    let mut blocks: Vec<Block> = Vec::new();
+    if steps.len() > 1 {
+        blocks.push(Block::Paragraph(vec![plain(format!("{} steps, in this order.", steps.len()))]));
+    }
+    for (step, number) in steps.iter().zip(1..) {
+        let mended = fix_of_step(causes, &step.command, &step.explanation);
+        let deed = Deed {
+            explanation: &step.explanation,
+            tool: step.tool,
+            account: step.account.as_deref(),
+            region: step.region.as_deref(),
+            hand: step.managed_by.as_deref(),
+            command: &step.command,
+            undo: &step.undo,
+            note: step.note.as_deref(),
+            opens: match steps.len() {
+                1 => opened(plan),
+                _ => mended.and_then(|(_, fix)| Deed::of_fix(fix, None).opens),
+            },
+            terraform: mended.and_then(|(cause, _)| terraform_of(cause, step.managed_by.as_deref())),
+            // Of several steps only the whole is proven.
+            proof: (plan.verified && steps.len() == 1).then_some(PROOF_OF_FIX),
+        };
+        let label = if steps.len() > 1 { format!("Step {number}: ") } else { String::new() };
+        blocks.push(Block::Heading([vec![plain(label)], sentence(deed.explanation)].concat()));
+        blocks.extend(deed.blocks());
+    }
+    if steps.len() > 1 {
+        let mut facts: Vec<Vec<Span>> = Vec::new();
+        facts.extend(plan.verified.then(|| whole_sentence(PROOF_OF_PLAN)));
+        facts.extend(opened(plan).map(|opened| whole_sentence(&opens(opened))));
+        facts.push(vec![plain("To undo all of it, undo the last step first.")]);
+        blocks.push(Block::Heading(vec![plain("All steps together")]));
+        blocks.push(Block::List(facts));
+    }
+    blocks
+}
+
+/// What else a plan lets through, where that is known.
+fn opened(plan: &Plan) -> Option<&[OpenedReport]> {
+    (plan.verified || !plan.opens.is_empty()).then_some(&plan.opens[..])
+}
+
+/// The cause that a plan's step mends by its first fix, and that fix.
+fn fix_of_step<'a>(
+    causes: &'a [CauseReport],
+    command: &str,
+    explanation: &str,
+) -> Option<(&'a CauseReport, &'a Fix)> {
+    let firsts = causes.iter().filter_map(|cause| cause.fixes.first().map(|fix| (cause, fix)));
+    let mut same = firsts.filter(|(_, fix)| fix.command == command && fix.explanation == explanation);
+    same.next()
+}
+
+/// What mends a cause and is no step of the plan: all of it where there is none, else what could be done instead.
+fn beside_the_plan(plan: Option<&Plan>, cause: &CauseReport, number: usize) -> Vec<Block> {
+    let steps = plan.map(|plan| &plan.steps[..]).unwrap_or_default();
+    let is_step = |fix: &Fix| {
+        steps.iter().any(|step| step.command == fix.command && step.explanation == fix.explanation)
+    };
+    // A step that serves several causes is the first fix of only one of them.
+    let is_planned = plan.is_some_and(|plan| is_in(plan, cause));
+    let fixes = cause.fixes.iter().filter(|fix| fix.tool != Tool::Terraform).enumerate();
+    let left = fixes.filter(|(index, fix)| !(is_step(fix) || is_planned && *index == 0));
+    let mut blocks: Vec<Block> = Vec::new();
+    for (index, fix) in left {
+        let label = match (cause.status, index) {
+            (CauseStatus::Established, 0) => format!("For cause {number}: "),
+            (CauseStatus::Established, _) => format!("For cause {number}, instead: "),
+            (CauseStatus::Candidate, 0) => format!("If it is cause {number}: "),
+            (CauseStatus::Candidate, _) => format!("If it is cause {number}, instead: "),
+        };
+        let terraform = if index == 0 { terraform_of(cause, fix.managed_by.as_deref()) } else { None };
+        blocks.push(Block::Heading([vec![plain(label)], sentence(&fix.explanation)].concat()));
+        blocks.extend(Deed::of_fix(fix, terraform).blocks());
+    }
+    blocks
+}
+
+fn labelled(label: &str, value: &str) -> Vec<Span> {
+    vec![strong(label), plain(" "), code(escape(value))]
+}
+
+fn listing(language: &'static str, label: &'static str, text: &str) -> Option<Block> {
+    let text = escape_lines(text.trim_end());
+    (!text.is_empty()).then_some(Block::Listing(Listing { language, label, text }))
+}
