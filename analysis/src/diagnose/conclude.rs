@@ -236,12 +236,7 @@ fn verdict(question: &Question, deciding: &[&Observation], blocked: &Flows) -> V
     }
     let Some(answer) = &question.answer else { return Verdict::Undetermined };
     let opening = answer.opening();
-    match (opening.admitted.is_empty(), opening.blocked.is_empty(), opening.unknown.is_empty()) {
-        (false, true, true) => Verdict::Reachable,
-        (true, false, true) => Verdict::Blocked,
-        (false, false, _) => Verdict::Impaired,
-        _ => Verdict::Undetermined,
-    }
+    Verdict::of(!opening.admitted.is_empty(), !opening.blocked.is_empty(), !opening.unknown.is_empty())
 }
 
 /// A setting that packets contradict.

@@ -17,6 +17,7 @@ use super::frames::Frames;
 use super::groups::{Groups, interface};
 use super::layers::Layer;
 use super::partitions::{PartitionId, Partitions};
+use super::ports::common;
 use super::senders::Senders;
 use super::sets::{SetId, Sets};
 use super::{ICMP, ICMPV6, MatrixQuery, TCP, UDP, blocks, echo_request, has_ports};
@@ -91,7 +92,7 @@ impl Crossing<'_> {
             &self.targets.groups,
             self.source,
             protocol,
-            base.clone(),
+            &base,
         );
         let mut inbounds: Vec<Vec<(PortRange, PartitionId)>> = Vec::new();
         let mut of_groups: BTreeMap<&[u32], usize> = BTreeMap::new();
@@ -183,17 +184,13 @@ impl Shares {
             let fate = partitions.fates.of(PortRange::ALL, Stage::Host, interface(CauseCode::HostSilent));
             partitions.of([(fate, Sets::ALL)])
         });
-        let (mut rows, mut found) = (frame.rows().iter().peekable(), core::mem::take(&mut self.found));
+        let mut found = core::mem::take(&mut self.found);
         found.clear();
-        for (asked, groups) in inbound {
-            while rows.next_if(|(ports, _)| ports.last() < asked.first()).is_some() {}
-            for (ports, before) in rows.clone().take_while(|(ports, _)| ports.first() <= asked.last()) {
-                let Some(common) = ports.intersection(*asked) else { continue };
-                let mut all = partitions.both(*before, *groups);
-                all = stopped.map_or(all, |stopped| partitions.both(all, stopped));
-                found.push((all, common));
-            }
-        }
+        common(frame.rows(), inbound, |ports, before, groups| {
+            let all = partitions.both(*before, *groups);
+            let all = stopped.map_or(all, |stopped| partitions.both(all, stopped));
+            found.push((all, ports));
+        });
         found.sort_unstable();
         let mut of_share: Vec<((u32, SetId), PortRange)> = core::mem::take(&mut self.of_share);
         of_share.clear();

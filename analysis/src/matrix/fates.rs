@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::Blame;
 use super::numbered::Numbered;
 use super::pairs::Pairs;
+use super::ports::{common, push};
 use crate::flow::PortRange;
 use crate::report::Verdict;
 
@@ -31,7 +32,7 @@ type Profile = Vec<Stopped>;
 type Stopped = (PortRange, Vec<u32>);
 
 /// What a fate comes to for who reads of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Outcome {
     pub(super) verdict: Verdict,
     pub(super) causes: Vec<Blame>,
@@ -70,20 +71,14 @@ impl Fates {
 
     /// Both stand in the way.
     pub(super) fn both(&mut self, one: FateId, other: FateId) -> FateId {
-        if one == other || other == Self::OPEN {
-            return one;
-        }
-        if one == Self::OPEN {
-            return other;
-        }
-        let (one, other) = (one.min(other), one.max(other));
-        if let Some(known) = self.both.get(one.0, other.0) {
-            return FateId(known);
-        }
-        let profile = |fate: FateId| self.profiles.get(fate.0).unwrap_or_default();
+        let (one, other) = match self.both.joined(one.0, other.0) {
+            Ok(known) => return FateId(known),
+            Err(pair) => pair,
+        };
+        let profile = |fate: u32| self.profiles.get(fate).unwrap_or_default();
         let both = overlaid(profile(one), profile(other));
         let both = self.profiles.number(both);
-        self.both.set(one.0, other.0, both);
+        self.both.set(one, other, both);
         FateId(both)
     }
 
@@ -108,32 +103,19 @@ impl Fates {
                 causes.push(blame.clone());
             }
         }
-        let verdict = match (open, stopped, unknown) {
-            (_, false, false) => Verdict::Reachable,
-            (false, true, false) => Verdict::Blocked,
-            (true, true, _) => Verdict::Impaired,
-            _ => Verdict::Undetermined,
-        };
-        Outcome { verdict, causes }
+        Outcome { verdict: Verdict::of(open, stopped, unknown), causes }
     }
 }
 
 /// Of each port, what stands in the way in either; neighbours of which the same is so are one.
 fn overlaid(one: &[Stopped], other: &[Stopped]) -> Profile {
     let mut both: Profile = Vec::new();
-    let (mut at, mut beside) = (0, 0);
-    while let (Some((mine, its)), Some((theirs, others))) = (one.get(at), other.get(beside)) {
-        if let Some(common) = mine.intersection(*theirs) {
-            let mut blames = [its.as_slice(), others.as_slice()].concat();
-            blames.sort_unstable();
-            blames.dedup();
-            match both.last_mut().filter(|(_, known)| *known == blames) {
-                Some((last, _)) => *last = last.hull(common),
-                None => both.push((common, blames)),
-            }
-        }
-        if mine.last() <= theirs.last() { at += 1 } else { beside += 1 }
-    }
+    common(one, other, |ports, its, others| {
+        let mut blames = [its.as_slice(), others.as_slice()].concat();
+        blames.sort_unstable();
+        blames.dedup();
+        push(&mut both, ports, blames);
+    });
     both
 }
 

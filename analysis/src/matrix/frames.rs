@@ -231,9 +231,7 @@ impl<'a> Frames<'a> {
         concerns.retain(|(_, senders, effects)| *senders != Sets::NONE && !effects.is_empty());
         let ranges: Vec<AddressRange> =
             concerns.iter().flat_map(|(.., effects)| destinations(effects)).collect();
-        let mut slices = AddressRange::slices(&ranges);
-        slices.sort_unstable();
-        Before { concerns, slices, frames: BTreeMap::new() }
+        Before { concerns, slices: AddressRange::slices(&ranges), frames: BTreeMap::new() }
     }
 }
 

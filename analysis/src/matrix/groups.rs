@@ -7,8 +7,8 @@ use peerscope_document::id::{SecurityGroupId, VpcId};
 
 use super::classes::Class;
 use super::fates::{FateId, Stage};
-use super::layers::slices;
 use super::partitions::{PartitionId, Partitions};
+use super::ports::{push, slices};
 use super::senders::{Senders, Span};
 use super::sets::{SetId, Sets};
 use super::{Blame, MatrixQuery};
@@ -34,7 +34,7 @@ pub(super) struct Groups<'a> {
     vpc: &'a VpcId,
     peer: &'a NetworkId,
     /// All that is asked about.
-    base: Flows,
+    base: &'a Flows,
     /// The ports that are asked of everybody, ascending.
     asked: Vec<PortRange>,
     protocol: u8,
@@ -67,7 +67,7 @@ impl<'a> Groups<'a> {
         ids: &'a [SecurityGroupId],
         peer: &'a NetworkId,
         protocol: u8,
-        base: Flows,
+        base: &'a Flows,
     ) -> Self {
         let asked = if super::has_ports(protocol) { query.ports.clone() } else { Vec::new() };
         let asked = PortRange::merged(asked);
@@ -125,12 +125,7 @@ impl<'a> Groups<'a> {
                 together.unknown.extend_from_slice(&row.unknown);
             }
             let partition = closed(&mut self.closed, &together, class.empty, partitions);
-            match inbound.last_mut() {
-                Some((before, known)) if *known == partition && before.joined(ports).is_some() => {
-                    *before = before.hull(ports);
-                }
-                _ => inbound.push((ports, partition)),
-            }
+            push(&mut inbound, ports, partition);
         }
         inbound
     }
@@ -142,7 +137,7 @@ impl<'a> Groups<'a> {
         let echo = (!super::has_ports(self.protocol)).then(|| super::echo_request(self.protocol));
         let asked = opened.filter_map(|ports| echo.map_or(Some(ports), |echo| ports.intersection(echo)));
         boxes.extend(asked.map(|ports| (ports, Matched::Anybody)));
-        for (decision, witness, one) in gate.rules(self.topology, &self.base) {
+        for (decision, witness, one) in gate.rules(self.topology, self.base) {
             let fate = match decision {
                 Decision::Admitted | Decision::Assumed | Decision::Consequence => None,
                 Decision::Blocked(_) => continue,
@@ -170,10 +165,7 @@ impl<'a> Groups<'a> {
             let unknown =
                 spans.into_iter().filter_map(|(fate, spans)| Some((fate?, partitions.sets.of(spans))));
             let row = Row { open, admitted, unknown: unknown.collect() };
-            match rows.last_mut().filter(|(_, known)| *known == row) {
-                Some((last, _)) => *last = last.hull(ports),
-                None => rows.push((ports, row)),
-            }
+            push(&mut rows, ports, row);
         });
         rows
     }

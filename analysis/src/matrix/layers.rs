@@ -1,28 +1,23 @@
 //! What becomes of every sender's packets to each port: ranges of ports, each with a partition of the senders.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::cell::Effects;
 use super::fates::{FateId, Stage};
 use super::partitions::{PartitionId, Partitions};
+use super::ports::{common, push, slices};
 use super::senders::{Senders, Span};
 use super::sets::SetId;
 use crate::flow::{AddressRange, FlowBox, PortRange};
 
 /// Ranges of ports, ascending, that together are all; of neighbours different things are so.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Layer(Vec<(PortRange, PartitionId)>);
 
 impl Layer {
     /// All are let through.
     pub(super) fn open() -> Self {
-        Self::uniform(Partitions::OPEN)
-    }
-
-    /// The same of every port.
-    pub(super) fn uniform(partition: PartitionId) -> Self {
-        Self(Vec::from([(PortRange::ALL, partition)]))
+        Self(Vec::from([(PortRange::ALL, Partitions::OPEN)]))
     }
 
     /// What a gate does to packets for a destination, of which its decisions are either all true or none is.
@@ -56,14 +51,10 @@ impl Layer {
     /// Both stand in the way.
     pub(super) fn both(&self, other: &Self, partitions: &mut Partitions) -> Self {
         let mut both = Self(Vec::with_capacity(self.0.len().max(other.0.len())));
-        let (mut at, mut beside) = (0, 0);
-        while let (Some((mine, one)), Some((theirs, another))) = (self.0.get(at), other.0.get(beside)) {
-            if let Some(common) = mine.intersection(*theirs) {
-                let partition = partitions.both(*one, *another);
-                both.push(common, partition);
-            }
-            if mine.last() <= theirs.last() { at += 1 } else { beside += 1 }
-        }
+        common(&self.0, &other.0, |ports, one, another| {
+            let partition = partitions.both(*one, *another);
+            both.push(ports, partition);
+        });
         both
     }
 
@@ -83,42 +74,8 @@ impl Layer {
     }
 
     /// Adds what is so of the next ports.
-    pub(super) fn push(&mut self, ports: PortRange, partition: PartitionId) {
-        match self.0.last_mut().filter(|(_, known)| *known == partition) {
-            Some((last, _)) => *last = last.hull(ports),
-            None => self.0.push((ports, partition)),
-        }
-    }
-}
-
-/// Goes through all ports, cut wherever one of these ranges begins or ends, with those that hold the slice.
-pub(super) fn slices<T>(ranges: &[(PortRange, T)], mut visit: impl FnMut(PortRange, &[&(PortRange, T)])) {
-    let mut edges: Vec<(u32, bool, usize)> = Vec::with_capacity(ranges.len() * 2);
-    for (index, (ports, _)) in ranges.iter().enumerate() {
-        edges.push((u32::from(ports.first()), true, index));
-        edges.push((u32::from(ports.last()) + 1, false, index));
-    }
-    edges.sort_unstable();
-    let mut within: BTreeSet<usize> = BTreeSet::new();
-    let mut edges = edges.into_iter().peekable();
-    let mut from = 0;
-    let mut active: Vec<&(PortRange, T)> = Vec::new();
-    while from <= u32::from(u16::MAX) {
-        while let Some((_, begins, index)) = edges.next_if(|(value, ..)| *value <= from) {
-            if begins {
-                within.insert(index)
-            } else {
-                within.remove(&index)
-            };
-        }
-        let next = edges.peek().map_or(u32::from(u16::MAX) + 1, |(value, ..)| *value);
-        active.clear();
-        active.extend(within.iter().filter_map(|index| ranges.get(*index)));
-        let bounds = u16::try_from(from).ok().zip(u16::try_from(next - 1).ok());
-        if let Some(slice) = bounds.and_then(|(first, last)| PortRange::new(first, last)) {
-            visit(slice, &active);
-        }
-        from = next;
+    fn push(&mut self, ports: PortRange, partition: PartitionId) {
+        push(&mut self.0, ports, partition);
     }
 }
 

@@ -22,6 +22,7 @@ mod layers;
 mod numbered;
 mod pairs;
 mod partitions;
+mod ports;
 mod senders;
 mod sets;
 

@@ -23,6 +23,16 @@ impl Pairs {
         self.sparse.get(&(one, other)).copied()
     }
 
+    /// The same where the order of the two is no matter, a value with itself is itself, and the first value of
+    /// all adds nothing; else the pair under which the result is to be set.
+    pub(super) fn joined(&self, one: u32, other: u32) -> Result<u32, (u32, u32)> {
+        let (one, other) = (one.min(other), one.max(other));
+        if one == 0 || one == other {
+            return Ok(other);
+        }
+        self.get(one, other).ok_or((one, other))
+    }
+
     pub(super) fn set(&mut self, one: u32, other: u32, result: u32) {
         if one >= DENSE || other >= DENSE {
             self.sparse.insert((one, other), result);
@@ -44,6 +54,15 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_are_joined_in_either_order_and_nothing_adds_nothing() {
+        let mut pairs = Pairs::default();
+        assert_eq!((pairs.joined(0, 5), pairs.joined(5, 0), pairs.joined(5, 5)), (Ok(5), Ok(5), Ok(5)));
+        assert_eq!((pairs.joined(7, 5), pairs.joined(5, 7)), (Err((5, 7)), Err((5, 7))));
+        pairs.set(5, 7, 9);
+        assert_eq!((pairs.joined(7, 5), pairs.joined(5, 7)), (Ok(9), Ok(9)));
+    }
 
     #[test]
     fn results_are_found_again_however_large_the_numbers() {

@@ -59,17 +59,11 @@ impl Partitions {
 
     /// What two partitions say together: both stand in the way.
     pub(super) fn both(&mut self, one: PartitionId, other: PartitionId) -> PartitionId {
-        if one == other || other == Self::OPEN {
-            return one;
-        }
-        if one == Self::OPEN {
-            return other;
-        }
-        let (one, other) = (one.min(other), one.max(other));
-        if let Some(known) = self.both.get(one.0, other.0) {
-            return PartitionId(known);
-        }
-        let (mine, theirs) = (self.listed(one), self.listed(other));
+        let (one, other) = match self.both.joined(one.0, other.0) {
+            Ok(known) => return PartitionId(known),
+            Err(pair) => pair,
+        };
+        let (mine, theirs) = (self.listed(PartitionId(one)), self.listed(PartitionId(other)));
         let mut found: Partition = Vec::new();
         let mut left: Vec<SetId> = theirs.iter().map(|(_, set)| *set).collect();
         for (fate, set) in mine {
@@ -91,7 +85,7 @@ impl Partitions {
         }
         found.sort_unstable();
         let both = self.partitions.number(found);
-        self.both.set(one.0, other.0, both);
+        self.both.set(one, other, both);
         PartitionId(both)
     }
 

@@ -52,19 +52,16 @@ impl Sets {
     }
 
     pub(super) fn union(&mut self, one: SetId, other: SetId) -> SetId {
-        if one == other || other == Self::NONE || one == Self::ALL {
-            return one;
+        if one == Self::ALL || other == Self::ALL {
+            return Self::ALL;
         }
-        if one == Self::NONE || other == Self::ALL {
-            return other;
-        }
-        let (one, other) = (one.min(other), one.max(other));
-        if let Some(known) = self.unions.get(one.0, other.0) {
-            return SetId(known);
-        }
-        let both = [self.spans(one), self.spans(other)].concat();
+        let (one, other) = match self.unions.joined(one.0, other.0) {
+            Ok(known) => return SetId(known),
+            Err(pair) => pair,
+        };
+        let both = [self.spans(SetId(one)), self.spans(SetId(other))].concat();
         let union = self.of(both);
-        self.unions.set(one.0, other.0, union.0);
+        self.unions.set(one, other, union.0);
         union
     }
 

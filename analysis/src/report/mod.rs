@@ -74,7 +74,7 @@ pub struct Diagnosis {
 }
 
 /// Whether the path works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It works.
@@ -85,6 +85,19 @@ pub enum Verdict {
     Impaired,
     /// Neither packets nor the model decide.
     Undetermined,
+}
+
+impl Verdict {
+    /// The verdict of the model on flows of which it lets some through, stops some, or cannot tell of some.
+    #[must_use]
+    pub(crate) fn of(admits: bool, stops: bool, leaves_open: bool) -> Self {
+        match (admits, stops, leaves_open) {
+            (true, false, false) => Self::Reachable,
+            (false, true, false) => Self::Blocked,
+            (true, true, _) => Self::Impaired,
+            _ => Self::Undetermined,
+        }
+    }
 }
 
 /// What was to be reached.
