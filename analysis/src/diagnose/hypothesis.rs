@@ -8,6 +8,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::slice;
 
 use super::explore::Nearness;
 use crate::cause::CauseCode;
@@ -126,18 +127,22 @@ pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Vec<
     let whole: f64 = hypotheses.iter().zip(&fits).map(|((weight, _), fit)| weight * fit).sum();
     // What nothing explains any more is told by its priors: something is wrong that is not thought of.
     let confidence = |weight: f64, fit: f64| if whole > 0.0 { weight * fit / whole } else { weight / prior };
-    let told: Vec<Vec<(usize, bool)>> =
-        hypotheses.iter().map(|(_, cause)| evidence(cause.code, clues, &hypotheses)).collect();
+    let expected: Vec<(&Clue, f64)> = clues
+        .iter()
+        .map(|clue| {
+            let fits =
+                hypotheses.iter().map(|(weight, cause)| weight * fit(cause.code, slice::from_ref(clue)));
+            (clue, fits.sum::<f64>() / prior)
+        })
+        .collect();
     let mut found: Vec<CauseReport> = Vec::new();
-    for (((weight, mut cause), fit), told) in hypotheses.into_iter().zip(fits).zip(told) {
+    for ((weight, mut cause), fit) in hypotheses.into_iter().zip(fits) {
         cause.confidence = confidence(weight, fit);
         if cause.confidence < FORGOTTEN && cause.confidence < weight / prior * REFUTED {
             continue;
         }
-        cause.evidence.extend(told.into_iter().filter_map(|(at, supports)| {
-            let text = clues.get(at)?.text.clone();
-            Some(Evidence { kind: Basis::Probes, text, supports })
-        }));
+        let told = expected.iter().filter_map(|(clue, together)| evidence(cause.code, clue, *together));
+        cause.evidence.extend(told);
         found.push(cause);
     }
     let left: f64 = found.iter().map(|cause| cause.confidence).sum();
@@ -156,21 +161,12 @@ pub(super) fn fit(code: CauseCode, clues: &[Clue]) -> f64 {
     extents(code).iter().map(of_extent).sum()
 }
 
-/// The clues that speak for a cause, or against it: that are more likely, or less, than by all causes together.
-fn evidence(code: CauseCode, clues: &[Clue], all: &[(f64, CauseReport)]) -> Vec<(usize, bool)> {
-    let whole: f64 = all.iter().map(|(weight, _)| weight).sum();
-    let mut found = Vec::new();
-    for (at, clue) in clues.iter().enumerate() {
-        let one = core::slice::from_ref(clue);
-        let mine = fit(code, one);
-        let together = all.iter().map(|(weight, cause)| weight * fit(cause.code, one)).sum::<f64>() / whole;
-        if mine > together * TELLS {
-            found.push((at, true));
-        } else if together > mine * TELLS {
-            found.push((at, false));
-        }
-    }
-    found
+/// A clue as evidence, if it speaks for a cause or against it: if it is more likely, or less, than by all causes
+/// `together`.
+fn evidence(code: CauseCode, clue: &Clue, together: f64) -> Option<Evidence> {
+    let mine = fit(code, slice::from_ref(clue));
+    let tells = mine > together * TELLS || together > mine * TELLS;
+    tells.then(|| Evidence { kind: Basis::Probes, text: clue.text.clone(), supports: mine > together })
 }
 
 #[cfg(test)]

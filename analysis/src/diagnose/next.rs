@@ -65,7 +65,7 @@ fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'
                 "on another host of that subnet, whose way there passes neither peering nor network ACL: peerscope why {target}"
             ),
             minutes: 5.0,
-            bits: information(causes, |cause| u8::from(is_of_the_target(cause.code))),
+            bits: information(causes, |cause| is_of_the_target(cause.code)),
         },
         Act {
             what: "watch on the target itself whether the packets arrive",
@@ -97,9 +97,9 @@ fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'
 }
 
 /// What an act tells whose outcome for each cause is this.
-fn information(causes: &[&CauseReport], outcome: impl Fn(&CauseReport) -> u8) -> f64 {
+fn information<T: PartialEq>(causes: &[&CauseReport], outcome: impl Fn(&CauseReport) -> T) -> f64 {
     let whole: f64 = causes.iter().map(|cause| cause.confidence).sum();
-    let mut shares: Vec<(u8, f64)> = Vec::new();
+    let mut shares: Vec<(T, f64)> = Vec::new();
     for cause in causes {
         let outcome = outcome(cause);
         match shares.iter_mut().find(|(known, _)| *known == outcome) {
@@ -163,20 +163,28 @@ fn is_of_the_target(code: CauseCode) -> bool {
     )
 }
 
-/// What is seen on the target: nothing, the packets, or not even a host to look from.
-fn arrives(cause: &CauseReport) -> u8 {
+/// What is seen on the target.
+#[derive(PartialEq)]
+enum OnTheTarget {
+    Nothing,
+    ThePackets,
+    /// There is not even a host to look from.
+    NoHost,
+}
+
+fn arrives(cause: &CauseReport) -> OnTheTarget {
     match (cause.code, cause.direction) {
-        (CauseCode::HostSilent | CauseCode::UnknownDestination, _) => 2,
-        (CauseCode::HostFirewall, _) | (_, Some(Direction::Return)) => 1,
-        _ => 0,
+        (CauseCode::HostSilent | CauseCode::UnknownDestination, _) => OnTheTarget::NoHost,
+        (CauseCode::HostFirewall, _) | (_, Some(Direction::Return)) => OnTheTarget::ThePackets,
+        _ => OnTheTarget::Nothing,
     }
 }
 
 /// What documents show: each setting by itself, and of what no document shows that it is none of them.
-fn documented(cause: &CauseReport) -> u8 {
+fn documented(cause: &CauseReport) -> Option<CauseCode> {
     match cause.code {
-        CauseCode::HostSilent | CauseCode::HostFirewall | CauseCode::ConfigurationDisagrees => 0,
-        code => u8::try_from(code as usize % 200).unwrap_or_default() + 1,
+        CauseCode::HostSilent | CauseCode::HostFirewall | CauseCode::ConfigurationDisagrees => None,
+        code => Some(code),
     }
 }
 
