@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use toml::Spanned;
+use toml::de::DeTable;
+
 use crate::input_error::{InputError, Position};
 
 /// Nobody writes more than this by hand.
@@ -26,4 +29,15 @@ pub(crate) fn read_text(file: &Path, what: &str) -> Result<String, InputError> {
         let text = String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default()).into_owned();
         InputError::expected(file, "text in UTF-8", "other bytes").at(Position::of(&text, valid))
     })
+}
+
+/// What a TOML file holds, as far as it can be read, and everything that makes it no TOML.
+pub(crate) fn parse_toml<'t>(file: &Path, text: &'t str) -> (Spanned<DeTable<'t>>, Vec<InputError>) {
+    let (document, broken) = DeTable::parse_recoverable(text);
+    let error = |error: &toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let words = error.message().replace('\n', ", ");
+        InputError::new(file, format!("no TOML: {words}")).at(Position::of(text, start))
+    };
+    (document, broken.iter().map(error).collect())
 }

@@ -14,11 +14,11 @@ use std::path::Path;
 use peerscope_analysis::cause::CauseCode;
 use peerscope_analysis::diagnose::{Prior, Priors};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use crate::exit::Failure;
 use crate::input_error::{InputError, Position};
-use crate::input_file::read_text;
+use crate::input_file::{parse_toml, read_text};
 
 /// The largest weight: beyond it the others would be nothing.
 const LARGEST: f64 = 1e6;
@@ -33,13 +33,7 @@ pub(crate) fn read(file: &Path) -> Result<Priors, Failure> {
 }
 
 fn parse(file: &Path, text: &str) -> Result<Priors, Vec<InputError>> {
-    let (document, broken) = DeTable::parse_recoverable(text);
-    let mut errors: Vec<InputError> = Vec::new();
-    for error in &broken {
-        let start = error.span().map_or(0, |span| span.start);
-        let words = error.message().replace('\n', ", ");
-        errors.push(InputError::new(file, format!("no TOML: {words}")).at(Position::of(text, start)));
-    }
+    let (document, mut errors) = parse_toml(file, text);
     let mut priors = Priors::default();
     let mut wrong = |at: usize, place: &str, expected: String, found: &str| {
         let error = InputError::expected(file, expected, found).at(Position::of(text, at));

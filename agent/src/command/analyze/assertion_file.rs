@@ -23,7 +23,7 @@ use toml::de::{DeTable, DeValue};
 use super::Intended;
 use crate::cli::port_range;
 use crate::input_error::{InputError, Position};
-use crate::input_file::read_text;
+use crate::input_file::{parse_toml, read_text};
 use crate::target::TargetUrl;
 
 /// The keys of an assertion.
@@ -64,15 +64,10 @@ pub(super) fn read(file: &Path) -> (Vec<Assertion>, Vec<InputError>) {
 }
 
 fn parse(file: &Path, text: &str) -> (Vec<Assertion>, Vec<InputError>) {
-    let (document, broken) = DeTable::parse_recoverable(text);
+    let (document, broken) = parse_toml(file, text);
     if !broken.is_empty() {
         // What is left of a broken document may say something else than was meant.
-        let error = |error: &toml::de::Error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let words = error.message().replace('\n', ", ");
-            InputError::new(file, format!("no TOML: {words}")).at(Position::of(text, start))
-        };
-        return (Vec::new(), broken.iter().map(error).collect());
+        return (Vec::new(), broken);
     }
     let mut reader = Reader { file, text, errors: Vec::new() };
     let assertions = reader.document(&document);
