@@ -8,11 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use pnet_packet::icmp::{IcmpPacket, IcmpTypes, checksum};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::flows::{Call, refusal};
+use super::readiness::{patience, ready};
 use super::{FlowProtocol, KernelOutcome, Twin};
 use crate::error::LaboratoryError;
 
@@ -71,15 +72,9 @@ fn exchange_from_here(
         if left.is_zero() {
             break;
         }
-        let wait = PollTimeout::try_from(left.max(Duration::from_millis(1))).unwrap_or(PollTimeout::ZERO);
-        let mut polled: Vec<PollFd<'_>> =
+        let polled: Vec<PollFd<'_>> =
             pending.iter().map(|one| PollFd::new(one.socket.as_fd(), PollFlags::POLLIN)).collect();
-        match poll(&mut polled, wait) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(errno) => return Err(LaboratoryError::system("poll", errno)),
-        }
-        let ready: Vec<bool> = polled.iter().map(|it| it.any().unwrap_or(true)).collect();
-        drop(polled);
+        let ready = ready(polled, patience(left))?;
         let mut flags = ready.into_iter();
         pending.retain_mut(|one| {
             let outcome = if flags.next() == Some(true) { one.outcome(protocol) } else { None };

@@ -11,9 +11,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::readiness::{patience, ready};
 use super::serving::{Service, Serving};
 use super::socket::{bind_when_free, stop_listening};
 use super::{Host, KernelOutcome, Twin};
@@ -205,20 +206,14 @@ fn call_from_here(calls: &[(usize, &Call)], silence: Duration) -> Result<Vec<End
         }
         let end = if is_silent { silence + INTRODUCTION } else { silence };
         let left = end.saturating_sub(start.elapsed());
-        let wait = PollTimeout::try_from(left.max(Duration::from_millis(1))).unwrap_or(PollTimeout::ZERO);
-        let mut polled: Vec<PollFd<'_>> = pending
+        let polled: Vec<PollFd<'_>> = pending
             .iter()
             .map(|one| {
                 let flags = if one.is_connected { PollFlags::POLLIN } else { PollFlags::POLLOUT };
                 PollFd::new(one.socket.as_fd(), flags)
             })
             .collect();
-        match poll(&mut polled, wait) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(errno) => return Err(LaboratoryError::system("poll", errno)),
-        }
-        let ready: Vec<bool> = polled.iter().map(|it| it.any().unwrap_or(true)).collect();
-        drop(polled);
+        let ready = ready(polled, patience(left))?;
         let mut flags = ready.into_iter();
         pending.retain_mut(|one| {
             let outcome = if flags.next() == Some(true) { one.advance() } else { None };

@@ -24,6 +24,7 @@ mod listener;
 mod lost;
 mod namespace;
 mod plan;
+mod readiness;
 mod resolving;
 mod route;
 mod router;

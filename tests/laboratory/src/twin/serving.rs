@@ -4,8 +4,9 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread::{self, JoinHandle};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 
+use super::readiness::ready;
 use crate::error::LaboratoryError;
 
 /// What answers on some sockets, none of which blocks.
@@ -60,15 +61,8 @@ fn serve_until_closed(service: &mut impl Service, end: &PipeReader) {
     loop {
         let sockets = service.sockets();
         let sources = [end.as_fd()].into_iter().chain(sockets);
-        let mut polled: Vec<PollFd<'_>> =
-            sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
-        match poll(&mut polled, PollTimeout::NONE) {
-            Err(nix::errno::Errno::EINTR) => continue,
-            Err(_) => return,
-            Ok(_) => {}
-        }
-        let ready: Vec<bool> = polled.iter().map(|it| it.any().unwrap_or(true)).collect();
-        drop(polled);
+        let polled = sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
+        let Ok(ready) = ready(polled, PollTimeout::NONE) else { return };
         match ready.split_first() {
             Some((false, ready)) => service.serve(ready),
             _ => return,
