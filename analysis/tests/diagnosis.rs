@@ -216,7 +216,9 @@ fn what_was_said_is_the_cause_and_what_works_has_none() {
             let may = proven_wrong || (configured == Configured::Open && lost);
             assert!(disagrees || !proven_wrong, "{context}");
             assert!(may || !disagrees, "{context}");
-            let blamed = codes.contains(&"SG_HAS_NO_RULES");
+            let blamed = report.causes.iter().any(|cause| {
+                cause.code.name() == "SG_HAS_NO_RULES" && cause.status == CauseStatus::Established
+            });
             assert_eq!(blamed, configured == Configured::Shut && !proven_wrong, "{context}");
         }
     }

@@ -63,7 +63,7 @@ fn why_of(cause: &CauseReport, number: usize) -> Vec<Block> {
         CauseStatus::Established => "Established",
         CauseStatus::Candidate => "Candidate",
     };
-    let mut status = vec![strong(format!("{sure}: {}", certainty(cause)))];
+    let mut status = vec![strong(format!("{sure}: {}", certainty(&[cause])))];
     status.extend(way(cause.direction).map(|way| plain(format!(", {way}"))));
     status.push(plain(match cause.status {
         CauseStatus::Established => ". ",

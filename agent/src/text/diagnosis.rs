@@ -1,7 +1,7 @@
 //! A diagnosis as text, most important first: verdict and cause, the picture, why, how to mend it, what
 //! else is wrong, what could not be seen.
 
-use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Verdict};
+use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Verdict, together};
 
 use super::layout::{MARGIN, wrapped};
 use super::picture::picture;
@@ -16,11 +16,13 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
     text.push_str(&wrapped(&escape(&diagnosis.summary), style.width, "", ""));
     section(&mut text, &picture(diagnosis, style));
     let plan = diagnosis.plan.as_ref().filter(|plan| mending::is_worth_telling(plan));
-    for cause in &diagnosis.causes {
-        let several = diagnosis.causes.len() > 1;
+    let entries = together(&diagnosis.causes);
+    for entry in &entries {
+        let Some(cause) = entry.first() else { continue };
+        let several = entries.len() > 1;
         // What a common plan mends is told once, there.
         let is_planned = plan.is_some_and(|plan| mending::is_in(plan, cause));
-        let mut part = cause_text(cause, several, style);
+        let mut part = cause_text(entry, cause, several, style);
         part.push_str(&mending::fixes(cause, is_planned, style));
         section(&mut text, &part);
     }
@@ -63,13 +65,14 @@ fn headline(diagnosis: &Diagnosis, style: &Style) -> String {
     line.replacen(word, &coloured(style, word), 1)
 }
 
-/// One cause and its evidence.
-fn cause_text(cause: &CauseReport, several: bool, style: &Style) -> String {
+/// One cause and its evidence, or what one component may be a cause by.
+fn cause_text(entry: &[&CauseReport], cause: &CauseReport, several: bool, style: &Style) -> String {
     let mut text = String::new();
     let (sure, way) =
-        (certainty(cause), way(cause.direction).map(|way| format!(", {way}")).unwrap_or_default());
+        (certainty(entry), way(cause.direction).map(|way| format!(", {way}")).unwrap_or_default());
     let code = cause.code.name();
-    let heading = format!("{code} {} ({sure}{way})", name(&cause.component));
+    let others: Vec<String> = entry.iter().skip(1).map(|other| format!(" or {}", other.code)).collect();
+    let heading = format!("{code}{} {} ({sure}{way})", others.concat(), name(&cause.component));
     text.push_str(&wrapped(&escape(&heading), style.width, "", MARGIN).replacen(
         code,
         &style.strong(code),

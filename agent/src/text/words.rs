@@ -85,9 +85,11 @@ pub(crate) fn end_of_target(diagnosis: &Diagnosis) -> String {
     }
 }
 
-/// How sure a cause is, as a band: no text shows decimals.
-pub(crate) fn certainty(cause: &CauseReport) -> &'static str {
-    match (cause.status, cause.confidence) {
+/// How sure it is that one of these is a cause, as a band: no text shows decimals.
+pub(crate) fn certainty(causes: &[&CauseReport]) -> &'static str {
+    let confidence: f64 = causes.iter().map(|cause| cause.confidence).sum();
+    let status = causes.first().map_or(CauseStatus::Candidate, |cause| cause.status);
+    match (status, confidence) {
         (CauseStatus::Established, _) => "certain",
         (CauseStatus::Candidate, confidence) if confidence >= 0.5 => "likely",
         (CauseStatus::Candidate, _) => "possible",

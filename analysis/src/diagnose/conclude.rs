@@ -259,7 +259,7 @@ fn disagreement(case: &Case, blocker: &Blocker<'_>, observed: &str) -> Finding {
 fn lost_although_open(case: &Case, question: &Question, observed: &str) -> Finding {
     let topology = case.topology.as_ref();
     let gates = question.answer.iter().flat_map(|answer| &answer.segments).flat_map(|segment| &segment.gates);
-    let settings = gates.filter(|evaluated| evaluated.gate.if_shut().is_some());
+    let settings = gates.filter(|evaluated| !evaluated.gate.faults().is_empty());
     let mut components = Vec::new();
     for evaluated in settings {
         let component = show::component(topology, &evaluated.gate.component());

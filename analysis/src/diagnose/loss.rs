@@ -118,9 +118,11 @@ pub(super) fn causes(
 /// The ACLs that judge replies by the client's port.
 fn network_acls(answer: &Answer) -> Vec<(ComponentId, Option<Direction>)> {
     let mut found = Vec::new();
-    for evaluated in answer.segments.iter().flat_map(|segment| &segment.gates) {
-        let acl = (evaluated.gate.component(), evaluated.gate.direction());
-        let judges = acl.0.component_type() == ComponentType::NetworkAcl && acl.1 == Some(Direction::Return);
+    let gates = answer.segments.iter().flat_map(|segment| &segment.gates);
+    for fault in gates.flat_map(|evaluated| evaluated.gate.faults()) {
+        let judges =
+            fault.code == CauseCode::SubnetAclRestriction && fault.direction != Some(Direction::Forward);
+        let acl = (fault.component, Some(Direction::Return));
         if judges && !found.contains(&acl) {
             found.push(acl);
         }

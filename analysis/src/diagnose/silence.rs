@@ -10,7 +10,7 @@ use super::prior::{Prior, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
-use crate::reach::{Answer, Decision};
+use crate::reach::{Answer, Blocker, Decision, Fault};
 use crate::report::{Basis, CauseReport, Evidence};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Topology};
 
@@ -53,18 +53,13 @@ fn configured(
         let flows = unknown.flows.intersection(silent);
         let Some(part) = unknown.parts.first().filter(|_| !flows.is_empty()) else { continue };
         let explanation = unknown.gate.explain(topology, part);
-        // Of a table that is known, the documents tell what it would be.
-        let codes = match &unknown.component {
-            ComponentId::RouteTable(_) => core::slice::from_ref(&unknown.code),
-            _ => possible(unknown.code),
-        };
-        for code in codes {
-            let mut cause = show::candidate(case, *code, &unknown.component, &flows);
-            cause.direction = unknown.direction;
+        for fault in unnamed(&unknown) {
+            let mut cause = show::candidate(case, fault.code, &fault.component, &flows);
+            cause.direction = fault.direction;
             cause.summary.clone_from(&explanation.summary);
             cause.related =
                 explanation.related.iter().map(|one| show::component(Some(topology), one)).collect();
-            found.push((UNKNOWN_GATE_WEIGHT / codes.len() as f64, cause));
+            found.push((UNKNOWN_GATE_WEIGHT * fault.share, cause));
         }
     }
     let crosses_space = question
@@ -80,46 +75,44 @@ fn configured(
             .parts
             .iter()
             .any(|part| part.decision == Decision::Admitted && evaluated.gate.is_hop(part));
-        let Some(code) = evaluated.gate.if_shut().filter(|_| open) else { continue };
-        let component = evaluated.gate.component();
-        let mut cause = show::candidate(case, code, &component, silent);
-        let known = |(_, other): &(f64, CauseReport)| {
-            other.code == code
-                && other.component == cause.component
-                && other.direction == evaluated.gate.direction()
-        };
-        if found.iter().any(known) {
-            continue;
-        }
-        cause.direction = evaluated.gate.direction();
-        let id = component.id().unwrap_or_default();
-        cause.summary =
+        let faults = evaluated.gate.faults();
+        let id = evaluated.gate.component().id().unwrap_or_default();
+        let summary =
             format!("By the snapshot {id} lets the packets through; it may have been changed since.");
-        found.push((changed_since(code) * doubt, cause));
+        let changed = faults.first().map_or(0.0, |usual| changed_since(usual.code) * doubt);
+        for fault in faults.iter().filter(|_| open) {
+            let mut cause = show::candidate(case, fault.code, &fault.component, silent);
+            cause.direction = fault.direction;
+            cause.summary.clone_from(&summary);
+            let known = |(_, other): &(f64, CauseReport)| {
+                other.code == cause.code
+                    && other.component == cause.component
+                    && other.direction == cause.direction
+            };
+            if !found.iter().any(known) {
+                found.push((changed * fault.share, cause));
+            }
+        }
     }
     found
 }
 
-/// What may be wrong with a gate that is not known, where `code` is one of it. An interface that is not
-/// known has groups that are not known either; a table may lack its route, or have a wrong one.
-fn possible(code: CauseCode) -> &'static [CauseCode] {
-    match code {
-        CauseCode::UnknownDestination => &[CauseCode::UnknownDestination, CauseCode::EniSgRulesMismatch],
-        CauseCode::NoRouteToDestination => {
-            &[CauseCode::NoRouteToDestination, CauseCode::BadStateRoute, CauseCode::MoreSpecificRoute]
-        }
-        CauseCode::PeeringMissing | CauseCode::PeeringNotActive => {
-            &[CauseCode::PeeringMissing, CauseCode::PeeringNotActive, CauseCode::PeeringPendingAcceptance]
-        }
-        CauseCode::EniSgRulesMismatch => &[CauseCode::EniSgRulesMismatch],
-        CauseCode::UnknownPeeredSgs => &[CauseCode::UnknownPeeredSgs],
-        CauseCode::TransitivePeering => &[CauseCode::TransitivePeering],
-        CauseCode::TgwRtbRoutesAreUnknown => &[CauseCode::TgwRtbRoutesAreUnknown],
-        CauseCode::PathThroughGwlbNotChecked => &[CauseCode::PathThroughGwlbNotChecked],
-        CauseCode::EniSourceDestCheckRestriction => &[CauseCode::EniSourceDestCheckRestriction],
-        CauseCode::UnsupportedComponent => &[CauseCode::UnsupportedComponent],
-        _ => &[CauseCode::SubnetAclRestriction],
+/// What may be wrong with a gate that is not known.
+fn unnamed(unknown: &Blocker<'_>) -> Vec<Fault> {
+    let faults = unknown.gate.faults();
+    // Of a table that is known, the documents tell what it would be.
+    let is_told = matches!(unknown.component, ComponentId::RouteTable(_))
+        || !faults.iter().any(|fault| fault.code == unknown.code);
+    if is_told {
+        let component = unknown.component.clone();
+        return Vec::from([Fault {
+            code: unknown.code,
+            share: 1.0,
+            component,
+            direction: unknown.direction,
+        }]);
     }
+    faults
 }
 
 fn by_prior(case: &Case, question: &Question, priors: &[Prior], silent: &Flows) -> Weighed {

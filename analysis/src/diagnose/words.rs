@@ -10,7 +10,9 @@ use peerscope_vocabulary::{Observation, ProbeKind};
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
-use crate::report::{CauseReport, CauseStatus, Gap, GapKind, ObservationReport, RequestReport, Verdict};
+use crate::report::{
+    CauseReport, CauseStatus, Gap, GapKind, ObservationReport, RequestReport, Verdict, together,
+};
 
 /// What the probes saw, in one clause.
 pub(super) fn observed(deciding: &[&Observation]) -> String {
@@ -121,7 +123,7 @@ pub(super) fn summary(
         }
         (_, None) if causes.is_empty() => format!("{what}: {observed}."),
         (_, None) => {
-            let others = match causes.len() {
+            let others = match together(causes).len() {
                 1 => String::new(),
                 2 => " One other cause is possible.".to_string(),
                 count => format!(" {} other causes are possible.", count - 1),

@@ -68,7 +68,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
 
     match side(source) {
         Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Forward))),
-        Side::Undocumented => gates.push(Box::new(Undocumented::new(source, Direction::Forward))),
+        Side::Undocumented => gates.push(Box::new(Undocumented::new(source, End::Source))),
         Side::Known => {
             if source.interface.is_some() {
                 gates.push(Box::new(SecurityGroupGate::new(topology, source, target, false)));
@@ -95,7 +95,7 @@ pub fn intend(topology: &Topology, source: &Site, target: &Site) -> Intended {
     }
     match side(target) {
         Side::Assumed => gates.push(Box::new(Assumed::new(Direction::Forward))),
-        Side::Undocumented => gates.push(Box::new(Undocumented::new(target, Direction::Forward))),
+        Side::Undocumented => gates.push(Box::new(Undocumented::new(target, End::Destination))),
         Side::Known => {
             if guarded(target) {
                 gates.push(Box::new(NetworkAclGate::new(topology, target, false, Direction::Forward)));

@@ -15,7 +15,7 @@ mod site;
 mod ways;
 
 pub use answer::{Answer, Blocker, Evaluated, Opening, Segment};
-pub use gate::{Decision, Direction, Gate, Part, Witness};
+pub use gate::{Decision, Direction, Fault, Gate, Part, Witness};
 pub use intend::{Intended, intend};
 pub use partition::{Decider, PartitionPart};
 pub use site::{End, Site, pair_networks};

@@ -72,3 +72,26 @@ pub struct Evidence {
     /// Whether it speaks for the cause.
     pub supports: bool,
 }
+
+/// Causes as a reader takes them in: of the candidates of one group, those that come down to one thing to look at
+/// (a table that may have changed may lack its route, or have a wrong one) are one entry, at the place of its
+/// most probable cause.
+#[must_use]
+pub fn together(causes: &[CauseReport]) -> Vec<Vec<&CauseReport>> {
+    let mut entries: Vec<Vec<&CauseReport>> = Vec::new();
+    for cause in causes {
+        let is_one = |entry: &&mut Vec<&CauseReport>| {
+            entry.first().is_some_and(|first| {
+                first.alternatives.is_some()
+                    && first.alternatives == cause.alternatives
+                    && first.summary == cause.summary
+                    && first.direction == cause.direction
+            })
+        };
+        match entries.iter_mut().find(is_one) {
+            Some(entry) => entry.push(cause),
+            None => entries.push(Vec::from([cause])),
+        }
+    }
+    entries
+}

@@ -20,7 +20,7 @@ use crate::cause::CauseCode;
 use crate::flow::PortRange;
 use crate::topology::ComponentType;
 
-pub use cause::{Basis, CauseReport, CauseStatus, Evidence};
+pub use cause::{Basis, CauseReport, CauseStatus, Evidence, together};
 pub use flows::{AffectedPart, Affects, PartBlocker, PartReport, PartRule};
 pub use mending::{Calls, Fix, OpenedReport, Plan, PlanStep, Tool};
 pub use observation::{

@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
+use super::{Decision, Direction, Explanation, Fault, Gate, Judges, Part, Witness, fault};
 use crate::cause::CauseCode;
 use crate::flow::{AddressRange, Flows};
 use crate::reach::{End, Site, Ways};
@@ -45,6 +45,15 @@ impl Gate for AddressOwner {
 
     fn judges(&self) -> Judges {
         Judges::Interface
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults =
+            fault::at(&self.component(), self.direction(), &[(CauseCode::UnknownDestination, 0.5)]);
+        // Where somebody has it, the groups of that interface are not known either.
+        let groups = fault::OF_GROUPS.map(|(code, share)| (code, share * 0.5));
+        faults.extend(fault::somewhere(self.direction(), &groups));
+        faults
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {

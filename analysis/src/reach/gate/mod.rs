@@ -8,6 +8,7 @@ mod address_owner;
 mod address_plan;
 mod assumed;
 mod carrier;
+mod fault;
 mod host_state;
 mod network_acl;
 mod peering;
@@ -31,6 +32,7 @@ pub use address_owner::AddressOwner;
 pub use address_plan::AddressPlan;
 pub use assumed::{Assumed, Tracked};
 pub use carrier::CarrierGate;
+pub use fault::Fault;
 pub use host_state::HostState;
 pub use network_acl::NetworkAclGate;
 pub(crate) use network_acl::entry_words;
@@ -168,10 +170,10 @@ pub trait Gate: fmt::Debug {
         false
     }
 
-    /// What it would be if this gate stopped packets although the documents say otherwise: they may be
-    /// older than a change. `None` where that cannot be.
-    fn if_shut(&self) -> Option<CauseCode> {
-        None
+    /// What may be wrong with this gate where it stops packets and no document shows it. The shares sum to 1 for
+    /// each setting that the gate stands for; empty where nothing can be.
+    fn faults(&self) -> Vec<Fault> {
+        Vec::new()
     }
 
     /// Splits flows into disjoint parts that together are all of `flows`.

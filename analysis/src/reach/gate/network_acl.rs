@@ -9,7 +9,7 @@ use peerscope_document::aws::{IpProtocol, NetworkAclEntry, RuleAction};
 use peerscope_document::id::{NetworkAclId, SubnetId};
 
 use super::rule::{RulePorts, Rules, matching, protocol_words};
-use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
+use super::{Decision, Direction, Explanation, Fault, Gate, Judges, Part, Witness, fault};
 use crate::cause::CauseCode;
 use crate::flow::{AddressRange, FlowBox, Flows};
 use crate::reach::Site;
@@ -114,8 +114,8 @@ impl Gate for NetworkAclGate {
         }
     }
 
-    fn if_shut(&self) -> Option<CauseCode> {
-        Some(CauseCode::SubnetAclRestriction)
+    fn faults(&self) -> Vec<Fault> {
+        fault::at(&self.component(), self.direction(), &fault::OF_ACL)
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {

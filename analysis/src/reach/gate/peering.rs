@@ -9,7 +9,7 @@ use peerscope_document::aws::PeeringStatusCode;
 use peerscope_document::id::{VpcId, VpcPeeringConnectionId};
 
 use super::{AddressPlan, SpaceGeneration};
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Fault, Gate, Part, Witness, fault};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::{Site, Ways};
@@ -70,8 +70,12 @@ impl Gate for PeeringGate {
         None
     }
 
-    fn if_shut(&self) -> Option<CauseCode> {
-        Some(CauseCode::PeeringNotActive)
+    fn faults(&self) -> Vec<Fault> {
+        // One that is deleted is listed for two hours, then no more; made anew, it waits to be accepted.
+        let shares = [(CauseCode::PeeringNotActive, 0.5), (CauseCode::PeeringPendingAcceptance, 0.2)];
+        let mut faults = fault::at(&self.component(), None, &shares);
+        faults.extend(fault::somewhere(None, &[(CauseCode::PeeringMissing, 0.3)]));
+        faults
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::{Route, RouteState};
 use peerscope_document::id::{RouteTableId, SubnetId, VpcPeeringConnectionId};
 
-use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
+use super::{Decision, Direction, Explanation, Fault, Gate, Judges, Part, Witness, fault};
 use crate::cause::CauseCode;
 use crate::flow::{FirstMatch, Flows, cidr_words};
 use crate::reach::routing::{Candidate, candidates, has_unlisted_destination, towards_block, winners};
@@ -239,8 +239,8 @@ impl Gate for RouteGate {
         if self.direction == Direction::Forward { Judges::Source } else { Judges::Target }
     }
 
-    fn if_shut(&self) -> Option<CauseCode> {
-        Some(CauseCode::NoRouteToDestination)
+    fn faults(&self) -> Vec<Fault> {
+        fault::at(&self.component(), self.direction(), &fault::OF_TABLE)
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {

@@ -11,7 +11,7 @@ use peerscope_document::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
 
 use super::reference::{Referenced, reference_words, referenced};
 use super::rule::{RulePorts, Rules, matching, protocol_words};
-use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
+use super::{Decision, Direction, Explanation, Fault, Gate, Judges, Part, Witness, fault};
 use crate::cause::CauseCode;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange, cidr_words, range_words};
 use crate::reach::Site;
@@ -252,8 +252,8 @@ impl Gate for SecurityGroupGate {
         true
     }
 
-    fn if_shut(&self) -> Option<CauseCode> {
-        Some(CauseCode::EniSgRulesMismatch)
+    fn faults(&self) -> Vec<Fault> {
+        fault::at(&self.component(), self.direction(), &fault::OF_GROUPS)
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {

@@ -5,24 +5,24 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Decision, Direction, Explanation, Gate, Part, Witness};
+use super::{Decision, Direction, Explanation, Fault, Gate, Part, Witness, fault};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
-use crate::reach::Site;
+use crate::reach::{End, Site};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Topology};
 
 /// A VPC whose subnets, route tables, groups and ACLs are not in the snapshot.
 #[derive(Debug)]
 pub struct Undocumented {
     network: NetworkId,
-    direction: Direction,
+    end: End,
 }
 
 impl Undocumented {
-    /// The site's network.
+    /// The site's network, at this end of the flows.
     #[must_use]
-    pub fn new(site: &Site, direction: Direction) -> Self {
-        Self { network: site.network.clone(), direction }
+    pub fn new(site: &Site, end: End) -> Self {
+        Self { network: site.network.clone(), end }
     }
 }
 
@@ -35,7 +35,22 @@ impl Gate for Undocumented {
     }
 
     fn direction(&self) -> Option<Direction> {
-        Some(self.direction)
+        Some(Direction::Forward)
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let (forward, routed) = match self.end {
+            End::Source => (Some(Direction::Forward), Some(Direction::Forward)),
+            End::Destination => (Some(Direction::Forward), Some(Direction::Return)),
+        };
+        let mut faults = fault::somewhere(forward, &fault::OF_GROUPS);
+        faults.extend(fault::somewhere(routed, &fault::OF_TABLE));
+        faults.extend(fault::somewhere(None, &fault::OF_ACL));
+        if self.end == End::Destination {
+            // Part of what is said of groups: a host that is not there has none.
+            faults.extend(fault::somewhere(forward, &[(CauseCode::UnknownDestination, 0.3)]));
+        }
+        faults
     }
 
     fn admit(&self, _: &Topology, flows: &Flows) -> Vec<Part> {

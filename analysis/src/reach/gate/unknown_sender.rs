@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Decision, Direction, Explanation, Gate, Judges, Part, Witness};
+use super::{Decision, Direction, Explanation, Fault, Gate, Judges, Part, Witness, fault};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::Site;
@@ -37,6 +37,10 @@ impl Gate for UnknownSender {
 
     fn judges(&self) -> Judges {
         Judges::Source
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        fault::at(&self.component(), self.direction(), &fault::OF_GROUPS)
     }
 
     fn admit(&self, _: &Topology, flows: &Flows) -> Vec<Part> {
