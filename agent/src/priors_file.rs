@@ -7,6 +7,9 @@
 //!
 //! [unexplained]                    # where the snapshot accounts for nothing
 //! HOST_FIREWALL = 0.6
+//!
+//! [mixed]                          # where some source ports are answered and some are not
+//! PACKET_LOSS = 0.8
 //! ```
 
 use std::path::Path;
@@ -44,8 +47,10 @@ fn parse(file: &Path, text: &str) -> Result<Priors, Vec<InputError>> {
         let list = match place {
             "unconfigured" => &mut priors.unconfigured,
             "unexplained" => &mut priors.unexplained,
+            "mixed" => &mut priors.mixed,
             _ => {
-                wrong(name.span().start, place, "[unconfigured] or [unexplained]".to_string(), place);
+                let expected = "[unconfigured], [unexplained] or [mixed]".to_string();
+                wrong(name.span().start, place, expected, place);
                 continue;
             }
         };

@@ -9,6 +9,7 @@ use peerscope_vocabulary::Observation;
 
 use super::case::{Case, Question};
 use super::observed::{Shows, passes, shows, source_ports};
+use super::prior::shown_in_order;
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
@@ -21,9 +22,6 @@ const REPEATED: usize = 2;
 /// How much rarer each further edge makes a filter: an ACL with one range of ports is common, one with
 /// three is not.
 const FURTHER_EDGE: f64 = 0.1;
-/// Of a filter on the client's port, how likely it is a network ACL: of what AWS has, nothing else is
-/// stateless. What is left is for a host's own firewall.
-const NETWORK_ACL: f64 = 0.9;
 /// The confidence that packets are lost where some had to be sent again to come through.
 const LOST: f64 = 0.95;
 /// From so many source ports on, what lies between two that agree is taken to agree with them.
@@ -73,18 +71,20 @@ pub(super) fn causes(
         return Vec::from([cause]);
     }
     let runs = runs(deciding);
-    let filter = filter_likelihood(&runs);
+    let Likelihoods { by_filter, by_chance } = likelihoods(&runs);
     let is_swept = runs.iter().map(|run| run.count).sum::<usize>() >= SWEPT;
     let swept = if is_swept { silent_flows(&runs, &question.asked) } else { flows.clone() };
-    let group = Some(format!("mixed-{address}"));
-    let mut found = Vec::new();
+    let mut found: Vec<CauseReport> = Vec::new();
     let acls = question.answer.as_ref().map(network_acls).unwrap_or_default();
-    let unknown = [(ComponentId::Unknown(ComponentType::NetworkAcl), Some(Direction::Return))];
+    let unknown = [ComponentId::Unknown(ComponentType::NetworkAcl)];
     let acls: &[_] = if acls.is_empty() { &unknown } else { &acls };
-    for (component, direction) in acls {
-        let mut cause = cause(case, CauseCode::SubnetAclRestriction, component, &swept, observed);
-        cause.direction = *direction;
-        cause.confidence = filter * NETWORK_ACL / acls.len() as f64;
+    let age = case.snapshot.as_ref().and_then(|snapshot| snapshot.age_seconds);
+    for component in acls {
+        let code = CauseCode::SubnetAclRestriction;
+        let doubt = if component.id().is_some() { shown_in_order(code, age) } else { 1.0 };
+        let mut cause = cause(case, code, component, &swept, observed);
+        cause.direction = Some(Direction::Return);
+        cause.confidence = case.priors.of_mixed(code) * doubt * by_filter / acls.len() as f64;
         cause.summary = format!(
             "A network ACL lets replies to some of the client's ports through and others not ({}).",
             runs_words(&runs)
@@ -94,37 +94,41 @@ pub(super) fn causes(
     if is_swept {
         let owner = show::owner(case, question, address);
         let mut firewall = cause(case, CauseCode::HostFirewall, &owner, &swept, observed);
-        firewall.confidence = filter * (1.0 - NETWORK_ACL);
+        firewall.confidence = case.priors.of_mixed(CauseCode::HostFirewall) * by_filter;
         firewall.summary = format!("The firewall of {address} itself judges by the client's port.");
         found.push(firewall);
     }
     let mut loss = cause(case, CauseCode::PacketLoss, &path, flows, observed);
-    loss.confidence = 1.0 - found.iter().map(|cause| cause.confidence).sum::<f64>();
+    loss.confidence = case.priors.of_mixed(CauseCode::PacketLoss) * by_chance;
     loss.summary = format!("Packets to or from {address} are lost on the way, or the host is overloaded.");
     found.push(loss);
+    let whole: f64 = found.iter().map(|cause| cause.confidence).sum();
+    let even = 1.0 / found.len() as f64;
+    let group = Some(format!("mixed-{address}"));
+    for cause in &mut found {
+        // Whoever gives none of them any weight is told that they are equal.
+        cause.confidence = if whole > 0.0 { cause.confidence / whole } else { even };
+        cause.alternatives.clone_from(&group);
+    }
     if let (true, Some(edges)) = (is_swept, edges_words(&runs)) {
         for cause in found.iter_mut().filter(|cause| cause.code != CauseCode::PacketLoss) {
             let text = edges.clone();
             cause.evidence.push(Evidence { kind: Basis::Probes, text, supports: true });
         }
     }
-    for cause in &mut found {
-        cause.alternatives.clone_from(&group);
-    }
     found.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
     found
 }
 
-/// The ACLs that judge replies by the client's port.
-fn network_acls(answer: &Answer) -> Vec<(ComponentId, Option<Direction>)> {
+/// The ACLs that judge replies by the client's port, known or not.
+fn network_acls(answer: &Answer) -> Vec<ComponentId> {
     let mut found = Vec::new();
     let gates = answer.segments.iter().flat_map(|segment| &segment.gates);
     for fault in gates.flat_map(|evaluated| evaluated.gate.faults()) {
         let judges =
             fault.code == CauseCode::SubnetAclRestriction && fault.direction != Some(Direction::Forward);
-        let acl = (fault.component, Some(Direction::Return));
-        if judges && !found.contains(&acl) {
-            found.push(acl);
+        if judges && !found.contains(&fault.component) {
+            found.push(fault.component);
         }
     }
     found
@@ -161,20 +165,28 @@ fn runs(deciding: &[&Observation]) -> Vec<Run> {
     runs
 }
 
-/// How likely it is that a filter made these runs, and not chance. Lost at random, at an unknown rate, each
-/// order of so many passing and silent ports is as likely as any other: one of `(n + 1) * C(n, silent)`.
-/// A filter with so many edges makes one of `2 * C(n - 1, edges)`.
-fn filter_likelihood(runs: &[Run]) -> f64 {
+/// How likely what was seen is by each explanation.
+struct Likelihoods {
+    by_filter: f64,
+    by_chance: f64,
+}
+
+/// How likely these runs are where a filter judges by the client's port, and where packets are lost. Lost at
+/// random, at an unknown rate, each order of so many passing and silent ports is as likely as any other: one of
+/// `(n + 1) * C(n, silent)`. A filter with so many edges makes one of `2 * C(n - 1, edges)`.
+fn likelihoods(runs: &[Run]) -> Likelihoods {
     let count = |wanted: bool| runs.iter().filter(|run| run.passes == wanted).map(|run| run.count).sum();
     let (passing, silent): (usize, usize) = (count(true), count(false));
-    let Some(edges) = runs.len().checked_sub(1).filter(|edges| *edges > 0) else { return 0.0 };
     let tried = passing + silent;
     let by_chance = 1.0 / ((tried + 1) as f64 * choose(tried, silent));
+    let Some(edges) = runs.len().checked_sub(1).filter(|edges| *edges > 0) else {
+        return Likelihoods { by_filter: 0.0, by_chance };
+    };
     let mut by_filter = 1.0 / (2.0 * choose(tried - 1, edges));
     for _ in 1..edges {
         by_filter *= FURTHER_EDGE;
     }
-    by_filter / (by_filter + by_chance)
+    Likelihoods { by_filter, by_chance }
 }
 
 /// In how many ways `some` of `all` can be chosen.

@@ -29,11 +29,13 @@ pub struct Priors {
     pub unconfigured: Vec<Prior>,
     /// Silence that no setting of the snapshot accounts for, beside what may have changed since.
     pub unexplained: Vec<Prior>,
+    /// Some source ports are answered and some are not, and no setting of the snapshot accounts for it.
+    pub mixed: Vec<Prior>,
 }
 
 impl Default for Priors {
     fn default() -> Self {
-        Self { unconfigured: UNCONFIGURED.to_vec(), unexplained: UNEXPLAINED.to_vec() }
+        Self { unconfigured: UNCONFIGURED.to_vec(), unexplained: UNEXPLAINED.to_vec(), mixed: MIXED.to_vec() }
     }
 }
 
@@ -106,6 +108,43 @@ const UNEXPLAINED: &[Prior] = &[
         summary: "Heroku's own side, which nobody can see and which was assumed to be open, drops them.",
     },
 ];
+
+/// Some source ports are answered and some are not. A network ACL that forgets part of the ports that replies
+/// go to is the classic; packets are lost as often, since this is asked only where some were. What a host's
+/// firewall judges by is hardly ever the client's port.
+const MIXED: &[Prior] = &[
+    Prior {
+        code: CauseCode::SubnetAclRestriction,
+        direction: Some(Direction::Return),
+        weight: 0.50,
+        summary: "A network ACL lets replies to some of the client's ports through and others not.",
+    },
+    Prior {
+        code: CauseCode::PacketLoss,
+        direction: None,
+        weight: 0.45,
+        summary: "Packets are lost on the way, or the host is overloaded.",
+    },
+    Prior {
+        code: CauseCode::HostFirewall,
+        direction: None,
+        weight: 0.05,
+        summary: "The host's own firewall judges by the client's port.",
+    },
+];
+
+impl Priors {
+    /// The weight of a cause where some source ports are answered and some are not.
+    pub(super) fn of_mixed(&self, code: CauseCode) -> f64 {
+        self.mixed.iter().filter(|prior| prior.code == code).map(|prior| prior.weight).sum()
+    }
+}
+
+/// How much less likely a setting is at fault that documents of this age show to be in order, than one that no
+/// document shows.
+pub(super) fn shown_in_order(code: CauseCode, age_seconds: Option<i64>) -> f64 {
+    changed_since(code) * doubt_by_age(age_seconds) / UNKNOWN_GATE_WEIGHT
+}
 
 /// A gate of unknown content beside the above: the documents do not tell, so it may be.
 pub(super) const UNKNOWN_GATE_WEIGHT: f64 = 0.40;
