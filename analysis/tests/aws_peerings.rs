@@ -10,7 +10,8 @@ mod documents;
 use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::reach::pair_networks;
 use peerscope_analysis::topology::{NetworkId, Topology};
-use peerscope_document::aws::CidrBlockState;
+use peerscope_document::AwsCollection;
+use peerscope_document::aws::{AwsDocuments, CidrBlockState};
 use peerscope_document::heroku;
 
 use asking::{Asked, application, dynos, said, said_of};
@@ -217,4 +218,28 @@ fn whom_the_route_leads_to_is_meant_before_a_block_that_happens_to_hold_the_addr
     assert_eq!(meant(&world), NetworkId::Vpc("vpc-partner".into()), "the route leads to the partner");
     world.routes("rtb-app").push(route("192.168.192.0/20", "pcx-1"));
     assert_eq!(meant(&world), NetworkId::Vpc("vpc-third".into()));
+}
+
+#[test]
+fn a_list_of_another_account_tells_nothing_of_a_peering() {
+    let mut world = World::new();
+    world.vpc("vpc-a", &["10.1.0.0/16"]);
+    world.vpc("vpc-b", &["10.3.0.0/16"]);
+    let (a, b) = (NetworkId::Vpc("vpc-a".into()), NetworkId::Vpc("vpc-b".into()));
+    let mut elsewhere = World::new();
+    elsewhere.vpc("vpc-partner", &["10.9.0.0/16"]);
+    let partner = AwsDocuments { vpc_peering_connections: Some(Vec::new()), ..elsewhere.aws };
+    let listed = |beside: AwsDocuments| {
+        let mut snapshot = world.snapshot();
+        for collection in &mut snapshot.aws {
+            collection.documents.vpc_peering_connections = None;
+        }
+        snapshot.aws.push(AwsCollection { region: None, documents: beside });
+        let topology = Topology::from(&snapshot);
+        topology.lists_peerings_of(&a) || topology.lists_peerings_of(&b)
+    };
+    assert!(!listed(partner));
+    // By itself, in a file of its own, it is whoever's documents lie beside.
+    let alone = AwsDocuments { vpc_peering_connections: Some(Vec::new()), ..AwsDocuments::default() };
+    assert!(listed(alone));
 }

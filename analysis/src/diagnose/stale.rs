@@ -42,7 +42,10 @@ fn of_interface(topology: &Topology, id: &NetworkInterfaceId, ingress: bool) -> 
             for pair in &permission.user_id_group_pairs {
                 let regions = interface.vpc.as_ref().zip(pair.vpc_id.as_ref());
                 let elsewhere = || regions.and_then(|(own, peer)| other_region(topology, own, peer));
-                let Some(reason) = staleness(topology, pair).or_else(elsewhere) else { continue };
+                let Some(reason) = staleness(topology, interface.vpc.as_ref(), pair).or_else(elsewhere)
+                else {
+                    continue;
+                };
                 let words: String = permission_words(permission, ingress);
                 findings.push(Finding {
                     rule: RULE.into(),

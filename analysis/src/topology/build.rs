@@ -1,6 +1,6 @@
 //! Joins the documents of all accounts and Regions into one topology.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -34,6 +34,17 @@ impl From<&Snapshot> for Topology {
         topology.index();
         topology
     }
+}
+
+/// The VPCs that documents of one account and Region are about.
+fn vpcs_of(documents: &aws::AwsDocuments) -> BTreeSet<VpcId> {
+    let vpcs = documents.vpcs.iter().flatten().map(|vpc| &vpc.vpc_id);
+    let subnets = documents.subnets.iter().flatten().map(|subnet| &subnet.vpc_id);
+    let tables = documents.route_tables.iter().flatten().map(|table| &table.vpc_id);
+    let acls = documents.network_acls.iter().flatten().map(|acl| &acl.vpc_id);
+    let groups = documents.security_groups.iter().flatten().filter_map(|group| group.vpc_id.as_ref());
+    let interfaces = documents.network_interfaces.iter().flatten().filter_map(|one| one.vpc_id.as_ref());
+    vpcs.chain(subnets).chain(tables).chain(acls).chain(groups).chain(interfaces).cloned().collect()
 }
 
 /// The Region that a folder's name gave each VPC.
@@ -78,7 +89,11 @@ impl Topology {
             self.add_prefix_list(list);
         }
         self.add_gateways(documents);
-        self.lists_peerings |= documents.vpc_peering_connections.is_some();
+        if documents.vpc_peering_connections.is_some() {
+            let beside = vpcs_of(documents);
+            self.peerings_listed.of_all |= beside.is_empty();
+            self.peerings_listed.of_vpcs.extend(beside);
+        }
         for peering in documents.vpc_peering_connections.iter().flatten() {
             self.add_peering(peering);
         }
@@ -139,7 +154,7 @@ impl Topology {
     }
 
     fn add_heroku_peerings(&mut self, documents: &HerokuDocuments) {
-        self.lists_peerings |= documents.peerings.is_some();
+        self.peerings_listed.of_space |= documents.peerings.is_some();
         for listed in documents.peerings.iter().flatten() {
             // Heroku's own peerings are masked: nothing of theirs can be matched.
             let Some(id) = listed.pcx_id.clone() else { continue };

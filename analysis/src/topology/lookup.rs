@@ -69,10 +69,14 @@ impl Topology {
         &self.omissions
     }
 
-    /// Whether any document lists peerings, if only to say that there is none.
+    /// Whether a document lists the peerings of a network, if only to say that there is none.
     #[must_use]
-    pub fn lists_peerings(&self) -> bool {
-        self.lists_peerings
+    pub fn lists_peerings_of(&self, network: &NetworkId) -> bool {
+        let listed = &self.peerings_listed;
+        match network {
+            NetworkId::Vpc(vpc) => listed.of_all || listed.of_vpcs.contains(vpc),
+            NetworkId::Space | NetworkId::SpaceData => listed.of_space,
+        }
     }
 
     /// The route table that serves a subnet: the one associated explicitly, else its VPC's main one.

@@ -13,7 +13,7 @@ mod security_group;
 mod space;
 mod tags;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -194,8 +194,8 @@ pub struct Topology {
     gateways: BTreeMap<GatewayId, Gateway>,
     space: Option<Space>,
     omissions: Vec<Omission>,
-    /// Whether any document lists peerings, if only to say that there is none.
-    lists_peerings: bool,
+    /// Whose peerings are listed.
+    peerings_listed: PeeringsListed,
     /// Interfaces by address; several networks may use the same one.
     by_address: BTreeMap<IpAddr, Vec<NetworkInterfaceId>>,
     /// The same within each VPC, in the order of the addresses.
@@ -208,6 +208,18 @@ pub struct Topology {
     default_network_acl_of: BTreeMap<VpcId, NetworkAclId>,
     /// The interfaces of each VPC for which any interface document was read, ascending.
     interfaces_of: BTreeMap<VpcId, Vec<NetworkInterfaceId>>,
+}
+
+/// Whose peerings some document lists, if only to say that there is none: an account's list tells nothing of
+/// another account's.
+#[derive(Clone, Debug, Default)]
+struct PeeringsListed {
+    /// Those of VPCs whose own documents lie beside such a list.
+    of_vpcs: BTreeSet<VpcId>,
+    /// Those of the space.
+    of_space: bool,
+    /// A list lies beside no VPC's documents: it is taken for that of all.
+    of_all: bool,
 }
 
 impl fmt::Display for NetworkId {

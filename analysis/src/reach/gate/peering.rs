@@ -50,6 +50,11 @@ impl PeeringGate {
             || AddressPlan::new(&self.source, &self.target, Ways::default()).forbids(topology)
     }
 
+    /// Whether a peering of the two would be listed: both sides list one.
+    fn is_listed(&self, topology: &Topology) -> bool {
+        topology.lists_peerings_of(&self.source) || topology.lists_peerings_of(&self.target)
+    }
+
     fn peering<'a>(&self, topology: &'a Topology) -> Option<&'a Peering> {
         topology.peering(self.peering.as_ref()?)
     }
@@ -82,7 +87,7 @@ impl Gate for PeeringGate {
         let decision = match self.peering(topology) {
             None if self.via.is_some() => Decision::Blocked(CauseCode::TransitivePeering),
             None if self.is_ruled_out(topology) => Decision::Consequence,
-            None if topology.lists_peerings() => Decision::Blocked(CauseCode::PeeringMissing),
+            None if self.is_listed(topology) => Decision::Blocked(CauseCode::PeeringMissing),
             None => Decision::Unknown(CauseCode::PeeringMissing),
             Some(peering) => match &peering.status {
                 Some(PeeringStatusCode::Active) => Decision::Admitted,
@@ -131,10 +136,10 @@ impl Gate for PeeringGate {
                 };
             }
             let unknown = matches!(part.decision, Decision::Unknown(_));
-            let omission = unknown.then(|| match topology.lists_peerings() {
+            let omission = unknown.then(|| match self.is_listed(topology) {
                 false => Omission {
                     what: "the VPC peering connections".to_string(),
-                    reason: "no document lists them".to_string(),
+                    reason: "no document lists them for either".to_string(),
                     would_tell: format!("whether {between} are peered"),
                 },
                 true => Omission {

@@ -10,7 +10,7 @@ use peerscope_document::aws::{PeeringStatusCode, UserIdGroupPair};
 use peerscope_document::id::{SecurityGroupId, VpcId};
 
 use crate::cause::CauseCode;
-use crate::topology::Topology;
+use crate::topology::{NetworkId, Topology};
 
 /// The group that a reference names. One of another account may be written `account/sg-…`.
 pub(crate) fn referenced_group(pair: &UserIdGroupPair) -> Option<SecurityGroupId> {
@@ -20,12 +20,14 @@ pub(crate) fn referenced_group(pair: &UserIdGroupPair) -> Option<SecurityGroupId
 
 /// Why a reference holds no more: the peering that it goes through is not active, or gone. AWS keeps such
 /// a rule, and it matches nothing.
-pub(crate) fn staleness(topology: &Topology, pair: &UserIdGroupPair) -> Option<String> {
+pub(crate) fn staleness(topology: &Topology, own: Option<&VpcId>, pair: &UserIdGroupPair) -> Option<String> {
     let said = pair.peering_status.as_deref().filter(|status| !status.is_empty());
     let Some(id) = &pair.vpc_peering_connection_id else {
         let status = said.filter(|status| !status.eq_ignore_ascii_case("active"))?;
         return Some(format!("its peering is {status}"));
     };
+    let ends = own.into_iter().chain(&pair.vpc_id).cloned().map(NetworkId::Vpc);
+    let is_listed = ends.into_iter().any(|end| topology.lists_peerings_of(&end));
     match (topology.peering(id), said) {
         (Some(peering), _) => match &peering.status {
             Some(status) if known(status) && *status != PeeringStatusCode::Active => {
@@ -33,7 +35,7 @@ pub(crate) fn staleness(topology: &Topology, pair: &UserIdGroupPair) -> Option<S
             }
             _ => {}
         },
-        (None, None) if topology.lists_peerings() => return Some(format!("{id} is gone")),
+        (None, None) if is_listed => return Some(format!("{id} is gone")),
         (None, _) => {}
     }
     let status = said.filter(|status| !status.eq_ignore_ascii_case("active"))?;
@@ -69,7 +71,7 @@ pub(super) fn referenced(
 ) -> Referenced {
     let nobody = Referenced::Addresses(Vec::new());
     let Some(group) = referenced_group(pair) else { return nobody };
-    if staleness(topology, pair).is_some()
+    if staleness(topology, own, pair).is_some()
         || own.is_some_and(|own| other_region(topology, own, peer).is_some())
     {
         return nobody;
