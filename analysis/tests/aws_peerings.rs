@@ -11,7 +11,7 @@ use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::reach::pair_networks;
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::AwsCollection;
-use peerscope_document::aws::{AwsDocuments, CidrBlockState};
+use peerscope_document::aws::{AwsDocuments, CidrBlockState, RouteState};
 use peerscope_document::heroku;
 
 use asking::{Asked, application, dynos, said, said_of};
@@ -26,6 +26,14 @@ fn no_listed_peering_is_a_missing_one_and_no_list_is_not_known() {
     world.aws.vpc_peering_connections = Some(Vec::new());
     assert_eq!(said(&world, dynos()), ["PEERING_MISSING "]);
     world.aws.vpc_peering_connections = None;
+    let mut unrouted = world.clone();
+    unrouted.routes("rtb-db").retain(|route| route.vpc_peering_connection_id.is_none());
+    assert_eq!(said(&unrouted, dynos()), ["? PEERING_MISSING "]);
+    // But a route over one that is active tells of it.
+    assert_eq!(said(&world, dynos()), NOTHING);
+    for route in world.routes("rtb-db") {
+        route.state = Some(RouteState::Blackhole);
+    }
     assert_eq!(said(&world, dynos()), ["? PEERING_MISSING "]);
 }
 

@@ -30,6 +30,7 @@ impl From<&Snapshot> for Topology {
         rules.join(&mut topology.security_groups, &mut topology.omissions);
         topology.add_heroku_peerings(&snapshot.heroku);
         topology.name_peered_networks();
+        topology.add_unlisted_peerings();
         topology.place(&folders);
         topology.index();
         topology

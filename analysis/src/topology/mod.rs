@@ -12,6 +12,7 @@ mod region;
 mod security_group;
 mod space;
 mod tags;
+mod unlisted;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;

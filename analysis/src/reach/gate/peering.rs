@@ -218,6 +218,7 @@ fn seen_by(peering: &Peering) -> String {
         }
         (Some(_), true) => " by AWS and Heroku".to_string(),
         (Some(_), false) => " by Heroku".to_string(),
-        (None, _) => " by AWS".to_string(),
+        (None, true) => " by AWS".to_string(),
+        (None, false) => " by the routes that lead over it; no document lists it".to_string(),
     }
 }
