@@ -291,7 +291,14 @@ fn random_worlds_have_plans_to_choose_from() {
         }
     }
     assert!(mended > 60 && chosen > 2, "{mended} worlds could be mended, {chosen} had a choice");
-    let all =
-        ["AcceptPeering", "AllowInNetworkAcl", "Authorize", "CreateRoute", "ReplacePeering", "ReplaceRoute"];
+    let all = [
+        "AcceptPeering",
+        "AllowInNetworkAcl",
+        "Authorize",
+        "CreatePeering",
+        "CreateRoute",
+        "ReplacePeering",
+        "ReplaceRoute",
+    ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
 }

@@ -88,6 +88,95 @@ fn the_id_of_a_new_peering_flows_into_the_steps_after_it() {
     assert!(plan.verified);
 }
 
+/// Nobody asked for a peering, and a group and an ACL are wrong as well.
+#[test]
+fn a_missing_peering_is_made_first_then_its_routes_and_undone_last() {
+    let mut world = all_wrong("active");
+    world.aws.vpc_peering_connections = Some(Vec::new());
+    let plan = plan(&world);
+    let words = |commands: &str| -> Vec<String> {
+        commands.lines().map(|line| line.split(' ').take(3).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let commands: Vec<String> = plan.steps.iter().flat_map(|step| words(&step.command)).collect();
+    let expected = [
+        "PCX=$(aws ec2 create-vpc-peering-connection",
+        "heroku spaces:peerings:accept \"$PCX\"",
+        "aws ec2 create-route",
+        "aws ec2 create-network-acl-entry",
+        "aws ec2 authorize-security-group-ingress",
+    ];
+    assert_eq!(commands, expected);
+    let undo = words(&plan.undo);
+    assert_eq!(undo.len(), 4);
+    assert_eq!(undo[2..], ["aws ec2 delete-route", "aws ec2 delete-vpc-peering-connection"]);
+    assert!(plan.verified);
+}
+
+/// An application, and databases in two other VPCs, all of them without a peering.
+fn two_databases() -> World {
+    let mut world = World::two_vpcs();
+    world.aws.vpc_peering_connections = Some(Vec::new());
+    for table in world.aws.route_tables.iter_mut().flatten() {
+        table.routes.retain(|one| !over_peering(one, "pcx-1"));
+    }
+    world.rules("sg-app").ip_permissions_egress = vec![tcp(5432, "10.0.0.0/8")];
+    world.vpc("vpc-too", &["10.3.0.0/16"]);
+    world.subnet("subnet-too", "vpc-too", &["10.3.0.0/24"]);
+    world.route_table("rtb-too", "vpc-too", &["main"], vec![documents::rules::route("10.3.0.0/16", "local")]);
+    world.network_acl("acl-too", "vpc-too", &["subnet-too"], documents::rules::open_entries());
+    world.group("sg-too", "vpc-too", vec![tcp(5432, "10.1.0.0/16")], Vec::new());
+    world.interface("eni-too", "vpc-too", "subnet-too", &["10.3.0.20"], &["sg-too"]);
+    world
+}
+
+/// The commands and the undoing of the joined plan for a name with two addresses.
+fn joined(world: &World, other: &str) -> (Vec<String>, Vec<String>) {
+    let topology = Some(Topology::from(&world.snapshot()));
+    let mut case = case(topology, NetworkId::Vpc("vpc-app".into()), &["10.1.0.10/32"], "10.2.0.20");
+    case.target.addresses.extend(other.parse::<std::net::IpAddr>());
+    let mut machine = Machine::new(case, 1);
+    machine.poll(Duration::ZERO);
+    let plan = machine.report(Duration::ZERO, Timestamp::UNIX_EPOCH).plan.expect("a plan");
+    let lines = |text: &str| text.lines().map(ToString::to_string).collect::<Vec<_>>();
+    (plan.steps.iter().flat_map(|step| lines(&step.command)).collect(), lines(&plan.undo))
+}
+
+/// Each is undone by its own id.
+#[test]
+fn two_peerings_of_one_plan_have_a_variable_each() {
+    let (commands, undo) = joined(&two_databases(), "10.3.0.20");
+    let holding = |words: &str| commands.iter().filter(|one| one.contains(words)).count();
+    assert_eq!((holding("PCX=$(aws"), holding("PCX2=$(aws")), (1, 1), "{commands:?}");
+    assert_eq!((holding("\"$PCX\""), holding("\"$PCX2\"")), (3, 3), "{commands:?}");
+    let made = |variable: &str| commands.iter().find(|one| one.starts_with(&format!("{variable}=")));
+    assert!(made("PCX").is_some_and(|one| one.contains("--peer-vpc-id vpc-db ")), "{commands:?}");
+    assert!(made("PCX2").is_some_and(|one| one.contains("--peer-vpc-id vpc-too ")), "{commands:?}");
+    let deleted: Vec<&String> = undo.iter().filter(|one| one.contains("delete-vpc-peering")).collect();
+    assert!(
+        deleted.len() == 2 && deleted[0].contains("\"$PCX2\"") && deleted[1].contains("\"$PCX\""),
+        "{undo:?}"
+    );
+}
+
+/// The second address lies in another subnet, which has a table of its own.
+#[test]
+fn two_addresses_of_one_network_share_the_peering_and_have_a_route_each() {
+    let mut world = two_databases();
+    world.subnet("subnet-far", "vpc-db", &["10.2.9.0/24"]);
+    let routes = vec![documents::rules::route("10.2.0.0/16", "local")];
+    world.route_table("rtb-far", "vpc-db", &["subnet-far"], routes);
+    world.network_acl("acl-far", "vpc-db", &["subnet-far"], documents::rules::open_entries());
+    world.interface("eni-far", "vpc-db", "subnet-far", &["10.2.9.20"], &["sg-db"]);
+    let (commands, undo) = joined(&world, "10.2.9.20");
+    let holding = |all: &[String], words: &str| all.iter().filter(|one| one.contains(words)).count();
+    assert_eq!(holding(&commands, "create-vpc-peering-connection"), 1, "{commands:?}");
+    assert_eq!(holding(&commands, "create-route --route-table-id rtb-app "), 1, "{commands:?}");
+    assert_eq!(holding(&commands, "create-route --route-table-id rtb-db "), 1, "{commands:?}");
+    assert_eq!(holding(&commands, "create-route --route-table-id rtb-far "), 1, "{commands:?}");
+    assert_eq!(holding(&undo, "delete-vpc-peering-connection"), 1, "{undo:?}");
+    assert!(undo.last().is_some_and(|one| one.contains("delete-vpc-peering-connection")), "{undo:?}");
+}
+
 #[test]
 fn a_plan_with_something_to_do_by_hand_is_not_proven() {
     let mut world = all_wrong("provisioning");

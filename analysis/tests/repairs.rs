@@ -20,7 +20,7 @@ use asking::{Asked, application, dynos};
 use brute_force::{Packet, Place, blockers};
 use documents::World;
 use documents::rules::{entry, over_peering, permission, propagated, route, tcp};
-use mending::{Fault, apply, of_space, of_two_vpcs};
+use mending::{Fault, apply, of_space, of_two_vpcs, without_peering};
 
 /// The healthy worlds with neighbours: machines that a careless repair would open.
 fn with_neighbours(mut world: World, vpc: &str, prefix: &str) -> World {
@@ -211,6 +211,31 @@ fn every_plan_from_a_space_mends_and_opens_what_it_says() {
 #[test]
 fn every_plan_between_two_vpcs_mends_and_opens_what_it_says() {
     check_all(&with_neighbours(World::two_vpcs(), "vpc-db", "10.2.0"), application(), of_two_vpcs());
+}
+
+/// Makes the peering that is missing, beside whatever else is wrong but a peering's state.
+fn check_without_peering(healthy: &World, asked: Asked, faults: &[Fault]) {
+    for (at, missing) in without_peering().iter().enumerate() {
+        let mut world = healthy.clone();
+        (missing.put_into)(&mut world);
+        check(missing.name, &world, asked, missing.can_be_mended, at);
+        let others = faults.iter().filter(|fault| !fault.name.contains("peering"));
+        for (with, other) in others.enumerate() {
+            let mut world = healthy.clone();
+            (other.put_into)(&mut world);
+            (missing.put_into)(&mut world);
+            let name = format!("{} and {}", missing.name, other.name);
+            check(&name, &world, asked, other.can_be_mended, at * 7 + with);
+        }
+    }
+}
+
+#[test]
+fn every_plan_without_a_peering_mends_and_opens_what_it_says() {
+    let space = with_neighbours(World::space_and_database(), "vpc-db", "10.100.2");
+    check_without_peering(&space, dynos(), of_space());
+    let two = with_neighbours(World::two_vpcs(), "vpc-db", "10.2.0");
+    check_without_peering(&two, application(), of_two_vpcs());
 }
 
 #[test]

@@ -7,9 +7,9 @@ mod documents;
 mod terraform;
 
 use peerscope_analysis::flow::PortRange;
-use peerscope_analysis::repair::{Accepter, Edit, EntryPorts, instruction, terraform};
+use peerscope_analysis::repair::{Accepter, Edit, EntryPorts, NewPeering, instruction, terraform};
 use peerscope_analysis::report::Tool;
-use peerscope_analysis::topology::{RouteDestination, Topology};
+use peerscope_analysis::topology::{NetworkId, RouteDestination, Topology};
 use peerscope_document::aws::IpProtocol;
 
 use documents::{World, cidr};
@@ -166,7 +166,7 @@ fn a_route_that_exists_is_imported_before_it_is_turned() {
 #[test]
 fn a_new_peering_is_referred_to_by_everything_that_leads_over_it() {
     let topology = Topology::from(&World::two_vpcs().snapshot());
-    let old = "pcx-1".into();
+    let new = NewPeering::first(&"pcx-1".into());
     let replace = Edit::ReplacePeering {
         peering: "pcx-1".into(),
         accepter: Accepter::Account,
@@ -180,7 +180,7 @@ fn a_new_peering_is_referred_to_by_everything_that_leads_over_it() {
         destination: block("10.1.0.0/16"),
         peering: "pcx-1".into(),
     };
-    let made = terraform(&topology, &[replace, beside], Some(&old)).expect("a plan has a form");
+    let made = terraform(&topology, &[replace, beside], Some(&new)).expect("a plan has a form");
     let blocks = read(&made.command).unwrap_or_else(|error| panic!("{error} in\n{}", made.command));
     let request =
         blocks.iter().find(|one| one.labels.first().is_some_and(|kind| kind == "aws_vpc_peering_connection"));
@@ -189,6 +189,54 @@ fn a_new_peering_is_referred_to_by_everything_that_leads_over_it() {
     let users: Vec<&Value> = users.collect();
     assert_eq!(users.len(), 4, "the acceptance and three routes");
     assert!(users.iter().all(|user| **user == Value::Reference(format!("{address}.id"))), "{users:?}");
+}
+
+/// A peering that nobody asked for yet: within one account and Region the request accepts itself, elsewhere
+/// an accepter does.
+#[test]
+fn a_peering_that_is_made_has_an_accepter_where_the_request_cannot_accept_itself() {
+    let create = Edit::CreatePeering {
+        peering: "vpc-app_vpc-db".into(),
+        requester: "vpc-app".into(),
+        accepter: NetworkId::Vpc("vpc-db".into()),
+    };
+    let beside = Edit::CreateRoute {
+        table: "rtb-app".into(),
+        destination: block("10.2.0.0/16"),
+        peering: "vpc-app_vpc-db".into(),
+    };
+    for (owner, kinds) in [
+        ("111111111111", &["aws_vpc_peering_connection", "aws_route"][..]),
+        (
+            "222222222222",
+            &["aws_vpc_peering_connection", "aws_vpc_peering_connection_accepter", "aws_route"][..],
+        ),
+    ] {
+        let mut world = World::two_vpcs();
+        for vpc in world.aws.vpcs.iter_mut().flatten() {
+            let is_asked = vpc.vpc_id.as_str() == "vpc-db";
+            vpc.owner_id = Some(if is_asked { owner } else { "111111111111" }.into());
+        }
+        world.aws.vpc_peering_connections = Some(Vec::new());
+        // Without a peering the Regions are those of the subnets' zones.
+        let topology = Topology::from(&world.snapshot());
+        let made = terraform(&topology, &[create.clone(), beside.clone()], None).expect("a plan has a form");
+        let blocks = read(&made.command).unwrap_or_else(|error| panic!("{error} in\n{}", made.command));
+        assert_eq!(blocks.iter().map(|one| one.labels[0].as_str()).collect::<Vec<_>>(), kinds);
+        let accepts_itself = blocks[0].arguments.get("auto_accept") == Some(&Value::Bool(true));
+        assert_eq!(accepts_itself, kinds.len() == 2);
+        assert_eq!(blocks[0].arguments["vpc_id"], text("vpc-app"));
+        assert_eq!(blocks[0].arguments["peer_vpc_id"], text("vpc-db"));
+        let id = Value::Reference(format!("{}.id", blocks[0].labels.join(".")));
+        for user in &blocks[1..] {
+            assert_eq!(user.arguments["vpc_peering_connection_id"], id);
+        }
+        if let [_, accepter, _] = &blocks[..] {
+            assert_eq!(accepter.arguments["provider"], Value::Reference("aws.accepter".to_string()));
+        }
+        assert_eq!(made.component.id(), None);
+        assert_eq!(made.ownership.account.as_ref().map(|one| one.as_str()), Some("111111111111"));
+    }
 }
 
 #[test]

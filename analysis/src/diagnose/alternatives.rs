@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::case::{Case, Question};
 use crate::cause::CauseCode;
+use crate::repair;
 use crate::report::Tool;
 use crate::topology::{NetworkId, Topology};
 
@@ -31,27 +32,8 @@ pub(super) fn alternatives(case: &Case, question: &Question, code: CauseCode) ->
 /// The request for a peering between the networks of source and target; `None` where one of them has no
 /// id to ask for.
 pub(super) fn request_of_peering(topology: Option<&Topology>, question: &Question) -> Option<String> {
-    let (topology, networks) = topology.zip(question.networks.as_ref())?;
-    let (vpc, peer, account, region) = match networks {
-        (NetworkId::Space, NetworkId::Vpc(vpc)) | (NetworkId::Vpc(vpc), NetworkId::Space) => {
-            let space = topology.space()?;
-            (vpc, space.vpc.as_ref()?, space.account.as_ref(), space.region.as_ref())
-        }
-        (NetworkId::Vpc(vpc), NetworkId::Vpc(peer)) if vpc != peer => {
-            let ownership = topology.vpc(peer).map(|peer| &peer.ownership);
-            let account = ownership.and_then(|ownership| ownership.account.as_ref());
-            (vpc, peer, account, ownership.and_then(|ownership| ownership.region.as_ref()))
-        }
-        _ => return None,
-    };
-    let mut command = format!("aws ec2 create-vpc-peering-connection --vpc-id {vpc} --peer-vpc-id {peer}");
-    if let Some(account) = account {
-        command.push_str(&format!(" --peer-owner-id {account}"));
-    }
-    if let Some(region) = region {
-        command.push_str(&format!(" --peer-region {region}"));
-    }
-    Some(command)
+    let (topology, (source, target)) = topology.zip(question.networks.as_ref())?;
+    repair::request_of_peering(topology, source, target)
 }
 
 struct Situation<'a> {

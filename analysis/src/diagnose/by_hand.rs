@@ -89,5 +89,18 @@ fn create_peering(topology: Option<&Topology>, question: &Question) -> Way {
         }
     };
     let command = request_of_peering(topology, question);
-    (Tool::Aws, command.unwrap_or_default(), explanation.to_string())
+    (Tool::Aws, command.unwrap_or_default(), format!("{}{explanation}", doubt(question)))
+}
+
+/// What is to be said first where other networks hold the same addresses.
+fn doubt(question: &Question) -> String {
+    let Some((source, target)) = question.networks.as_ref().filter(|_| !question.rivals.is_empty()) else {
+        return String::new();
+    };
+    let rivals: Vec<String> =
+        question.rivals.iter().map(|(one, other)| format!("{one} and {other}")).collect();
+    format!(
+        "The addresses fit {source} and {target}, and as well {}: nothing tells which are meant. For the first: ",
+        rivals.join(", or ")
+    )
 }

@@ -9,7 +9,7 @@ use core::time::Duration;
 use super::lookup::Lookup;
 use super::prior::Priors;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
-use crate::reach::{Answer, pair_networks, reach};
+use crate::reach::{Answer, fitting_networks, reach};
 use crate::report::{Gap, SnapshotReport, Target, Vantage};
 use crate::topology::{NetworkId, Topology};
 
@@ -73,6 +73,8 @@ pub(super) struct Question {
     pub(super) address: IpAddr,
     /// The networks of source and target, where the topology knows them.
     pub(super) networks: Option<(NetworkId, NetworkId)>,
+    /// Other networks that hold the same addresses and fit as well, so that which are meant is a guess.
+    pub(super) rivals: Vec<(NetworkId, NetworkId)>,
     /// The flows that are asked about.
     pub(super) asked: Flows,
     /// The same from every dyno block of the space, where the source is a dyno: what a repair serves.
@@ -113,7 +115,7 @@ impl Case {
 
     fn question(&self, address: IpAddr) -> Question {
         let asked = self.flows(&self.source.ranges, address);
-        let networks = self.topology.as_ref().and_then(|topology| {
+        let fitting = self.topology.as_ref().and_then(|topology| {
             let source = self
                 .source
                 .ranges
@@ -124,8 +126,10 @@ impl Case {
                 Some(network) => Vec::from([network.clone()]),
                 None => topology.networks_of(source),
             };
-            pair_networks(topology, &sources, source, address)
+            Some(fitting_networks(topology, &sources, source, address))
         });
+        let mut fitting = fitting.unwrap_or_default().into_iter();
+        let (networks, rivals) = (fitting.next(), fitting.collect());
         let mut served = asked.clone();
         if let (Some((NetworkId::Space, _)), Some(space)) =
             (&networks, self.topology.as_ref().and_then(Topology::space))
@@ -138,7 +142,7 @@ impl Case {
             .as_ref()
             .zip(self.topology.as_ref())
             .map(|((source, target), topology)| reach(topology, source, target, &asked));
-        Question { address, networks, asked, served, answer }
+        Question { address, networks, rivals, asked, served, answer }
     }
 
     fn flows(&self, sources: &[AddressRange], address: IpAddr) -> Flows {

@@ -28,7 +28,7 @@ use crate::report::{
     CauseReport, Diagnosis, Finding, Gap, NextProbe, PartReport, Paths, Plan, SCHEMA, Severity, Source,
     Verdict,
 };
-use crate::topology::ComponentType;
+use crate::topology::{ComponentType, NetworkId};
 
 /// What came out for one address.
 #[derive(Default)]
@@ -54,7 +54,18 @@ pub(super) fn conclude(
     at: Timestamp,
 ) -> Diagnosis {
     let unresolved = naming::unresolved(case);
-    let mut whole = merge(case, questions.iter().map(|question| one(case, question, observations)).collect());
+    let mut pairs: Vec<&(NetworkId, NetworkId)> = Vec::new();
+    for pair in questions.iter().filter_map(|question| question.networks.as_ref()) {
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    let number = |question: &Question| {
+        let networks = question.networks.as_ref();
+        networks.and_then(|own| pairs.iter().position(|pair| *pair == own)).map_or(1, |place| place + 1)
+    };
+    let conclusions = questions.iter().map(|question| one(case, question, number(question), observations));
+    let mut whole = merge(case, conclusions.collect());
     if let Some(cause) = unresolved {
         whole.verdict = Some(Verdict::Blocked);
         whole.summary.clone_from(&cause.summary);
@@ -106,8 +117,8 @@ pub(super) fn conclude(
     }
 }
 
-/// The conclusion for one address.
-fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclusion {
+/// The conclusion for one address. `number` is that of its pair of networks among all addresses', from 1.
+fn one(case: &Case, question: &Question, number: usize, observations: &[Observation]) -> Conclusion {
     let seen = Seen::of(case, question, observations);
     let Seen { deciding, beside, passing, silent, words: observed, .. } = &seen;
 
@@ -132,7 +143,7 @@ fn one(case: &Case, question: &Question, observations: &[Observation]) -> Conclu
     if let Some(topology) = &case.topology {
         let explained = |blocker: &Blocker<'_>| configured(topology, question, blocker, silent, observed);
         from_configuration = standing.iter().map(explained).collect();
-        let mending = mending(case, question, &standing.iter().collect::<Vec<_>>());
+        let mending = mending(case, question, number, &standing.iter().collect::<Vec<_>>());
         for (cause, fixes) in from_configuration.iter_mut().zip(mending.fixes) {
             cause.fixes = fixes;
         }

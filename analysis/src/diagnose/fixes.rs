@@ -7,10 +7,11 @@ use super::by_hand::by_hand;
 use super::case::{Case, Question};
 use super::plan::plan;
 use super::show;
+use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::{Blocker, End, reach};
 use crate::repair::{
-    Edit, Fill, Instruction, Opened, fills, instruction, newly_open, terraform, volume, widened,
+    Edit, Fill, Instruction, NewPeering, Opened, fills, instruction, newly_open, terraform, volume, widened,
 };
 use crate::report::{Affects, Calls, Fix, OpenedReport, Plan};
 use crate::topology::{ComponentId, NetworkId, Topology};
@@ -31,14 +32,23 @@ struct Weighed {
     fills: Vec<Fill>,
 }
 
-/// The fixes of each blocker, and one plan of the first of each.
-pub(super) fn mending(case: &Case, question: &Question, blockers: &[&Blocker<'_>]) -> Mending {
+/// The fixes of each blocker, and one plan of the first of each. `number` is the question's among those
+/// that are between other networks, from 1: a peering of its own is called by it.
+pub(super) fn mending(case: &Case, question: &Question, number: usize, blockers: &[&Blocker<'_>]) -> Mending {
     let (Some(topology), Some((source, target))) = (&case.topology, &question.networks) else {
         return Mending { fixes: blockers.iter().map(|_| Vec::new()).collect(), plan: None };
     };
     let bench = Bench { topology, source, target, served: &question.served, asked: &question.asked };
-    let plans: Vec<Vec<Vec<Edit>>> =
-        blockers.iter().map(|blocker| blocker.repairs(topology, &question.served)).collect();
+    // A peering with a network that was guessed is nothing to offer: it is made for good, and may be wrong.
+    let is_guess =
+        |blocker: &Blocker<'_>| blocker.code == CauseCode::PeeringMissing && !question.rivals.is_empty();
+    let plans: Vec<Vec<Vec<Edit>>> = blockers
+        .iter()
+        .map(|blocker| match is_guess(blocker) {
+            true => Vec::new(),
+            false => blocker.repairs(topology, &question.served),
+        })
+        .collect();
     let firsts: Vec<&[Edit]> =
         plans.iter().map(|plans| plans.first().map_or(&[][..], Vec::as_slice)).collect();
     // What a plan opens shows only where nothing else stands in the way.
@@ -52,10 +62,7 @@ pub(super) fn mending(case: &Case, question: &Question, blockers: &[&Blocker<'_>
         .map(|ranked| ranked.first().map(|first| first.edits.clone()).unwrap_or_default())
         .collect();
     let chosen: Vec<&[Edit]> = chosen.iter().map(Vec::as_slice).collect();
-    let replaced = chosen.iter().flat_map(|plan| plan.iter()).find_map(|edit| match edit {
-        Edit::ReplacePeering { peering, .. } => Some(peering),
-        _ => None,
-    });
+    let new = NewPeering::of(chosen.iter().copied().flatten()).map(|new| NewPeering { number, ..new });
     let mut fixes: Vec<Vec<Fix>> = Vec::new();
     for (index, ranked) in ranked.iter_mut().enumerate() {
         let others = except(&chosen, index);
@@ -73,11 +80,10 @@ pub(super) fn mending(case: &Case, question: &Question, blockers: &[&Blocker<'_>
                 }
                 let verified = bench.is_reachable(&after);
                 let opens = reported(topology, &weighed.opened);
-                let form = |made: Option<Instruction>| {
-                    made.map(|made| fix(topology, &opens, &weighed.fills, made, verified))
-                };
-                own.extend(form(instruction(topology, &weighed.edits, replaced)));
-                as_terraform.extend(form(terraform(topology, &weighed.edits, replaced)));
+                let form =
+                    |made: Option<Instruction>| made.map(|made| fix(&opens, &weighed.fills, made, verified));
+                own.extend(form(instruction(topology, &weighed.edits, new.as_ref())));
+                as_terraform.extend(form(terraform(topology, &weighed.edits, new.as_ref())));
             }
         }
         own.extend(as_terraform);
@@ -86,7 +92,7 @@ pub(super) fn mending(case: &Case, question: &Question, blockers: &[&Blocker<'_>
         }
         fixes.push(own);
     }
-    let plan = plan(&bench, blockers, &chosen, &fixes, replaced);
+    let plan = plan(&bench, blockers, &chosen, &fixes, new.as_ref());
     Mending { fixes, plan }
 }
 
@@ -165,14 +171,8 @@ impl Weighed {
     }
 }
 
-fn fix(
-    topology: &Topology,
-    opens: &[OpenedReport],
-    fills: &[Fill],
-    instruction: Instruction,
-    verified: bool,
-) -> Fix {
-    let owner = topology.ownership(&instruction.component);
+fn fix(opens: &[OpenedReport], fills: &[Fill], instruction: Instruction, verified: bool) -> Fix {
+    let owner = instruction.ownership;
     Fix {
         tool: instruction.tool,
         command: instruction.command,

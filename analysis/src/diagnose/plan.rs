@@ -3,13 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use peerscope_document::id::VpcPeeringConnectionId;
-
 use super::fixes::{Bench, note, reported};
 use super::show;
 use crate::cause::CauseCode;
 use crate::reach::Blocker;
-use crate::repair::{Edit, fills, instruction};
+use crate::repair::{Edit, NewPeering, fills, instruction};
 use crate::report::{Component, Fix, Plan, PlanStep};
 use crate::topology::{ComponentType, Ownership, Topology};
 
@@ -20,7 +18,7 @@ pub(super) fn plan(
     blockers: &[&Blocker<'_>],
     chosen: &[&[Edit]],
     fixes: &[Vec<Fix>],
-    replaced: Option<&VpcPeeringConnectionId>,
+    new: Option<&NewPeering>,
 ) -> Option<Plan> {
     let topology = bench.topology;
     let mut order: Vec<usize> = (0..blockers.len()).collect();
@@ -29,26 +27,28 @@ pub(super) fn plan(
     let mut steps: Vec<PlanStep> = Vec::new();
     for index in order {
         let (code, edits) = (blockers[index].code, chosen[index]);
+        if edits.is_empty() {
+            let step = fixes[index].first().map(|fix| by_hand(topology, blockers[index], fix));
+            step.into_iter().for_each(|step| enter(&mut steps, step));
+            continue;
+        }
         // Two causes may have one remedy: it is made once.
-        let fresh: Vec<Edit> = edits.iter().filter(|edit| !made.contains(edit)).cloned().collect();
-        let next = if edits.is_empty() {
-            fixes[index].first().map(|fix| by_hand(topology, blockers[index], fix))
-        } else {
-            changing(bench, &made, &fresh, code, replaced)
-        };
-        match next {
-            Some(step) => match steps.iter_mut().find(|known| is_same(known, &step)) {
-                Some(known) => add(&mut known.causes, code),
-                None => steps.push(step),
-            },
-            None => {
-                let shares = |step: &&mut PlanStep| step.component.id == blockers[index].component.id();
-                if let Some(known) = steps.iter_mut().find(shares) {
-                    add(&mut known.causes, code);
-                }
+        let fresh: Vec<&Edit> = edits.iter().filter(|edit| !made.contains(edit)).collect();
+        if fresh.is_empty() {
+            let shares = |step: &&mut PlanStep| step.component.id == blockers[index].component.id();
+            if let Some(known) = steps.iter_mut().find(shares) {
+                add(&mut known.causes, code);
             }
         }
-        made.extend(edits);
+        // What a new peering needs lies in two accounts, and the addresses of a name may share a part of it:
+        // each change is a step by itself.
+        let makes = fresh.iter().any(|edit| matches!(edit, Edit::CreatePeering { .. }));
+        for part in fresh.chunks(if makes { 1 } else { fresh.len().max(1) }) {
+            let edits: Vec<Edit> = part.iter().map(|edit| (*edit).clone()).collect();
+            let step = changing(bench, &made, &edits, code, new);
+            step.into_iter().for_each(|step| enter(&mut steps, step));
+            made.extend(part);
+        }
     }
     if steps.is_empty() {
         return None;
@@ -76,6 +76,14 @@ fn turn(blocker: &Blocker<'_>, by_hand: bool) -> u8 {
     }
 }
 
+/// Adds a step, or its cause to the step that is the same.
+fn enter(steps: &mut Vec<PlanStep>, step: PlanStep) {
+    match steps.iter_mut().find(|known| is_same(known, &step)) {
+        Some(known) => step.causes.into_iter().for_each(|code| add(&mut known.causes, code)),
+        None => steps.push(step),
+    }
+}
+
 fn add(causes: &mut Vec<CauseCode>, code: CauseCode) {
     if !causes.contains(&code) {
         causes.push(code);
@@ -92,14 +100,14 @@ fn changing(
     made: &[&Edit],
     fresh: &[Edit],
     code: CauseCode,
-    replaced: Option<&VpcPeeringConnectionId>,
+    new: Option<&NewPeering>,
 ) -> Option<PlanStep> {
     let topology = bench.topology;
-    let instruction = instruction(topology, fresh, replaced)?;
+    let instruction = instruction(topology, fresh, new)?;
     let before = bench.with(made);
     let mut after = before.clone();
     fresh.iter().for_each(|edit| edit.apply(&mut after));
-    let Ownership { account, region, managed_by, .. } = topology.ownership(&instruction.component);
+    let Ownership { account, region, managed_by, .. } = instruction.ownership;
     Some(PlanStep {
         tool: instruction.tool,
         command: instruction.command,

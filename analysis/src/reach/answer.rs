@@ -1,6 +1,7 @@
 //! What came out: every gate with what it does, and the sum of them.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::{Decision, Direction, Gate, Part, Site};
@@ -75,7 +76,11 @@ impl Blocker<'_> {
     #[must_use]
     pub fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
         let mut each: Vec<Vec<Vec<Edit>>> = Vec::new();
+        let mut asked: BTreeSet<(Site, Site)> = BTreeSet::new();
         for gate in &self.gates {
+            if gate.repaired_alike().is_some_and(|ends| !asked.insert(ends)) {
+                continue;
+            }
             let plans = gate.repairs(topology, flows);
             if !each.contains(&plans) {
                 each.push(plans);

@@ -18,7 +18,7 @@ pub use answer::{Answer, Blocker, Evaluated, Opening, Segment};
 pub use gate::{Decision, Direction, Fault, Gate, Part, Witness};
 pub use intend::{Intended, intend};
 pub use partition::{Decider, PartitionPart};
-pub use site::{End, Site, pair_networks};
+pub use site::{End, Site, fitting_networks, pair_networks};
 pub use ways::{Carried, Carrier, Ways};
 
 use alloc::vec::Vec;

@@ -140,6 +140,19 @@ pub fn pair_networks(
     source: IpAddr,
     target: IpAddr,
 ) -> Option<(NetworkId, NetworkId)> {
+    // The order of `sources` and of ids, so that the answer is stable.
+    fitting_networks(topology, sources, source, target).into_iter().next()
+}
+
+/// Every pair that fits as well as the one of [`pair_networks`], that one first: with more than one, which
+/// is meant is not told by anything.
+#[must_use]
+pub fn fitting_networks(
+    topology: &Topology,
+    sources: &[NetworkId],
+    source: IpAddr,
+    target: IpAddr,
+) -> Vec<(NetworkId, NetworkId)> {
     let mut targets = topology.networks_of(target);
     if targets.is_empty() {
         targets = behind_a_peering(topology, sources);
@@ -181,14 +194,18 @@ pub fn pair_networks(
         let behind = connected == 0 && one != other && between(topology, one, other).is_some();
         ((connected > 0 || led, source_owned, target_owned, connected, behind), (one, other))
     });
-    // Of equals the first counts: the order of `sources` and of ids, so that the answer is stable.
-    let mut best = None;
-    for (weight, pair) in weighed {
-        if best.as_ref().is_none_or(|(heaviest, _)| weight > *heaviest) {
-            best = Some((weight, pair));
+    let mut heaviest = None;
+    let mut fitting: Vec<(NetworkId, NetworkId)> = Vec::new();
+    for (weight, (one, other)) in weighed {
+        if heaviest.is_none_or(|heaviest| weight > heaviest) {
+            fitting.clear();
+            heaviest = Some(weight);
+        }
+        if heaviest == Some(weight) {
+            fitting.push((one.clone(), other.clone()));
         }
     }
-    best.map(|(_, (one, other))| (one.clone(), other.clone()))
+    fitting
 }
 
 /// The network across the peering that the route to an address leads over.

@@ -1,17 +1,21 @@
 //! Edits as the commands that make them.
 
+mod peering;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use ipnet::IpNet;
 use peerscope_document::aws::IpProtocol;
-use peerscope_document::id::{Region, RouteTableId, VpcPeeringConnectionId};
+use peerscope_document::id::{Region, VpcPeeringConnectionId};
 
-use super::edit::{Accepter, Edit, EntryPorts};
+pub(crate) use self::peering::request_of_peering;
+use super::edit::{Edit, EntryPorts};
+use super::new_peering::NewPeering;
 use crate::flow::PortRange;
 use crate::report::Tool;
-use crate::topology::{ComponentId, Ownership, RouteDestination, Topology};
+use crate::topology::{ComponentId, ComponentType, Ownership, Topology};
 
 /// A plan as something to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,19 +28,19 @@ pub struct Instruction {
     pub explanation: String,
     /// The commands that undo it, one a line.
     pub undo: String,
-    /// The component that they change, which says in which account and Region they are run.
+    /// The component that they change.
     pub component: ComponentId,
+    /// In which account and Region they are run, and whose hand manages what they change.
+    pub ownership: Ownership,
 }
 
-/// The commands of a plan, in the order to run them; `None` for an empty one. Where the peering
-/// `replaced` is made anew beside this plan, its new id is known only to the shell that made it.
+/// The commands of a plan, in the order to run them; `None` for an empty one. Where the peering `new` is
+/// made beside this plan, or one is made by it, its id is known only to the shell that made it.
 #[must_use]
-pub fn instruction(
-    topology: &Topology,
-    plan: &[Edit],
-    replaced: Option<&VpcPeeringConnectionId>,
-) -> Option<Instruction> {
-    let mut steps = plan.iter().map(|edit| one(topology, edit, replaced));
+pub fn instruction(topology: &Topology, plan: &[Edit], new: Option<&NewPeering>) -> Option<Instruction> {
+    let own = NewPeering::of(plan);
+    let new = new.or(own.as_ref());
+    let mut steps = plan.iter().map(|edit| one(topology, edit, new));
     let mut whole = steps.next()?;
     for step in steps {
         whole.command = format!("{}\n{}", whole.command, step.command);
@@ -48,12 +52,8 @@ pub fn instruction(
 }
 
 /// What an edit does, in one sentence.
-pub(super) fn explained(
-    topology: &Topology,
-    edit: &Edit,
-    replaced: Option<&VpcPeeringConnectionId>,
-) -> String {
-    one(topology, edit, replaced).explanation
+pub(super) fn explained(topology: &Topology, edit: &Edit, new: Option<&NewPeering>) -> String {
+    one(topology, edit, new).explanation
 }
 
 /// The component that an edit changes.
@@ -64,40 +64,65 @@ pub(super) fn component(edit: &Edit) -> ComponentId {
         }
         Edit::Authorize { group, .. } => ComponentId::SecurityGroup(group.clone()),
         Edit::AllowInNetworkAcl { acl, .. } => ComponentId::NetworkAcl(acl.clone()),
+        // Nobody knows its id before it is there.
+        Edit::CreatePeering { .. } => ComponentId::Unknown(ComponentType::VpcPeeringConnection),
         Edit::AcceptPeering { peering, .. } | Edit::ReplacePeering { peering, .. } => {
             ComponentId::VpcPeeringConnection(peering.clone())
         }
     }
 }
 
-fn one(topology: &Topology, edit: &Edit, replaced: Option<&VpcPeeringConnectionId>) -> Instruction {
-    let written = |peering: &VpcPeeringConnectionId| match replaced == Some(peering) {
-        true => "\"$PCX\"".to_string(),
-        false => peering.to_string(),
+/// Where an edit is made, and whose hand manages what it changes. What is not there yet is made where the
+/// VPC is that asks for it, and nobody manages it.
+pub(super) fn ownership(topology: &Topology, edit: &Edit) -> Ownership {
+    match edit {
+        Edit::CreatePeering { requester, .. } => {
+            let Ownership { account, region, .. } = topology.ownership(&ComponentId::Vpc(requester.clone()));
+            Ownership { account, region, ..Ownership::default() }
+        }
+        _ => topology.ownership(&component(edit)),
+    }
+}
+
+/// The words of an edit, before it is said where they belong.
+struct Written {
+    tool: Tool,
+    command: String,
+    explanation: String,
+    undo: String,
+}
+
+fn one(topology: &Topology, edit: &Edit, new: Option<&NewPeering>) -> Instruction {
+    let ownership = ownership(topology, edit);
+    let Written { tool, command, explanation, undo } = written(topology, edit, &ownership, new);
+    Instruction { tool, command, explanation, undo, component: component(edit), ownership }
+}
+
+fn written(topology: &Topology, edit: &Edit, owner: &Ownership, new: Option<&NewPeering>) -> Written {
+    let new = |peering: &VpcPeeringConnectionId| new.filter(|new| new.peering == *peering);
+    let id = |peering: &VpcPeeringConnectionId| match new(peering) {
+        Some(new) => new.expansion(),
+        None => peering.to_string(),
     };
-    let said = |peering: &VpcPeeringConnectionId| match replaced == Some(peering) {
-        true => "the new peering".to_string(),
-        false => peering.to_string(),
+    let said = |peering: &VpcPeeringConnectionId| match new(peering) {
+        Some(_) => "the new peering".to_string(),
+        None => peering.to_string(),
     };
+    let region = region_option(owner);
     match edit {
         Edit::CreateRoute { table, destination, peering } => {
-            let component = component(edit);
-            let region = region_option(&topology.ownership(&component));
             let destination_option = destination_option(*destination);
-            let option = written(peering);
-            Instruction {
+            let option = id(peering);
+            Written {
                 tool: Tool::Aws,
                 command: format!(
                     "aws ec2 create-route --route-table-id {table} {destination_option} --vpc-peering-connection-id {option}{region}"
                 ),
                 explanation: format!("Adds to {table} the route {destination} over {}.", said(peering)),
                 undo: format!("aws ec2 delete-route --route-table-id {table} {destination_option}{region}"),
-                component,
             }
         }
         Edit::ReplaceRoute { table, destination, peering, previous } => {
-            let component = component(edit);
-            let region = region_option(&topology.ownership(&component));
             let replace = |target: &str| {
                 let destination = destination_option(*destination);
                 format!("aws ec2 replace-route --route-table-id {table} {destination} {target}{region}")
@@ -108,21 +133,18 @@ fn one(topology: &Topology, edit: &Edit, replaced: Option<&VpcPeeringConnectionI
                     "# {table}'s route {destination} led to nothing that exists: there is nothing to go back to"
                 ),
             };
-            Instruction {
+            Written {
                 tool: Tool::Aws,
-                command: replace(&format!("--vpc-peering-connection-id {}", written(peering))),
+                command: replace(&format!("--vpc-peering-connection-id {}", id(peering))),
                 explanation: format!("Points {table}'s route {destination} at {}.", said(peering)),
                 undo,
-                component,
             }
         }
         Edit::Authorize { group, ingress, protocol, ports, cidr } => {
-            let component = component(edit);
-            let region = region_option(&topology.ownership(&component));
             let way = if *ingress { "ingress" } else { "egress" };
             let permission = permission(*protocol, *ports, *cidr);
             let towards = if *ingress { "from" } else { "to" };
-            Instruction {
+            Written {
                 tool: Tool::Aws,
                 command: format!(
                     "aws ec2 authorize-security-group-{way} --group-id {group} {permission}{region}"
@@ -133,17 +155,14 @@ fn one(topology: &Topology, edit: &Edit, replaced: Option<&VpcPeeringConnectionI
                     port_words(*ports)
                 ),
                 undo: format!("aws ec2 revoke-security-group-{way} --group-id {group} {permission}{region}"),
-                component,
             }
         }
         Edit::AllowInNetworkAcl { acl, rule_number, egress, protocol, ports, cidr } => {
-            let component = component(edit);
-            let region = region_option(&topology.ownership(&component));
             let way = if *egress { "egress" } else { "ingress" };
             let entry = entry(*protocol, *ports, *cidr);
             let towards = if *egress { "to" } else { "from" };
             let identity = format!("--network-acl-id {acl} --rule-number {rule_number} --{way}");
-            Instruction {
+            Written {
                 tool: Tool::Aws,
                 command: format!(
                     "aws ec2 create-network-acl-entry {identity} --rule-action allow {entry}{region}"
@@ -154,115 +173,18 @@ fn one(topology: &Topology, edit: &Edit, replaced: Option<&VpcPeeringConnectionI
                     port_words(*ports)
                 ),
                 undo: format!("aws ec2 delete-network-acl-entry {identity}{region}"),
-                component,
             }
         }
-        Edit::AcceptPeering { peering, accepter } => accept(topology, peering, *accepter),
+        Edit::CreatePeering { peering, requester, accepter } => {
+            let variable = new(peering).map_or_else(|| NewPeering::first(peering), Clone::clone);
+            peering::create(topology, requester, accepter, &variable)
+        }
+        Edit::AcceptPeering { peering, accepter } => peering::accept(topology, peering, *accepter),
         Edit::ReplacePeering { peering, accepter, routes } => {
-            replace_peering(topology, peering, *accepter, routes)
+            let variable = new(peering).map_or_else(|| NewPeering::first(peering), Clone::clone);
+            peering::replace(topology, peering, *accepter, routes, &variable)
         }
     }
-}
-
-fn accept(topology: &Topology, peering: &VpcPeeringConnectionId, accepter: Accepter) -> Instruction {
-    let component = ComponentId::VpcPeeringConnection(peering.clone());
-    let (tool, command, by) = accept_command(topology, peering, &peering.to_string(), accepter);
-    let undo = match accepter {
-        Accepter::Space => {
-            format!(
-                "heroku spaces:peerings:destroy {peering} --space {} --confirm {peering}",
-                space_name(topology)
-            )
-        }
-        Accepter::Account => format!(
-            "aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id {peering}{}",
-            region_option(&topology.ownership(&component))
-        ),
-    };
-    Instruction { tool, command, explanation: format!("Accepts {peering} {by}."), undo, component }
-}
-
-/// The command that accepts, the tool it needs, and who has to run it.
-fn accept_command(
-    topology: &Topology,
-    peering: &VpcPeeringConnectionId,
-    written: &str,
-    accepter: Accepter,
-) -> (Tool, String, String) {
-    match accepter {
-        Accepter::Space => (
-            Tool::Heroku,
-            format!("heroku spaces:peerings:accept {written} --space {}", space_name(topology)),
-            "on Heroku's side, as an admin of the space's team".to_string(),
-        ),
-        Accepter::Account => {
-            let side = topology.peering(peering).map(|peering| &peering.accepter);
-            let region =
-                side.and_then(|side| side.region.as_ref()).map(|region| format!(" --region {region}"));
-            let account = side.and_then(|side| side.account.as_ref()).map(ToString::to_string);
-            (
-                Tool::Aws,
-                format!(
-                    "aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id {written}{}",
-                    region.unwrap_or_default()
-                ),
-                format!("in account {}", account.unwrap_or_else(|| "of the accepter".to_string())),
-            )
-        }
-    }
-}
-
-fn replace_peering(
-    topology: &Topology,
-    old: &VpcPeeringConnectionId,
-    accepter: Accepter,
-    routes: &[(RouteTableId, RouteDestination)],
-) -> Instruction {
-    let component = ComponentId::VpcPeeringConnection(old.clone());
-    let mut command = String::new();
-    if let Some(peering) = topology.peering(old) {
-        let (requester, target) = (&peering.requester, &peering.accepter);
-        let vpc = requester.vpc.as_ref().map_or_else(|| "VPC_ID".to_string(), ToString::to_string);
-        let mut request = format!("PCX=$(aws ec2 create-vpc-peering-connection --vpc-id {vpc}");
-        if let Some(vpc) = &target.vpc {
-            request.push_str(&format!(" --peer-vpc-id {vpc}"));
-        }
-        if let Some(account) = &target.account {
-            request.push_str(&format!(" --peer-owner-id {account}"));
-        }
-        if let (Some(other), true) = (&target.region, target.region != requester.region) {
-            request.push_str(&format!(" --peer-region {other}"));
-        }
-        request.push_str(&region_option(&topology.ownership(&component)));
-        request.push_str(" --query VpcPeeringConnection.VpcPeeringConnectionId --output text)");
-        command.push_str(&request);
-    }
-    let (_, accept, _) = accept_command(topology, old, "\"$PCX\"", accepter);
-    command.push_str(&format!("\n{accept}"));
-    for (table, destination) in routes {
-        let region = region_option(&topology.ownership(&ComponentId::RouteTable(table.clone())));
-        command.push_str(&format!(
-            "\naws ec2 replace-route --route-table-id {table} {} --vpc-peering-connection-id \"$PCX\"{region}",
-            route_option(destination)
-        ));
-    }
-    Instruction {
-        tool: Tool::Aws,
-        command,
-        explanation: format!(
-            "{old} cannot be revived: asks for a new peering, accepts it, and points the routes over {old} at it. A new request takes 1 to 3 minutes to show on Heroku's side."
-        ),
-        undo: format!(
-            "aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id \"$PCX\"{}",
-            region_option(&topology.ownership(&component))
-        ),
-        component,
-    }
-}
-
-fn space_name(topology: &Topology) -> String {
-    let name = topology.space().and_then(|space| space.name.clone().or_else(|| space.id.clone()));
-    quoted(&name.unwrap_or_else(|| "SPACE".to_string()))
 }
 
 fn region_option(ownership: &Ownership) -> String {
@@ -271,13 +193,6 @@ fn region_option(ownership: &Ownership) -> String {
         .as_ref()
         .map(|region: &Region| format!(" --region {}", quoted(region.as_str())))
         .unwrap_or_default()
-}
-
-fn route_option(destination: &RouteDestination) -> String {
-    match destination {
-        RouteDestination::Cidr(cidr) => destination_option(*cidr),
-        RouteDestination::PrefixList(list) => format!("--destination-prefix-list-id {list}"),
-    }
 }
 
 fn destination_option(destination: IpNet) -> String {

@@ -9,10 +9,11 @@ use peerscope_document::aws::{
     IcmpTypeCode, IpPermission, IpProtocol, IpRange, Ipv6Range, NetworkAclEntry, PeeringStatusCode,
     PortRange, Route, RouteOrigin, RouteState, RuleAction,
 };
-use peerscope_document::id::{NetworkAclId, RouteTableId, SecurityGroupId, VpcPeeringConnectionId};
+use peerscope_document::id::{NetworkAclId, RouteTableId, SecurityGroupId, VpcId, VpcPeeringConnectionId};
 
+use super::peering::between;
 use crate::flow;
-use crate::topology::{RouteDestination, Topology};
+use crate::topology::{NetworkId, RouteDestination, Topology};
 
 /// Who accepts a peering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,17 @@ pub enum Accepter {
     Space,
     /// The account that owns the VPC.
     Account,
+}
+
+impl Accepter {
+    /// Who accepts for a network.
+    #[must_use]
+    pub fn of(network: Option<&NetworkId>) -> Self {
+        match network {
+            Some(NetworkId::Space) => Self::Space,
+            _ => Self::Account,
+        }
+    }
 }
 
 /// The ports of a rule to be made.
@@ -92,6 +104,15 @@ pub enum Edit {
         /// Who has to.
         accepter: Accepter,
     },
+    /// Asks for a peering where there is none, and has it accepted.
+    CreatePeering {
+        /// What it goes by until AWS gives it an id: only copies of a topology have a peering of this name.
+        peering: VpcPeeringConnectionId,
+        /// The VPC that asks: a customer's, since no space does.
+        requester: VpcId,
+        /// The network that is asked, and accepts.
+        accepter: NetworkId,
+    },
     /// Asks for a new peering in place of one that cannot be revived, has it accepted, and points the
     /// old one's routes at it.
     ReplacePeering {
@@ -130,6 +151,10 @@ impl Edit {
                     acl.entries.push(entry(*rule_number, *egress, *protocol, *ports, *cidr));
                     acl.entries.sort_by_key(|entry| entry.rule_number);
                 }
+            }
+            Self::CreatePeering { peering, requester, accepter } => {
+                let made = between(topology, requester, accepter);
+                topology.insert_peering(peering.clone(), made);
             }
             Self::AcceptPeering { peering, .. } | Self::ReplacePeering { peering, .. } => {
                 if let Some(peering) = topology.peering_mut(peering) {

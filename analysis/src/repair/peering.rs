@@ -1,12 +1,13 @@
-//! Bringing a peering to life: accepting it, or asking anew.
+//! Bringing a peering to life: accepting it, asking anew, or asking for the first time.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use peerscope_document::aws::PeeringStatusCode;
-use peerscope_document::id::VpcPeeringConnectionId;
+use peerscope_document::id::{VpcId, VpcPeeringConnectionId};
 
 use super::edit::{Accepter, Edit};
-use crate::topology::{NetworkId, Peering, Topology};
+use crate::topology::{ComponentId, NetworkId, Ownership, Peering, PeeringSide, Topology};
 
 /// The plan for a peering that is not active; empty where waiting is all that helps, or nothing does.
 pub(crate) fn peering_plans(
@@ -14,10 +15,7 @@ pub(crate) fn peering_plans(
     id: &VpcPeeringConnectionId,
     peering: &Peering,
 ) -> Vec<Vec<Edit>> {
-    let accepter = match peering.accepter.network {
-        Some(NetworkId::Space) => Accepter::Space,
-        _ => Accepter::Account,
-    };
+    let accepter = Accepter::of(peering.accepter.network.as_ref());
     let overlap = peering
         .requester
         .cidrs
@@ -36,4 +34,51 @@ pub(crate) fn peering_plans(
         _ => return Vec::new(),
     };
     Vec::from([Vec::from([edit])])
+}
+
+/// The request for a peering of two networks that have none: the customer's VPC asks a space, never the
+/// other way round; of two VPCs the source's asks. `None` where one of them has no id to ask for.
+pub(crate) fn creation(topology: &Topology, source: &NetworkId, target: &NetworkId) -> Option<Edit> {
+    let (requester, accepter) = match (source, target) {
+        (NetworkId::Space, NetworkId::Vpc(vpc)) => (vpc, source),
+        (NetworkId::Vpc(vpc), NetworkId::Space | NetworkId::Vpc(_)) if source != target => (vpc, target),
+        _ => return None,
+    };
+    let peer = side(topology, accepter).vpc?;
+    Some(Edit::CreatePeering {
+        peering: format!("{requester}_{peer}").into(),
+        requester: requester.clone(),
+        accepter: accepter.clone(),
+    })
+}
+
+/// The peering as it is once it was asked for and accepted.
+pub(super) fn between(topology: &Topology, requester: &VpcId, accepter: &NetworkId) -> Peering {
+    Peering {
+        status: Some(PeeringStatusCode::Active),
+        status_message: None,
+        heroku_status: None,
+        seen_by_aws: false,
+        expires: None,
+        requester: side(topology, &NetworkId::Vpc(requester.clone())),
+        accepter: side(topology, accepter),
+        ownership: Ownership::default(),
+    }
+}
+
+fn side(topology: &Topology, network: &NetworkId) -> PeeringSide {
+    let (vpc, ownership) = match network {
+        NetworkId::Vpc(vpc) => (Some(vpc.clone()), topology.ownership(&ComponentId::Vpc(vpc.clone()))),
+        NetworkId::Space | NetworkId::SpaceData => {
+            let space = topology.space();
+            (space.and_then(|space| space.vpc.clone()), topology.ownership(&ComponentId::Space))
+        }
+    };
+    PeeringSide {
+        network: Some(network.clone()),
+        vpc,
+        account: ownership.account,
+        region: ownership.region,
+        cidrs: topology.blocks_of(network),
+    }
 }

@@ -128,7 +128,10 @@ fn shelf(edit: &Edit) -> Option<Shelf> {
         Edit::AllowInNetworkAcl { egress, .. } => {
             Some(Shelf { component, ingress: Some(!*egress), family: None })
         }
-        Edit::ReplaceRoute { .. } | Edit::AcceptPeering { .. } | Edit::ReplacePeering { .. } => None,
+        Edit::ReplaceRoute { .. }
+        | Edit::CreatePeering { .. }
+        | Edit::AcceptPeering { .. }
+        | Edit::ReplacePeering { .. } => None,
     }
 }
 

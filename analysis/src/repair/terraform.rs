@@ -21,23 +21,23 @@ use peerscope_document::id::{
 use self::block::{Block, Value};
 use super::command::{self, Instruction};
 use super::edit::{Accepter, Edit, EntryPorts};
+use super::new_peering::NewPeering;
+use super::peering::between;
 use crate::report::Tool;
-use crate::topology::{RouteDestination, Topology};
+use crate::topology::{Peering, RouteDestination, Topology};
 
-/// A plan as blocks of Terraform's language; `None` for an empty one. Where the peering `replaced` is
-/// made anew beside this plan, it is referred to by the resource that makes it.
+/// A plan as blocks of Terraform's language; `None` for an empty one. Where the peering `new` is made
+/// beside this plan, or one is made by it, it is referred to by the resource that makes it.
 #[must_use]
-pub fn terraform(
-    topology: &Topology,
-    plan: &[Edit],
-    replaced: Option<&VpcPeeringConnectionId>,
-) -> Option<Instruction> {
-    let writer = Writer { topology, replaced };
+pub fn terraform(topology: &Topology, plan: &[Edit], new: Option<&NewPeering>) -> Option<Instruction> {
+    let own = NewPeering::of(plan);
+    let new = new.or(own.as_ref());
+    let writer = Writer { topology, new };
     let mut parts: Vec<String> = Vec::new();
     let mut inline: Vec<&'static str> = Vec::new();
     let mut imports = false;
     for edit in plan {
-        let said = command::explained(topology, edit, replaced);
+        let said = command::explained(topology, edit, new);
         let blocks = writer.blocks(edit);
         imports |= blocks.iter().any(Block::is_import);
         let written: Vec<String> = blocks.iter().map(ToString::to_string).collect();
@@ -65,6 +65,7 @@ pub fn terraform(
         explanation,
         undo: "# take these blocks out again, then\nterraform apply".to_string(),
         component: command::component(first),
+        ownership: command::ownership(topology, first),
     })
 }
 
@@ -74,13 +75,13 @@ fn written_inline(edit: &Edit) -> Option<&'static str> {
         Edit::CreateRoute { .. } | Edit::ReplaceRoute { .. } => Some("aws_route_table"),
         Edit::Authorize { .. } => Some("aws_security_group"),
         Edit::AllowInNetworkAcl { .. } => Some("aws_network_acl"),
-        Edit::AcceptPeering { .. } | Edit::ReplacePeering { .. } => None,
+        Edit::CreatePeering { .. } | Edit::AcceptPeering { .. } | Edit::ReplacePeering { .. } => None,
     }
 }
 
 struct Writer<'a> {
     topology: &'a Topology,
-    replaced: Option<&'a VpcPeeringConnectionId>,
+    new: Option<&'a NewPeering>,
 }
 
 impl Writer<'_> {
@@ -98,12 +99,16 @@ impl Writer<'_> {
             Edit::AllowInNetworkAcl { acl, rule_number, egress, protocol, ports, cidr } => {
                 Vec::from([entry(acl, *rule_number, *egress, *protocol, *ports, *cidr)])
             }
+            Edit::CreatePeering { peering, requester, accepter } => {
+                let made = between(self.topology, requester, accepter);
+                self.made(peering, Some(&made), Accepter::of(Some(accepter)))
+            }
             Edit::AcceptPeering { peering, accepter } => {
-                Vec::from([self.acceptance(peering, Value::Text(peering.to_string()), *accepter)])
+                let id = Value::Text(peering.to_string());
+                Vec::from([self.acceptance(peering, self.topology.peering(peering), id, *accepter)])
             }
             Edit::ReplacePeering { peering, accepter, routes } => {
-                let id = Value::Reference(format!("{}.id", made_anew(peering)));
-                let mut blocks = Vec::from([self.request(peering), self.acceptance(peering, id, *accepter)]);
+                let mut blocks = self.made(peering, self.topology.peering(peering), *accepter);
                 for (table, destination) in routes {
                     blocks.extend(self.existing_route(table, destination, peering));
                 }
@@ -112,12 +117,28 @@ impl Writer<'_> {
         }
     }
 
-    fn peering(&self, id: &VpcPeeringConnectionId, anew: bool) -> Value {
-        if anew || self.replaced == Some(id) {
+    fn peering(&self, id: &VpcPeeringConnectionId) -> Value {
+        if self.new.is_some_and(|new| new.peering == *id) {
             Value::Reference(format!("{}.id", made_anew(id)))
         } else {
             Value::Text(id.to_string())
         }
+    }
+
+    /// A peering asked for, and accepted where the request cannot do it itself: that needs one account and
+    /// Region.
+    fn made(
+        &self,
+        name: &VpcPeeringConnectionId,
+        peering: Option<&Peering>,
+        accepter: Accepter,
+    ) -> Vec<Block> {
+        let request = request(name, peering);
+        if accepter == Accepter::Account && peering.is_some_and(is_in_one_place) {
+            return Vec::from([request.with("auto_accept", Value::Bool(true))]);
+        }
+        let id = Value::Reference(format!("{}.id", made_anew(name)));
+        Vec::from([request, self.acceptance(name, peering, id, accepter)])
     }
 
     fn route(
@@ -134,7 +155,7 @@ impl Writer<'_> {
         Block::resource("aws_route", &format!("{table}_{written}"))
             .with("route_table_id", Value::Text(table.to_string()))
             .with(argument, Value::Text(written))
-            .with("vpc_peering_connection_id", self.peering(peering, false))
+            .with("vpc_peering_connection_id", self.peering(peering))
     }
 
     /// A route that is there already and is to lead elsewhere.
@@ -153,36 +174,24 @@ impl Writer<'_> {
         Vec::from([import, route])
     }
 
-    fn request(&self, old: &VpcPeeringConnectionId) -> Block {
-        let mut block = Block::resource("aws_vpc_peering_connection", old.as_str());
-        let Some(peering) = self.topology.peering(old) else { return block };
-        let (requester, accepter) = (&peering.requester, &peering.accepter);
-        let vpc = requester.vpc.as_ref().map_or_else(|| "VPC_ID".to_string(), ToString::to_string);
-        block = block.with("vpc_id", Value::Text(vpc));
-        if let Some(vpc) = &accepter.vpc {
-            block = block.with("peer_vpc_id", Value::Text(vpc.to_string()));
-        }
-        if let Some(account) = &accepter.account {
-            block = block.with("peer_owner_id", Value::Text(account.to_string()));
-        }
-        if let (Some(region), true) = (&accepter.region, accepter.region != requester.region) {
-            block = block.with("peer_region", Value::Text(region.to_string()));
-        }
-        block
-    }
-
-    fn acceptance(&self, peering: &VpcPeeringConnectionId, id: Value, accepter: Accepter) -> Block {
+    fn acceptance(
+        &self,
+        name: &VpcPeeringConnectionId,
+        peering: Option<&Peering>,
+        id: Value,
+        accepter: Accepter,
+    ) -> Block {
         match accepter {
             Accepter::Space => {
                 let space = self.topology.space();
-                let name = space.and_then(|space| space.id.clone().or_else(|| space.name.clone()));
-                Block::resource("heroku_space_peering_connection_accepter", peering.as_str())
-                    .with("space", Value::Text(name.unwrap_or_else(|| "SPACE".to_string())))
+                let id_of_space = space.and_then(|space| space.id.clone().or_else(|| space.name.clone()));
+                Block::resource("heroku_space_peering_connection_accepter", name.as_str())
+                    .with("space", Value::Text(id_of_space.unwrap_or_else(|| "SPACE".to_string())))
                     .with("vpc_peering_connection_id", id)
             }
             Accepter::Account => {
-                let block = Block::resource("aws_vpc_peering_connection_accepter", peering.as_str());
-                let block = match self.other_account(peering) {
+                let block = Block::resource("aws_vpc_peering_connection_accepter", name.as_str());
+                let block = match peering.and_then(other_account) {
                     Some(words) => {
                         block.noted(&words).with("provider", Value::Reference("aws.accepter".into()))
                     }
@@ -192,23 +201,45 @@ impl Writer<'_> {
             }
         }
     }
-
-    /// Where the accepter needs a provider of its own: another account or Region than the requester's.
-    fn other_account(&self, id: &VpcPeeringConnectionId) -> Option<String> {
-        let peering = self.topology.peering(id)?;
-        let (requester, accepter) = (&peering.requester, &peering.accepter);
-        let account = accepter.account.as_ref().filter(|_| accepter.account != requester.account);
-        let region = accepter.region.as_ref().filter(|_| accepter.region != requester.region);
-        let account = account.map(|account: &AccountId| format!("account {account}"));
-        let places: Vec<String> = account.into_iter().chain(region.map(ToString::to_string)).collect();
-        (!places.is_empty())
-            .then(|| format!("aws.accepter: a provider with this alias for {}", places.join(", ")))
-    }
 }
 
-/// The address of the resource that makes a peering in place of `old`.
-fn made_anew(old: &VpcPeeringConnectionId) -> String {
-    Block::resource("aws_vpc_peering_connection", old.as_str()).address()
+/// The request for a peering, as the resource of this name.
+fn request(name: &VpcPeeringConnectionId, peering: Option<&Peering>) -> Block {
+    let mut block = Block::resource("aws_vpc_peering_connection", name.as_str());
+    let Some(Peering { requester, accepter, .. }) = peering else { return block };
+    let vpc = requester.vpc.as_ref().map_or_else(|| "VPC_ID".to_string(), ToString::to_string);
+    block = block.with("vpc_id", Value::Text(vpc));
+    if let Some(vpc) = &accepter.vpc {
+        block = block.with("peer_vpc_id", Value::Text(vpc.to_string()));
+    }
+    if let Some(account) = &accepter.account {
+        block = block.with("peer_owner_id", Value::Text(account.to_string()));
+    }
+    if let (Some(region), true) = (&accepter.region, accepter.region != requester.region) {
+        block = block.with("peer_region", Value::Text(region.to_string()));
+    }
+    block
+}
+
+/// Whether both sides are known to be of one account and in one Region.
+fn is_in_one_place(Peering { requester, accepter, .. }: &Peering) -> bool {
+    let same_account = requester.account.is_some() && requester.account == accepter.account;
+    same_account && requester.region.is_some() && requester.region == accepter.region
+}
+
+/// Where the accepter needs a provider of its own: another account or Region than the requester's.
+fn other_account(Peering { requester, accepter, .. }: &Peering) -> Option<String> {
+    let account = accepter.account.as_ref().filter(|_| accepter.account != requester.account);
+    let region = accepter.region.as_ref().filter(|_| accepter.region != requester.region);
+    let account = account.map(|account: &AccountId| format!("account {account}"));
+    let places: Vec<String> = account.into_iter().chain(region.map(ToString::to_string)).collect();
+    (!places.is_empty())
+        .then(|| format!("aws.accepter: a provider with this alias for {}", places.join(", ")))
+}
+
+/// The address of the resource that makes a peering.
+fn made_anew(name: &VpcPeeringConnectionId) -> String {
+    Block::resource("aws_vpc_peering_connection", name.as_str()).address()
 }
 
 fn rule(

@@ -287,6 +287,11 @@ impl Topology {
         self.peerings.get_mut(id)
     }
 
+    /// Adds a peering, or takes the place of the one of this id.
+    pub(crate) fn insert_peering(&mut self, id: VpcPeeringConnectionId, peering: Peering) {
+        self.peerings.insert(id, peering);
+    }
+
     /// Every route over a peering, with its table.
     #[must_use]
     pub fn routes_over_peering(

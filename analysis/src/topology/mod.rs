@@ -45,7 +45,7 @@ pub enum NetworkId {
 }
 
 /// Who owns a resource, where it is, and whose hand manages it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
     /// The account.
     pub account: Option<AccountId>,

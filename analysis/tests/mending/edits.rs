@@ -1,9 +1,11 @@
 //! An edit as AWS's calls change the documents, with their refusals: what a plan does in the engine is
 //! held against this.
 
+use ipnet::IpNet;
 use peerscope_analysis::repair::{Edit, EntryPorts};
-use peerscope_analysis::topology::RouteDestination;
+use peerscope_analysis::topology::{NetworkId, RouteDestination};
 use peerscope_document::aws::{IpProtocol, Route, RouteOrigin, RouteState};
+use peerscope_document::id::{VpcId, VpcPeeringConnectionId};
 
 use crate::documents::World;
 use crate::documents::rules::{entry, permission, route};
@@ -12,7 +14,7 @@ use crate::documents::rules::{entry, permission, route};
 pub(crate) fn apply(world: &mut World, edit: &Edit) -> Result<(), String> {
     match edit {
         Edit::CreateRoute { table, destination, peering } => {
-            let made = route(&destination.to_string(), peering.as_str());
+            let made = over(*destination, peering);
             let routes = world.routes(table.as_str());
             if routes.iter().any(|one| is_static(one) && has_destination(one, &made)) {
                 return Err(format!("RouteAlreadyExists: {destination} in {table}"));
@@ -20,7 +22,7 @@ pub(crate) fn apply(world: &mut World, edit: &Edit) -> Result<(), String> {
             routes.push(made);
         }
         Edit::ReplaceRoute { table, destination, peering, .. } => {
-            let made = route(&destination.to_string(), peering.as_str());
+            let made = over(*destination, peering);
             let routes = world.routes(table.as_str());
             let Some(known) = routes.iter_mut().find(|one| is_static(one) && has_destination(one, &made))
             else {
@@ -55,6 +57,9 @@ pub(crate) fn apply(world: &mut World, edit: &Edit) -> Result<(), String> {
             }
             entries.push(entry(way, *rule_number, "allow", *protocol, range, &cidr.to_string()));
         }
+        Edit::CreatePeering { peering, requester, accepter } => {
+            create(world, peering.as_str(), requester, accepter)?
+        }
         Edit::AcceptPeering { peering, .. } => {
             if status(world, peering.as_str()) != "pending-acceptance" {
                 return Err(format!("{peering} does not wait to be accepted"));
@@ -76,6 +81,52 @@ pub(crate) fn apply(world: &mut World, edit: &Edit) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A route over a peering, whatever it is called.
+fn over(destination: IpNet, peering: &VpcPeeringConnectionId) -> Route {
+    let mut made = route(&destination.to_string(), "pcx-");
+    made.vpc_peering_connection_id = Some(peering.clone());
+    made
+}
+
+/// What AWS makes of a request, and of its acceptance.
+fn create(world: &mut World, id: &str, requester: &VpcId, accepter: &NetworkId) -> Result<(), String> {
+    let (own, own_blocks) = side(world, &NetworkId::Vpc(requester.clone()))?;
+    let (other, other_blocks) = side(world, accepter)?;
+    for known in world.aws.vpc_peering_connections.iter().flatten() {
+        let ends = [&known.requester_vpc_info, &known.accepter_vpc_info]
+            .map(|end| end.as_ref().and_then(|end| end.vpc_id.as_ref()).map(VpcId::as_str));
+        let joins = ends.contains(&Some(own.as_str())) && ends.contains(&Some(other.as_str()));
+        let state = status(world, known.vpc_peering_connection_id.as_str());
+        if joins && matches!(state.as_str(), "active" | "pending-acceptance" | "provisioning") {
+            return Err(format!("VpcPeeringConnectionAlreadyExists: {own} and {other}"));
+        }
+    }
+    let meets = |one: &IpNet| other_blocks.iter().any(|other| one.contains(other) || other.contains(one));
+    if own_blocks.iter().any(meets) {
+        return Err(format!("a peering of {own} and {other} fails: they overlap"));
+    }
+    let words = |blocks: &[IpNet]| blocks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (own_blocks, other_blocks) = (words(&own_blocks), words(&other_blocks));
+    let own_blocks: Vec<&str> = own_blocks.iter().map(String::as_str).collect();
+    let other_blocks: Vec<&str> = other_blocks.iter().map(String::as_str).collect();
+    world.peering(id, (&own, &own_blocks), (&other, &other_blocks), "active");
+    Ok(())
+}
+
+/// The VPC of a side, and its blocks.
+fn side(world: &World, network: &NetworkId) -> Result<(String, Vec<IpNet>), String> {
+    if let NetworkId::Vpc(id) = network {
+        let vpc = world.aws.vpcs.iter().flatten().find(|vpc| vpc.vpc_id == *id);
+        let vpc = vpc.ok_or_else(|| format!("InvalidVpcID.NotFound: {id}"))?;
+        let four = vpc.cidr_block_association_set.iter().map(|one| one.cidr_block.network());
+        let six = vpc.ipv6_cidr_block_association_set.iter().map(|one| one.ipv6_cidr_block.network());
+        return Ok((id.to_string(), four.chain(six).collect()));
+    }
+    let info = world.heroku.peering_info.as_ref().ok_or("no space to ask")?;
+    let vpc = info.vpc_id.as_ref().ok_or("a space without a VPC")?;
+    Ok((vpc.to_string(), info.vpc_cidr.iter().map(|cidr| cidr.network()).collect()))
 }
 
 fn numbers(ports: EntryPorts) -> Option<(i32, i32)> {

@@ -133,6 +133,46 @@ pub(crate) fn of_two_vpcs() -> &'static [Fault] {
     }
 }
 
+/// Ways in which two networks have no peering: its routes went with it, stayed behind, or in part.
+pub(crate) fn without_peering() -> &'static [Fault] {
+    faults! {
+        "no peering" true: |world| {
+            unpeer(world);
+            each_table(world, |routes| routes.retain(|one| !over_peering(one, "pcx-1")));
+        };
+        "no peering, and its routes are left" true: |world| {
+            unpeer(world);
+            each_table(world, |routes| kill(routes, "pcx-1"));
+        };
+        "no peering, and a default route instead" true: |world| {
+            unpeer(world);
+            each_table(world, |routes| {
+                routes.retain(|one| !over_peering(one, "pcx-1"));
+                routes.push(route("0.0.0.0/0", "igw-1"));
+            });
+        };
+        "no peering, and an older one long gone is what the table leads to" true: |world| {
+            unpeer(world);
+            each_table(world, |routes| {
+                for route in routes.iter_mut().filter(|one| over_peering(one, "pcx-1")) {
+                    route.vpc_peering_connection_id = Some("pcx-gone".into());
+                }
+                kill(routes, "pcx-gone");
+            });
+        };
+    }
+}
+
+/// Takes the peering out of the list.
+fn unpeer(world: &mut World) {
+    let list = world.aws.vpc_peering_connections.get_or_insert_default();
+    list.retain(|one| one.vpc_peering_connection_id.as_str() != "pcx-1");
+}
+
+fn each_table(world: &mut World, change: impl Fn(&mut Vec<Route>)) {
+    world.aws.route_tables.iter_mut().flatten().for_each(|table| change(&mut table.routes));
+}
+
 fn kill(routes: &mut [Route], peering: &str) {
     for route in routes.iter_mut().filter(|route| over_peering(route, peering)) {
         route.state = Some(RouteState::Blackhole);

@@ -4,4 +4,4 @@ mod edits;
 mod faults;
 
 pub(crate) use edits::apply;
-pub(crate) use faults::{Fault, of_space, of_two_vpcs};
+pub(crate) use faults::{Fault, of_space, of_two_vpcs, without_peering};

@@ -58,7 +58,7 @@ const RESOURCES: &[Resource] = &[
         name: "aws_vpc_peering_connection",
         needs: &["vpc_id", "peer_vpc_id"],
         one_of: &[],
-        may_have: &["peer_owner_id", "peer_region"],
+        may_have: &["peer_owner_id", "peer_region", "auto_accept"],
     },
     Resource {
         name: "aws_vpc_peering_connection_accepter",

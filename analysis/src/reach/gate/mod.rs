@@ -51,6 +51,7 @@ pub use vpc_cidr::VpcCidr;
 
 use crate::cause::CauseCode;
 use crate::flow::Flows;
+use crate::reach::Site;
 use crate::repair::Edit;
 use crate::topology::{ComponentId, Topology};
 
@@ -187,5 +188,11 @@ pub trait Gate: fmt::Debug {
     fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
         let _ = (topology, flows);
         Vec::new()
+    }
+
+    /// The ends of which all gates of the component have the same repairs, so that one of them is asked;
+    /// `None` where each has its own.
+    fn repaired_alike(&self) -> Option<(Site, Site)> {
+        None
     }
 }

@@ -12,16 +12,16 @@ use super::{AddressPlan, SpaceGeneration};
 use super::{Decision, Direction, Explanation, Fault, Gate, Part, Witness, fault};
 use crate::cause::CauseCode;
 use crate::flow::Flows;
-use crate::reach::{Site, Ways};
-use crate::repair::{Edit, peering_plans};
+use crate::reach::{Site, Ways, intend};
+use crate::repair::{Edit, creation, peering_plans};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Omission, Peering, Topology};
 
 /// The intended peering of two networks, or its absence.
 #[derive(Debug)]
 pub struct PeeringGate {
     peering: Option<VpcPeeringConnectionId>,
-    source: NetworkId,
-    target: NetworkId,
+    source: Site,
+    target: Site,
     /// Without a peering: a VPC that is peered with both networks, behind which the target is.
     via: Option<VpcId>,
     /// Other ways between the two.
@@ -38,25 +38,52 @@ impl PeeringGate {
         peering: Option<VpcPeeringConnectionId>,
         ways: Ways,
     ) -> Self {
-        let (source, target) = (source.network.clone(), target.network.clone());
-        let via = if peering.is_some() { None } else { between(topology, &source, &target) };
-        Self { peering, source, target, via, ways }
+        let via = if peering.is_some() { None } else { between(topology, &source.network, &target.network) };
+        Self { peering, source: source.clone(), target: target.clone(), via, ways }
     }
 
     /// Whether no peering can ever join the two, so that its state is a consequence and no cause.
     fn is_ruled_out(&self, topology: &Topology) -> bool {
-        let with_space = [&self.source, &self.target].contains(&&NetworkId::Space);
+        let (source, target) = (&self.source.network, &self.target.network);
+        let with_space = [source, target].contains(&&NetworkId::Space);
         (with_space && SpaceGeneration::forbids(topology))
-            || AddressPlan::new(&self.source, &self.target, Ways::default()).forbids(topology)
+            || AddressPlan::new(source, target, Ways::default()).forbids(topology)
     }
 
     /// Whether a peering of the two would be listed: both sides list one.
     fn is_listed(&self, topology: &Topology) -> bool {
-        topology.lists_peerings_of(&self.source) || topology.lists_peerings_of(&self.target)
+        topology.lists_peerings_of(&self.source.network) || topology.lists_peerings_of(&self.target.network)
     }
 
     fn peering<'a>(&self, topology: &'a Topology) -> Option<&'a Peering> {
         topology.peering(self.peering.as_ref()?)
+    }
+
+    /// The plan that makes the peering, with the routes that each side's table needs then. `None` where that
+    /// is not known to be what is missing: packets that travel another way, or may, need no peering, and
+    /// what a table holds that nobody has seen is nobody's to plan.
+    fn made(&self, topology: &Topology, flows: &Flows) -> Option<Vec<Edit>> {
+        let missing = Decision::Blocked(CauseCode::PeeringMissing);
+        if self.admit(topology, flows).iter().any(|part| part.decision != missing) {
+            return None;
+        }
+        let create = creation(topology, &self.source.network, &self.target.network)?;
+        let mut after = topology.clone();
+        create.apply(&mut after);
+        let mut plan = vec![create];
+        for gate in intend(&after, &self.source, &self.target).gates {
+            let decisions: Vec<Decision> =
+                gate.admit(&after, flows).into_iter().map(|part| part.decision).collect();
+            if decisions.contains(&Decision::Unknown(CauseCode::NoRouteToDestination)) {
+                return None;
+            }
+            let is_table = gate.component().component_type() == ComponentType::RouteTable;
+            if is_table && decisions.iter().any(|decision| matches!(decision, Decision::Blocked(_))) {
+                let routes = gate.repairs(&after, flows).into_iter().next()?;
+                plan.extend(routes.into_iter().filter(|edit| !plan.contains(edit)).collect::<Vec<_>>());
+            }
+        }
+        Some(plan)
     }
 }
 
@@ -119,18 +146,18 @@ impl Gate for PeeringGate {
     }
 
     fn explain(&self, topology: &Topology, part: &Part) -> Explanation {
-        let between = format!("{} and {}", self.source, self.target);
+        let (source, target) = (&self.source.network, &self.target.network);
+        let between = format!("{source} and {target}");
         let Some((id, peering)) = self.peering.as_ref().zip(self.peering(topology)) else {
             if let Some(via) = &self.via {
                 return Explanation {
                     rule: "no transit".to_string(),
                     summary: format!(
-                        "{} lies behind {via}, which is peered with both: a peering carries no packets through a VPC.",
-                        self.target
+                        "{target} lies behind {via}, which is peered with both: a peering carries no packets through a VPC."
                     ),
                     evidence: vec![
                         format!("no listed VPC peering connection joins {between}"),
-                        format!("{via} is peered with {} and with {}", self.source, self.target),
+                        format!("{via} is peered with {source} and with {target}"),
                     ],
                     ..Explanation::default()
                 };
@@ -190,11 +217,17 @@ impl Gate for PeeringGate {
         Explanation { rule: status, summary, evidence, related: Vec::new(), omission }
     }
 
-    fn repairs(&self, topology: &Topology, _: &Flows) -> Vec<Vec<Edit>> {
+    fn repairs(&self, topology: &Topology, flows: &Flows) -> Vec<Vec<Edit>> {
         match self.peering.as_ref().zip(self.peering(topology)) {
             Some((id, peering)) => peering_plans(topology, id, peering),
-            None => Vec::new(),
+            None => self.made(topology, flows).into_iter().collect(),
         }
+    }
+
+    /// Tables are of subnets, and a peering is of networks: machines of one subnet need the same.
+    fn repaired_alike(&self) -> Option<(Site, Site)> {
+        let around = |site: &Site| Site { interface: None, ..site.clone() };
+        Some((around(&self.source), around(&self.target)))
     }
 }
 
