@@ -164,6 +164,18 @@ fn callers_of(id: &str, topology: Option<&Topology>) -> Option<(Vec<IpAddr>, Opt
     (!addresses.is_empty()).then(|| (addresses, vpc.cloned().map(NetworkId::Vpc)))
 }
 
+/// The network of a host that an id names, where all its interfaces are in one; `None` where an address is
+/// not theirs, which `--resolve` can give.
+fn network_of(host: &Host, addresses: &[IpAddr], topology: &Topology) -> Option<NetworkId> {
+    let Host::AwsId(id) = host else { return None };
+    let interfaces = interfaces_of(id, topology)?;
+    let vpc = interfaces.first()?.vpc.as_ref()?;
+    let is_theirs = |address: &IpAddr| interfaces.iter().any(|one| one.addresses.contains(address));
+    let is_one =
+        interfaces.iter().all(|one| one.vpc.as_ref() == Some(vpc)) && addresses.iter().all(is_theirs);
+    is_one.then(|| NetworkId::Vpc(vpc.clone()))
+}
+
 /// The addresses of a name that the snapshot knows: an interface or instance that has it as its `Name`, or
 /// a dyno's name inside its space.
 fn by_name(name: &str, topology: &Topology) -> Option<Vec<IpAddr>> {
@@ -320,6 +332,8 @@ pub(crate) fn case(
     } else if let (Some(address), false) = (addresses.first(), source.ranges.is_empty()) {
         known.gaps.push(other_family(*address, &source));
     }
+    let target_network =
+        known.topology.as_ref().and_then(|topology| network_of(&target.host, &addresses, topology));
     let ipv6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     Case {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -334,6 +348,7 @@ pub(crate) fn case(
         protocol: target.scheme.protocol_number(ipv6),
         source,
         vantage,
+        target_network,
         topology: known.topology,
         baseline: known.baseline,
         snapshot: known.snapshot,

@@ -9,7 +9,7 @@ mod starting;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::{Action, Machine};
+use peerscope_analysis::diagnose::{Action, Case, Machine};
 use peerscope_analysis::report::{Diagnosis, Verdict};
 use peerscope_analysis::topology::{NetworkId, Topology};
 
@@ -259,6 +259,17 @@ fn a_missing_peering_is_not_offered_with_a_network_that_is_a_guess() {
         fix.explanation
     );
     assert!(diagnosis.plan.is_some_and(|plan| !plan.verified));
+    // Whoever names the interface says which is meant.
+    for (vpc, table) in [("vpc-db", "rtb-db"), ("vpc-alike", "rtb-alike")] {
+        let topology = Some(Topology::from(&world.snapshot()));
+        let case = case(topology, NetworkId::Space, &DYNO_BLOCKS, "10.100.2.20");
+        let case = Case { target_network: Some(NetworkId::Vpc(vpc.into())), ..case };
+        let mut machine = Machine::new(case, 1);
+        machine.poll(Duration::ZERO);
+        let fix = first(&machine.report(Duration::ZERO, Timestamp::UNIX_EPOCH), "PEERING_MISSING");
+        assert!(fix.verified && fix.command.contains(&format!("--vpc-id {vpc} ")), "{}", fix.command);
+        assert!(fix.command.contains(table), "{}", fix.command);
+    }
     // Where the other has no interface at the address, it is not meant.
     world
         .aws

@@ -54,6 +54,15 @@ fn an_id_stands_for_all_addresses_as_a_name_does() {
     assert_eq!(of_target("tcp://1.web.app.localspace:5432"), ["10.0.128.7"]);
 }
 
+/// Addresses repeat between networks; an id does not.
+#[test]
+fn an_id_names_the_network_of_its_interfaces_and_an_address_none() {
+    let network = |to: &str| asked("10.9.0.9", to).target_network;
+    assert_eq!(network("tcp://eni-00000003:5432"), Some(NetworkId::Vpc("vpc-2".into())));
+    assert_eq!(network("tcp://i-00000001:5432"), None, "its interfaces are in two VPCs");
+    assert_eq!(network("tcp://10.2.0.10:5432"), None);
+}
+
 #[test]
 fn an_instance_calls_from_every_address_in_the_vpc_of_its_primary_interface() {
     let spec = source("i-00000001", Some(&topology()), None, PortRange::ALL).ok().unwrap();

@@ -28,6 +28,8 @@ pub struct Case {
     pub source: SourceSpec,
     /// Where probes are sent from.
     pub vantage: Vantage,
+    /// The network of the target, where it was named by an id: its addresses may lie in others too.
+    pub target_network: Option<NetworkId>,
     /// What is configured, where a snapshot was given.
     pub topology: Option<Topology>,
     /// What was configured at an earlier time, where that was given: what changed is evidence.
@@ -126,7 +128,7 @@ impl Case {
                 Some(network) => Vec::from([network.clone()]),
                 None => topology.networks_of(source),
             };
-            Some(fitting_networks(topology, &sources, source, address))
+            Some(fitting_networks(topology, &sources, source, address, self.target_network.as_ref()))
         });
         let mut fitting = fitting.unwrap_or_default().into_iter();
         let (networks, rivals) = (fitting.next(), fitting.collect());

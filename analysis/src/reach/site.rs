@@ -141,19 +141,21 @@ pub fn pair_networks(
     target: IpAddr,
 ) -> Option<(NetworkId, NetworkId)> {
     // The order of `sources` and of ids, so that the answer is stable.
-    fitting_networks(topology, sources, source, target).into_iter().next()
+    fitting_networks(topology, sources, source, target, None).into_iter().next()
 }
 
 /// Every pair that fits as well as the one of [`pair_networks`], that one first: with more than one, which
-/// is meant is not told by anything.
+/// is meant is not told by anything. `target_network` is the target's where it is known already.
 #[must_use]
 pub fn fitting_networks(
     topology: &Topology,
     sources: &[NetworkId],
     source: IpAddr,
     target: IpAddr,
+    target_network: Option<&NetworkId>,
 ) -> Vec<(NetworkId, NetworkId)> {
-    let mut targets = topology.networks_of(target);
+    let mut targets =
+        target_network.map_or_else(|| topology.networks_of(target), |known| Vec::from([known.clone()]));
     if targets.is_empty() {
         targets = behind_a_peering(topology, sources);
     }
