@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::Enclosure;
+use peerscope_laboratory::Host;
 use peerscope_laboratory::scenario::Stage;
 use serde_json::Value;
 
@@ -110,19 +111,43 @@ impl Bench {
     pub(crate) fn why_given(&self, stage: &Stage<'_>, snapshot: Option<&Path>) -> Result<Answer, Failed> {
         let target = format!("tcp://{}", stage.world.target_address());
         let mut command = self.peerscope(stage)?;
-        command.args(["why", &target, "--format", "json"]);
-        if let Some(snapshot) = snapshot {
-            command.arg("--snapshot").arg(snapshot);
-        }
-        let start = Instant::now();
-        let output = command.output()?;
-        let elapsed = start.elapsed();
-        let report: Value = serde_json::from_slice(&output.stdout)
-            .map_err(|error| format!("no report ({error}): {}", String::from_utf8_lossy(&output.stderr)))?;
-        let verdict = report["verdict"].as_str().unwrap_or_default().to_string();
-        TIMES.lock().unwrap_or_else(PoisonError::into_inner).push((verdict, elapsed));
-        Ok(Answer { report, status: output.status.code() })
+        command.args(["why", &target]);
+        answer(command, snapshot)
     }
+
+    /// The same as [`Self::why`], where other networks of the world have machines of the same addresses: those
+    /// of VPCs are named by the ids of their interfaces, and a dyno knows by its environment that it is one.
+    pub(crate) fn why_by_id(&self, stage: &Stage<'_>, snapshot: &Path) -> Result<Answer, Failed> {
+        let address = stage.world.target_address();
+        let (port, ip) = (address.port(), address.ip().to_string());
+        let target = match stage.world.target() {
+            Host::Interface(id) => format!("tcp://{id}:{port}"),
+            _ => format!("tcp://{address}"),
+        };
+        let mut command = self.peerscope(stage)?;
+        command.args(["why", &target, "--resolve", &ip]);
+        match stage.source() {
+            Host::Interface(id) => command.args(["--from", id.as_str()]),
+            Host::Dyno(address) => command.env("DYNO", "web.1").env("HEROKU_PRIVATE_IP", address.to_string()),
+        };
+        answer(command, Some(snapshot))
+    }
+}
+
+/// Runs `peerscope why`, of which the words so far say what is asked from where.
+fn answer(mut command: Command, snapshot: Option<&Path>) -> Result<Answer, Failed> {
+    command.args(["--format", "json"]);
+    if let Some(snapshot) = snapshot {
+        command.arg("--snapshot").arg(snapshot);
+    }
+    let start = Instant::now();
+    let output = command.output()?;
+    let elapsed = start.elapsed();
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("no report ({error}): {}", String::from_utf8_lossy(&output.stderr)))?;
+    let verdict = report["verdict"].as_str().unwrap_or_default().to_string();
+    TIMES.lock().unwrap_or_else(PoisonError::into_inner).push((verdict, elapsed));
+    Ok(Answer { report, status: output.status.code() })
 }
 
 /// Figures for people; nothing is asserted of them, because a busy machine is no fault of the program.
