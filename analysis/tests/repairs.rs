@@ -238,6 +238,22 @@ fn every_plan_without_a_peering_mends_and_opens_what_it_says() {
     check_without_peering(&two, application(), of_two_vpcs());
 }
 
+/// A copy of the topology for every machine of a large block would cost minutes.
+#[test]
+fn what_a_missing_peering_needs_is_asked_once_a_pair_of_subnets() {
+    use std::collections::BTreeSet;
+    let mut world = World::two_vpcs();
+    world.aws.vpc_peering_connections = Some(Vec::new());
+    world.subnet("subnet-far", "vpc-app", &["10.1.9.0/24"]);
+    world.interface("eni-near", "vpc-app", "subnet-app", &["10.1.0.11"], &["sg-app"]);
+    world.interface("eni-far", "vpc-app", "subnet-far", &["10.1.9.10"], &["sg-app"]);
+    let answer = Asked { source: "10.1.0.0/16", ..application() }.of(&world.snapshot());
+    let blockers = answer.blockers();
+    let missing = blockers.iter().find(|one| one.code.name() == "PEERING_MISSING").expect("no peering");
+    let alike: BTreeSet<_> = missing.gates.iter().filter_map(|gate| gate.repaired_alike()).collect();
+    assert_eq!((missing.gates.len(), alike.len()), (3, 2));
+}
+
 #[test]
 fn every_plan_for_an_echo_mends_and_opens_what_it_says() {
     use peerscope_document::aws::IpProtocol;
