@@ -166,7 +166,6 @@ fn a_route_that_exists_is_imported_before_it_is_turned() {
 #[test]
 fn a_new_peering_is_referred_to_by_everything_that_leads_over_it() {
     let topology = Topology::from(&World::two_vpcs().snapshot());
-    let new = NewPeering::first(&"pcx-1".into());
     let replace = Edit::ReplacePeering {
         peering: "pcx-1".into(),
         accepter: Accepter::Account,
@@ -180,7 +179,9 @@ fn a_new_peering_is_referred_to_by_everything_that_leads_over_it() {
         destination: block("10.1.0.0/16"),
         peering: "pcx-1".into(),
     };
-    let made = terraform(&topology, &[replace, beside], Some(&new)).expect("a plan has a form");
+    let edits = [replace, beside];
+    let new = NewPeering::of(&topology, &edits);
+    let made = terraform(&topology, &edits, new.as_ref()).expect("a plan has a form");
     let blocks = read(&made.command).unwrap_or_else(|error| panic!("{error} in\n{}", made.command));
     let request =
         blocks.iter().find(|one| one.labels.first().is_some_and(|kind| kind == "aws_vpc_peering_connection"));
@@ -200,6 +201,7 @@ fn a_peering_that_is_made_has_an_accepter_where_the_request_cannot_accept_itself
         requester: "vpc-app".into(),
         accepter: NetworkId::Vpc("vpc-db".into()),
     };
+    let accept = Edit::AcceptPeering { peering: "vpc-app_vpc-db".into(), accepter: Accepter::Account };
     let beside = Edit::CreateRoute {
         table: "rtb-app".into(),
         destination: block("10.2.0.0/16"),
@@ -220,7 +222,8 @@ fn a_peering_that_is_made_has_an_accepter_where_the_request_cannot_accept_itself
         world.aws.vpc_peering_connections = Some(Vec::new());
         // Without a peering the Regions are those of the subnets' zones.
         let topology = Topology::from(&world.snapshot());
-        let made = terraform(&topology, &[create.clone(), beside.clone()], None).expect("a plan has a form");
+        let made = terraform(&topology, &[create.clone(), accept.clone(), beside.clone()], None)
+            .expect("a plan has a form");
         let blocks = read(&made.command).unwrap_or_else(|error| panic!("{error} in\n{}", made.command));
         assert_eq!(blocks.iter().map(|one| one.labels[0].as_str()).collect::<Vec<_>>(), kinds);
         let accepts_itself = blocks[0].arguments.get("auto_accept") == Some(&Value::Bool(true));

@@ -176,6 +176,17 @@ fn a_missing_peering_is_asked_for_in_the_account_and_region_of_the_vpc_that_asks
     let step = &diagnosis.plan.as_ref().expect("a plan").steps[0];
     assert_eq!((step.account.as_deref(), step.region.as_deref()), (Some("111111111111"), Some("us-east-1")));
     assert_eq!(step.component.id, None);
+    // Each step is run where what it changes is.
+    let steps = &diagnosis.plan.as_ref().expect("a plan").steps;
+    let accounts: Vec<_> = steps.iter().filter_map(|step| step.account.as_deref()).collect();
+    assert_eq!(accounts, ["111111111111", "222222222222", "111111111111", "222222222222"]);
+    assert!(steps.iter().all(|step| step.command.lines().count() == 1), "{steps:?}");
+    assert!(
+        fix.explanation.contains("Accepts the new peering in account 222222222222."),
+        "{}",
+        fix.explanation
+    );
+    assert!(fix.explanation.contains("In account 222222222222: Adds to rtb-db"), "{}", fix.explanation);
     assert!(fix.verified, "{}", fix.command);
     let expected = [
         "PCX=$(aws ec2 create-vpc-peering-connection --vpc-id vpc-app --peer-vpc-id vpc-db --peer-owner-id 222222222222 --region us-east-1 --query VpcPeeringConnection.VpcPeeringConnectionId --output text)",

@@ -62,7 +62,8 @@ pub(super) fn mending(case: &Case, question: &Question, number: usize, blockers:
         .map(|ranked| ranked.first().map(|first| first.edits.clone()).unwrap_or_default())
         .collect();
     let chosen: Vec<&[Edit]> = chosen.iter().map(Vec::as_slice).collect();
-    let new = NewPeering::of(chosen.iter().copied().flatten()).map(|new| NewPeering { number, ..new });
+    let new =
+        NewPeering::of(topology, chosen.iter().copied().flatten()).map(|new| NewPeering { number, ..new });
     let mut fixes: Vec<Vec<Fix>> = Vec::new();
     for (index, ranked) in ranked.iter_mut().enumerate() {
         let others = except(&chosen, index);

@@ -11,11 +11,11 @@ use peerscope_document::aws::IpProtocol;
 use peerscope_document::id::{Region, VpcPeeringConnectionId};
 
 pub(crate) use self::peering::request_of_peering;
-use super::edit::{Edit, EntryPorts};
+use super::edit::{Accepter, Edit, EntryPorts};
 use super::new_peering::NewPeering;
 use crate::flow::PortRange;
 use crate::report::Tool;
-use crate::topology::{ComponentId, ComponentType, Ownership, Topology};
+use crate::topology::{ComponentId, ComponentType, Ownership, PeeringSide, Topology};
 
 /// A plan as something to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,17 +38,33 @@ pub struct Instruction {
 /// made beside this plan, or one is made by it, its id is known only to the shell that made it.
 #[must_use]
 pub fn instruction(topology: &Topology, plan: &[Edit], new: Option<&NewPeering>) -> Option<Instruction> {
-    let own = NewPeering::of(plan);
+    let own = NewPeering::of(topology, plan);
     let new = new.or(own.as_ref());
     let mut steps = plan.iter().map(|edit| one(topology, edit, new));
     let mut whole = steps.next()?;
     for step in steps {
         whole.command = format!("{}\n{}", whole.command, step.command);
         // Undoing goes backwards.
-        whole.undo = format!("{}\n{}", step.undo, whole.undo);
-        whole.explanation = format!("{} {}", whole.explanation, step.explanation);
+        whole.undo = [step.undo.as_str(), whole.undo.as_str()]
+            .into_iter()
+            .filter(|undo| !undo.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n");
+        whole.explanation = format!("{} {}", whole.explanation, said_elsewhere(&whole, &step));
     }
     Some(whole)
+}
+
+/// What a step does, and in which account where that is not the first step's.
+fn said_elsewhere(whole: &Instruction, step: &Instruction) -> String {
+    let account =
+        step.ownership.account.as_ref().filter(|_| step.ownership.account != whole.ownership.account);
+    match account {
+        Some(account) if !step.explanation.contains(account.as_str()) => {
+            format!("In account {account}: {}", step.explanation)
+        }
+        _ => step.explanation.clone(),
+    }
 }
 
 /// What an edit does, in one sentence.
@@ -57,7 +73,7 @@ pub(super) fn explained(topology: &Topology, edit: &Edit, new: Option<&NewPeerin
 }
 
 /// The component that an edit changes.
-pub(super) fn component(edit: &Edit) -> ComponentId {
+pub(super) fn component(topology: &Topology, edit: &Edit) -> ComponentId {
     match edit {
         Edit::CreateRoute { table, .. } | Edit::ReplaceRoute { table, .. } => {
             ComponentId::RouteTable(table.clone())
@@ -65,22 +81,34 @@ pub(super) fn component(edit: &Edit) -> ComponentId {
         Edit::Authorize { group, .. } => ComponentId::SecurityGroup(group.clone()),
         Edit::AllowInNetworkAcl { acl, .. } => ComponentId::NetworkAcl(acl.clone()),
         // Nobody knows its id before it is there.
-        Edit::CreatePeering { .. } => ComponentId::Unknown(ComponentType::VpcPeeringConnection),
-        Edit::AcceptPeering { peering, .. } | Edit::ReplacePeering { peering, .. } => {
-            ComponentId::VpcPeeringConnection(peering.clone())
+        Edit::CreatePeering { peering, .. } | Edit::AcceptPeering { peering, .. }
+            if topology.peering(peering).is_none() =>
+        {
+            ComponentId::Unknown(ComponentType::VpcPeeringConnection)
         }
+        Edit::CreatePeering { peering, .. }
+        | Edit::AcceptPeering { peering, .. }
+        | Edit::ReplacePeering { peering, .. } => ComponentId::VpcPeeringConnection(peering.clone()),
     }
 }
 
-/// Where an edit is made, and whose hand manages what it changes. What is not there yet is made where the
-/// VPC is that asks for it, and nobody manages it.
-pub(super) fn ownership(topology: &Topology, edit: &Edit) -> Ownership {
-    match edit {
-        Edit::CreatePeering { requester, .. } => {
-            let Ownership { account, region, .. } = topology.ownership(&ComponentId::Vpc(requester.clone()));
-            Ownership { account, region, ..Ownership::default() }
+/// Where an edit is made, and whose hand manages what it changes. What is not there yet nobody manages: it
+/// is asked for where the one VPC is, and accepted where the other is, or with Heroku.
+pub(super) fn ownership(topology: &Topology, edit: &Edit, new: Option<&NewPeering>) -> Ownership {
+    let made =
+        |peering: &VpcPeeringConnectionId| new.filter(|new| new.peering == *peering).map(|new| &new.made);
+    let side = match edit {
+        Edit::CreatePeering { peering, .. } => made(peering).map(|made| &made.requester),
+        Edit::AcceptPeering { peering, accepter: Accepter::Account } => {
+            made(peering).map(|made| &made.accepter)
         }
-        _ => topology.ownership(&component(edit)),
+        _ => None,
+    };
+    match side {
+        Some(PeeringSide { account, region, .. }) => {
+            Ownership { account: account.clone(), region: region.clone(), ..Ownership::default() }
+        }
+        None => topology.ownership(&component(topology, edit)),
     }
 }
 
@@ -93,9 +121,9 @@ struct Written {
 }
 
 fn one(topology: &Topology, edit: &Edit, new: Option<&NewPeering>) -> Instruction {
-    let ownership = ownership(topology, edit);
+    let ownership = ownership(topology, edit, new);
     let Written { tool, command, explanation, undo } = written(topology, edit, &ownership, new);
-    Instruction { tool, command, explanation, undo, component: component(edit), ownership }
+    Instruction { tool, command, explanation, undo, component: component(topology, edit), ownership }
 }
 
 fn written(topology: &Topology, edit: &Edit, owner: &Ownership, new: Option<&NewPeering>) -> Written {
@@ -176,13 +204,13 @@ fn written(topology: &Topology, edit: &Edit, owner: &Ownership, new: Option<&New
             }
         }
         Edit::CreatePeering { peering, requester, accepter } => {
-            let variable = new(peering).map_or_else(|| NewPeering::first(peering), Clone::clone);
-            peering::create(topology, requester, accepter, &variable)
+            peering::create(topology, requester, accepter, new(peering))
         }
-        Edit::AcceptPeering { peering, accepter } => peering::accept(topology, peering, *accepter),
+        Edit::AcceptPeering { peering, accepter } => {
+            peering::accept(topology, peering, *accepter, new(peering))
+        }
         Edit::ReplacePeering { peering, accepter, routes } => {
-            let variable = new(peering).map_or_else(|| NewPeering::first(peering), Clone::clone);
-            peering::replace(topology, peering, *accepter, routes, &variable)
+            peering::replace(topology, peering, *accepter, routes, new(peering))
         }
     }
 }

@@ -104,13 +104,13 @@ pub enum Edit {
         /// Who has to.
         accepter: Accepter,
     },
-    /// Asks for a peering where there is none, and has it accepted.
+    /// Asks for a peering where there is none.
     CreatePeering {
         /// What it goes by until AWS gives it an id: only copies of a topology have a peering of this name.
         peering: VpcPeeringConnectionId,
         /// The VPC that asks: a customer's, since no space does.
         requester: VpcId,
-        /// The network that is asked, and accepts.
+        /// The network that is asked.
         accepter: NetworkId,
     },
     /// Asks for a new peering in place of one that cannot be revived, has it accepted, and points the

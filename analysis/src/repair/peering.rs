@@ -36,26 +36,39 @@ pub(crate) fn peering_plans(
     Vec::from([Vec::from([edit])])
 }
 
-/// The request for a peering of two networks that have none: the customer's VPC asks a space, never the
-/// other way round; of two VPCs the source's asks. `None` where one of them has no id to ask for.
-pub(crate) fn creation(topology: &Topology, source: &NetworkId, target: &NetworkId) -> Option<Edit> {
+/// Who asks whom for a peering of two networks: the customer's VPC a space, never the other way round; of
+/// two VPCs the source's the target's. `None` where one of them has no id to ask for.
+pub(super) fn ends<'a>(
+    topology: &Topology,
+    source: &'a NetworkId,
+    target: &'a NetworkId,
+) -> Option<(&'a VpcId, &'a NetworkId)> {
     let (requester, accepter) = match (source, target) {
         (NetworkId::Space, NetworkId::Vpc(vpc)) => (vpc, source),
         (NetworkId::Vpc(vpc), NetworkId::Space | NetworkId::Vpc(_)) if source != target => (vpc, target),
         _ => return None,
     };
-    let peer = side(topology, accepter).vpc?;
-    Some(Edit::CreatePeering {
-        peering: format!("{requester}_{peer}").into(),
-        requester: requester.clone(),
-        accepter: accepter.clone(),
-    })
+    side(topology, accepter).vpc.is_some().then_some((requester, accepter))
 }
 
-/// The peering as it is once it was asked for and accepted.
+/// The plan that makes a peering of two networks that have none: one asks, the other accepts.
+pub(crate) fn creation(topology: &Topology, source: &NetworkId, target: &NetworkId) -> Option<Vec<Edit>> {
+    let (requester, accepter) = ends(topology, source, target)?;
+    let peering: VpcPeeringConnectionId = format!("{requester}_{}", side(topology, accepter).vpc?).into();
+    Some(Vec::from([
+        Edit::CreatePeering {
+            peering: peering.clone(),
+            requester: requester.clone(),
+            accepter: accepter.clone(),
+        },
+        Edit::AcceptPeering { peering, accepter: Accepter::of(Some(accepter)) },
+    ]))
+}
+
+/// The peering as it is once it was asked for.
 pub(super) fn between(topology: &Topology, requester: &VpcId, accepter: &NetworkId) -> Peering {
     Peering {
-        status: Some(PeeringStatusCode::Active),
+        status: Some(PeeringStatusCode::PendingAcceptance),
         status_message: None,
         heroku_status: None,
         seen_by_aws: false,

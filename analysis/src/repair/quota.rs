@@ -70,7 +70,7 @@ pub struct Fill {
 /// topology without and with them.
 #[must_use]
 pub fn fills(before: &Topology, after: &Topology, edits: &[Edit]) -> Vec<Fill> {
-    let shelves: BTreeSet<Shelf> = edits.iter().filter_map(shelf).collect();
+    let shelves: BTreeSet<Shelf> = edits.iter().filter_map(|edit| shelf(after, edit)).collect();
     shelves.iter().filter_map(|shelf| fill(before, after, shelf)).collect()
 }
 
@@ -116,8 +116,8 @@ fn fill(before: &Topology, after: &Topology, shelf: &Shelf) -> Option<Fill> {
 }
 
 /// Where the edit adds something.
-fn shelf(edit: &Edit) -> Option<Shelf> {
-    let component = command::component(edit);
+fn shelf(after: &Topology, edit: &Edit) -> Option<Shelf> {
+    let component = command::component(after, edit);
     match edit {
         Edit::CreateRoute { destination, .. } => {
             Some(Shelf { component, ingress: None, family: Some(family(*destination)) })

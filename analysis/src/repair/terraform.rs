@@ -22,7 +22,6 @@ use self::block::{Block, Value};
 use super::command::{self, Instruction};
 use super::edit::{Accepter, Edit, EntryPorts};
 use super::new_peering::NewPeering;
-use super::peering::between;
 use crate::report::Tool;
 use crate::topology::{Peering, RouteDestination, Topology};
 
@@ -30,7 +29,7 @@ use crate::topology::{Peering, RouteDestination, Topology};
 /// beside this plan, or one is made by it, it is referred to by the resource that makes it.
 #[must_use]
 pub fn terraform(topology: &Topology, plan: &[Edit], new: Option<&NewPeering>) -> Option<Instruction> {
-    let own = NewPeering::of(plan);
+    let own = NewPeering::of(topology, plan);
     let new = new.or(own.as_ref());
     let writer = Writer { topology, new };
     let mut parts: Vec<String> = Vec::new();
@@ -39,6 +38,9 @@ pub fn terraform(topology: &Topology, plan: &[Edit], new: Option<&NewPeering>) -
     for edit in plan {
         let said = command::explained(topology, edit, new);
         let blocks = writer.blocks(edit);
+        if blocks.is_empty() {
+            continue;
+        }
         imports |= blocks.iter().any(Block::is_import);
         let written: Vec<String> = blocks.iter().map(ToString::to_string).collect();
         parts.push(format!("# {}\n{}", one_line(&said), written.join("\n\n")));
@@ -64,8 +66,8 @@ pub fn terraform(topology: &Topology, plan: &[Edit], new: Option<&NewPeering>) -
         command: parts.join("\n\n"),
         explanation,
         undo: "# take these blocks out again, then\nterraform apply".to_string(),
-        component: command::component(first),
-        ownership: command::ownership(topology, first),
+        component: command::component(topology, first),
+        ownership: command::ownership(topology, first, new),
     })
 }
 
@@ -99,16 +101,15 @@ impl Writer<'_> {
             Edit::AllowInNetworkAcl { acl, rule_number, egress, protocol, ports, cidr } => {
                 Vec::from([entry(acl, *rule_number, *egress, *protocol, *ports, *cidr)])
             }
-            Edit::CreatePeering { peering, requester, accepter } => {
-                let made = between(self.topology, requester, accepter);
-                self.made(peering, Some(&made), Accepter::of(Some(accepter)))
+            Edit::CreatePeering { peering, accepter, .. } => {
+                Vec::from([self.request(peering, Accepter::of(Some(accepter)))])
             }
             Edit::AcceptPeering { peering, accepter } => {
-                let id = Value::Text(peering.to_string());
-                Vec::from([self.acceptance(peering, self.topology.peering(peering), id, *accepter)])
+                self.acceptance(peering, *accepter).into_iter().collect()
             }
             Edit::ReplacePeering { peering, accepter, routes } => {
-                let mut blocks = self.made(peering, self.topology.peering(peering), *accepter);
+                let mut blocks = Vec::from([self.request(peering, *accepter)]);
+                blocks.extend(self.acceptance(peering, *accepter));
                 for (table, destination) in routes {
                     blocks.extend(self.existing_route(table, destination, peering));
                 }
@@ -118,27 +119,41 @@ impl Writer<'_> {
     }
 
     fn peering(&self, id: &VpcPeeringConnectionId) -> Value {
-        if self.new.is_some_and(|new| new.peering == *id) {
-            Value::Reference(format!("{}.id", made_anew(id)))
-        } else {
-            Value::Text(id.to_string())
+        match self.made(id) {
+            Some(_) => Value::Reference(format!("{}.id", made_anew(id))),
+            None => Value::Text(id.to_string()),
         }
     }
 
-    /// A peering asked for, and accepted where the request cannot do it itself: that needs one account and
-    /// Region.
-    fn made(
-        &self,
-        name: &VpcPeeringConnectionId,
-        peering: Option<&Peering>,
-        accepter: Accepter,
-    ) -> Vec<Block> {
-        let request = request(name, peering);
-        if accepter == Accepter::Account && peering.is_some_and(is_in_one_place) {
-            return Vec::from([request.with("auto_accept", Value::Bool(true))]);
+    /// The peering of this name, where it is made.
+    fn made(&self, id: &VpcPeeringConnectionId) -> Option<&Peering> {
+        self.new.filter(|new| new.peering == *id).map(|new| &new.made)
+    }
+
+    /// Whether the request accepts itself, which takes one account and Region.
+    fn accepts_itself(&self, id: &VpcPeeringConnectionId, accepter: Accepter) -> bool {
+        accepter == Accepter::Account && self.made(id).is_some_and(is_in_one_place)
+    }
+
+    /// The request for a peering, as the resource of this name.
+    fn request(&self, name: &VpcPeeringConnectionId, accepter: Accepter) -> Block {
+        let mut block = Block::resource("aws_vpc_peering_connection", name.as_str());
+        let Some(Peering { requester, accepter: other, .. }) = self.made(name) else { return block };
+        let vpc = requester.vpc.as_ref().map_or_else(|| "VPC_ID".to_string(), ToString::to_string);
+        block = block.with("vpc_id", Value::Text(vpc));
+        if let Some(vpc) = &other.vpc {
+            block = block.with("peer_vpc_id", Value::Text(vpc.to_string()));
         }
-        let id = Value::Reference(format!("{}.id", made_anew(name)));
-        Vec::from([request, self.acceptance(name, peering, id, accepter)])
+        if let Some(account) = &other.account {
+            block = block.with("peer_owner_id", Value::Text(account.to_string()));
+        }
+        if let (Some(region), true) = (&other.region, other.region != requester.region) {
+            block = block.with("peer_region", Value::Text(region.to_string()));
+        }
+        if self.accepts_itself(name, accepter) {
+            block = block.with("auto_accept", Value::Bool(true));
+        }
+        block
     }
 
     fn route(
@@ -174,14 +189,14 @@ impl Writer<'_> {
         Vec::from([import, route])
     }
 
-    fn acceptance(
-        &self,
-        name: &VpcPeeringConnectionId,
-        peering: Option<&Peering>,
-        id: Value,
-        accepter: Accepter,
-    ) -> Block {
-        match accepter {
+    /// The acceptance of a peering; `None` where the request does it itself.
+    fn acceptance(&self, name: &VpcPeeringConnectionId, accepter: Accepter) -> Option<Block> {
+        if self.accepts_itself(name, accepter) {
+            return None;
+        }
+        let id = self.peering(name);
+        let peering = self.made(name).or_else(|| self.topology.peering(name));
+        let block = match accepter {
             Accepter::Space => {
                 let space = self.topology.space();
                 let id_of_space = space.and_then(|space| space.id.clone().or_else(|| space.name.clone()));
@@ -199,26 +214,9 @@ impl Writer<'_> {
                 };
                 block.with("vpc_peering_connection_id", id).with("auto_accept", Value::Bool(true))
             }
-        }
+        };
+        Some(block)
     }
-}
-
-/// The request for a peering, as the resource of this name.
-fn request(name: &VpcPeeringConnectionId, peering: Option<&Peering>) -> Block {
-    let mut block = Block::resource("aws_vpc_peering_connection", name.as_str());
-    let Some(Peering { requester, accepter, .. }) = peering else { return block };
-    let vpc = requester.vpc.as_ref().map_or_else(|| "VPC_ID".to_string(), ToString::to_string);
-    block = block.with("vpc_id", Value::Text(vpc));
-    if let Some(vpc) = &accepter.vpc {
-        block = block.with("peer_vpc_id", Value::Text(vpc.to_string()));
-    }
-    if let Some(account) = &accepter.account {
-        block = block.with("peer_owner_id", Value::Text(account.to_string()));
-    }
-    if let (Some(region), true) = (&accepter.region, accepter.region != requester.region) {
-        block = block.with("peer_region", Value::Text(region.to_string()));
-    }
-    block
 }
 
 /// Whether both sides are known to be of one account and in one Region.

@@ -90,7 +90,7 @@ fn over(destination: IpNet, peering: &VpcPeeringConnectionId) -> Route {
     made
 }
 
-/// What AWS makes of a request, and of its acceptance.
+/// What AWS makes of a request.
 fn create(world: &mut World, id: &str, requester: &VpcId, accepter: &NetworkId) -> Result<(), String> {
     let (own, own_blocks) = side(world, &NetworkId::Vpc(requester.clone()))?;
     let (other, other_blocks) = side(world, accepter)?;
@@ -111,7 +111,7 @@ fn create(world: &mut World, id: &str, requester: &VpcId, accepter: &NetworkId) 
     let (own_blocks, other_blocks) = (words(&own_blocks), words(&other_blocks));
     let own_blocks: Vec<&str> = own_blocks.iter().map(String::as_str).collect();
     let other_blocks: Vec<&str> = other_blocks.iter().map(String::as_str).collect();
-    world.peering(id, (&own, &own_blocks), (&other, &other_blocks), "active");
+    world.peering(id, (&own, &own_blocks), (&other, &other_blocks), "pending-acceptance");
     Ok(())
 }
 

@@ -67,10 +67,9 @@ impl PeeringGate {
         if self.admit(topology, flows).iter().any(|part| part.decision != missing) {
             return None;
         }
-        let create = creation(topology, &self.source.network, &self.target.network)?;
+        let mut plan = creation(topology, &self.source.network, &self.target.network)?;
         let mut after = topology.clone();
-        create.apply(&mut after);
-        let mut plan = vec![create];
+        plan.iter().for_each(|edit| edit.apply(&mut after));
         for gate in intend(&after, &self.source, &self.target).gates {
             let decisions: Vec<Decision> =
                 gate.admit(&after, flows).into_iter().map(|part| part.decision).collect();

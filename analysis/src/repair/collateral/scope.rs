@@ -97,9 +97,9 @@ pub(super) fn scopes(after: &Topology, edit: &Edit) -> Vec<Scope> {
             let Some(vpc) = after.route_table(table).map(|table| &table.vpc) else { return Vec::new() };
             over(after, vpc, peering, interfaces, *destination)
         }
-        Edit::CreatePeering { peering, .. }
-        | Edit::AcceptPeering { peering, .. }
-        | Edit::ReplacePeering { peering, .. } => whole(after, peering),
+        // A request carries nothing before it is accepted.
+        Edit::CreatePeering { .. } => Vec::new(),
+        Edit::AcceptPeering { peering, .. } | Edit::ReplacePeering { peering, .. } => whole(after, peering),
     }
 }
 

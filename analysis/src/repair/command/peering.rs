@@ -7,8 +7,9 @@ use peerscope_document::id::{RouteTableId, VpcId, VpcPeeringConnectionId};
 
 use super::{Written, destination_option, quoted, region_option};
 use crate::repair::NewPeering;
-use crate::repair::edit::{Accepter, Edit};
-use crate::repair::peering::{between, creation};
+use crate::repair::edit::Accepter;
+use crate::repair::new_peering::variable;
+use crate::repair::peering::{between, ends};
 use crate::report::Tool;
 use crate::topology::{ComponentId, NetworkId, Ownership, Peering, PeeringSide, RouteDestination, Topology};
 
@@ -21,33 +22,42 @@ pub(crate) fn request_of_peering(
     source: &NetworkId,
     target: &NetworkId,
 ) -> Option<String> {
-    let Edit::CreatePeering { requester, accepter, .. } = creation(topology, source, target)? else {
-        return None;
-    };
-    Some(request(topology, &between(topology, &requester, &accepter)))
+    let (requester, accepter) = ends(topology, source, target)?;
+    Some(request(topology, &between(topology, requester, accepter)))
 }
 
 pub(super) fn create(
     topology: &Topology,
     requester: &VpcId,
     accepter: &NetworkId,
-    new: &NewPeering,
+    new: Option<&NewPeering>,
 ) -> Written {
     let peering = between(topology, requester, accepter);
-    let (_, accept, by) =
-        acceptance(topology, &peering.accepter, &new.expansion(), Accepter::of(Some(accepter)));
-    let late = if *accepter == NetworkId::Space { SHOWS_LATE } else { "" };
     Written {
         tool: Tool::Aws,
-        command: format!("{}\n{accept}", kept(&request(topology, &peering), new)),
-        explanation: format!(
-            "Asks for a peering of {requester} with {accepter}, and accepts it {by}: there is none.{late}"
-        ),
-        undo: delete(&new.expansion(), &region_option(&place(topology, &peering.requester))),
+        command: kept(&request(topology, &peering), new),
+        explanation: format!("Asks for a peering of {requester} with {accepter}: there is none."),
+        undo: delete(&expansion(new), &region_option(&place(topology, &peering.requester))),
     }
 }
 
-pub(super) fn accept(topology: &Topology, id: &VpcPeeringConnectionId, accepter: Accepter) -> Written {
+pub(super) fn accept(
+    topology: &Topology,
+    id: &VpcPeeringConnectionId,
+    accepter: Accepter,
+    new: Option<&NewPeering>,
+) -> Written {
+    if let Some(new) = new {
+        let (tool, command, by) = acceptance(topology, &new.made.accepter, &new.expansion(), accepter);
+        let late = if accepter == Accepter::Space { SHOWS_LATE } else { "" };
+        // It is undone with the request: that takes the whole peering away.
+        return Written {
+            tool,
+            command,
+            explanation: format!("Accepts the new peering {by}.{late}"),
+            undo: String::new(),
+        };
+    }
     let side = topology.peering(id).map(|peering| peering.accepter.clone()).unwrap_or_default();
     let (tool, command, by) = acceptance(topology, &side, id.as_str(), accepter);
     let undo = match accepter {
@@ -67,9 +77,9 @@ pub(super) fn replace(
     old: &VpcPeeringConnectionId,
     accepter: Accepter,
     routes: &[(RouteTableId, RouteDestination)],
-    new: &NewPeering,
+    new: Option<&NewPeering>,
 ) -> Written {
-    let id = new.expansion();
+    let id = expansion(new);
     let peering = topology.peering(old);
     let mut command = String::new();
     if let Some(peering) = peering {
@@ -117,11 +127,18 @@ fn request(topology: &Topology, peering: &Peering) -> String {
 }
 
 /// The request, with the id of what it makes kept for the commands after it.
-fn kept(request: &str, new: &NewPeering) -> String {
-    format!(
-        "{}=$({request} --query VpcPeeringConnection.VpcPeeringConnectionId --output text)",
-        new.variable()
-    )
+fn kept(request: &str, new: Option<&NewPeering>) -> String {
+    let variable = variable(number(new));
+    format!("{variable}=$({request} --query VpcPeeringConnection.VpcPeeringConnectionId --output text)")
+}
+
+/// The id of what the request makes, as a word of a command.
+fn expansion(new: Option<&NewPeering>) -> String {
+    format!("\"${}\"", variable(number(new)))
+}
+
+fn number(new: Option<&NewPeering>) -> usize {
+    new.map_or(1, |new| new.number)
 }
 
 /// The command that accepts, the tool it needs, and who has to run it.
