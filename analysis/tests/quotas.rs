@@ -162,3 +162,75 @@ fn propagated_routes_and_the_other_family_take_no_room_of_a_table() {
     }
     assert!(fixes(&world)[0].note.as_deref().is_some_and(|note| note.contains("452 of 500 IPv4 routes")));
 }
+
+/// A world without the peering, whose space has so many others.
+fn with_peerings(count: usize, status: &str, of: &str) -> World {
+    let mut world = World::space_and_database();
+    world.aws.vpc_peering_connections = Some(Vec::new());
+    let listed = (0..count).map(|number| {
+        serde_json::from_value(serde_json::json!({
+            "pcx_id": format!("pcx-other{number}"), "type": of, "status": status,
+            "aws_vpc_id": format!("vpc-other{number}"), "cidr_blocks": [format!("172.30.{number}.0/24")],
+        }))
+        .expect("a peering of Heroku's list")
+    });
+    world.heroku.peerings = Some(listed.collect());
+    world
+}
+
+#[test]
+fn a_space_says_when_it_has_no_room_for_one_more_peering() {
+    for (world, said) in [
+        (with_peerings(3, "active", "customer-managed"), None),
+        (
+            with_peerings(4, "active", "customer-managed"),
+            Some("the space then holds 5 of 5 peerings, Heroku's usual quota"),
+        ),
+        (
+            with_peerings(5, "pending-acceptance", "unknown"),
+            Some(
+                "the space would hold 6 peerings, and Heroku allows 5 unless its support raised that: it may refuse this",
+            ),
+        ),
+        // This space's was raised: nothing tells how far.
+        (with_peerings(6, "active", "customer-managed"), None),
+        // Neither the dead ones nor Heroku's own take a place.
+        (with_peerings(5, "expired", "customer-managed"), None),
+        (with_peerings(5, "active", "heroku-postgresql"), None),
+    ] {
+        let fixes = fixes(&world);
+        assert!(fixes[0].command.starts_with("PCX="), "{}", fixes[0].command);
+        assert_eq!(fixes[0].note.as_deref(), said);
+    }
+}
+
+#[test]
+fn a_vpc_says_when_it_has_no_room_for_one_more_active_peering() {
+    for (active, waiting, said) in [
+        (44, 20, None),
+        (
+            45,
+            0,
+            Some(
+                "vpc-db then holds 46 of 50 active peerings, AWS's usual quota, which it raises to 125 at most",
+            ),
+        ),
+        (
+            50,
+            0,
+            Some(
+                "vpc-db would hold 51 active peerings, and AWS allows 50 unless the account's quota was raised (to 125 at most): it may refuse this",
+            ),
+        ),
+    ] {
+        let mut world = World::space_and_database();
+        world.aws.vpc_peering_connections = Some(Vec::new());
+        for number in 0..active + waiting {
+            let (other, block) = (format!("vpc-{number}"), format!("172.30.{number}.0/24"));
+            let status = if number < active { "active" } else { "pending-acceptance" };
+            let ends = (("vpc-db", &["10.100.0.0/16"][..]), (other.as_str(), &[block.as_str()][..]));
+            world.peering(&format!("pcx-other{number}"), ends.0, ends.1, status);
+        }
+        assert_eq!(fixes(&world)[0].note.as_deref(), said, "{active} active");
+    }
+}

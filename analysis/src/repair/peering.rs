@@ -72,6 +72,7 @@ pub(super) fn between(topology: &Topology, requester: &VpcId, accepter: &Network
         status_message: None,
         heroku_status: None,
         seen_by_aws: false,
+        is_for_data: false,
         expires: None,
         requester: side(topology, &NetworkId::Vpc(requester.clone())),
         accepter: side(topology, accepter),

@@ -5,17 +5,17 @@
 
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use ipnet::IpNet;
-use peerscope_document::aws::{IpPermission, Route, RouteOrigin};
+use peerscope_document::aws::{IpPermission, PeeringStatusCode, Route, RouteOrigin};
 use peerscope_document::id::PrefixListId;
 
 use super::command;
 use super::edit::Edit;
 use crate::flow::Family;
-use crate::topology::{ComponentId, Topology};
+use crate::topology::{ComponentId, NetworkId, Peering, Topology};
 
 /// A quota.
 #[derive(Debug)]
@@ -24,26 +24,32 @@ struct Quota {
     counted: &'static str,
     /// What an account may have that never asked for more.
     usual: usize,
-    /// What AWS raises it to at most.
-    most: usize,
+    /// What it is raised to at most; `None` where nobody says.
+    most: Option<usize>,
+    /// Whose it is.
+    of: &'static str,
 }
 
 /// "Amazon VPC quotas", Amazon VPC User Guide: entries of both families together, a direction; the final
 /// denies (32767 and 32768) count.
-const ENTRIES: Quota = Quota { counted: "entries", usual: 20, most: 40 };
+const ENTRIES: Quota = Quota { counted: "entries", usual: 20, most: Some(40), of: "AWS" };
 /// The same: rules a direction and family; what an interface's groups have together is at most 1000.
-const RULES: Quota = Quota { counted: "rules", usual: 60, most: 1000 };
+const RULES: Quota = Quota { counted: "rules", usual: 60, most: Some(1000), of: "AWS" };
 /// The same: routes that were not propagated, a family.
-const ROUTES: Quota = Quota { counted: "routes", usual: 500, most: 1000 };
+const ROUTES: Quota = Quota { counted: "routes", usual: 500, most: Some(1000), of: "AWS" };
+/// "Amazon Virtual Private Cloud endpoints and quotas", AWS General Reference: active ones of one VPC.
+const PEERINGS: Quota = Quota { counted: "active peerings", usual: 50, most: Some(125), of: "AWS" };
+/// "Private Space Peering", Heroku Dev Center: a space's with customers' VPCs; more by a support ticket.
+const PEERINGS_OF_SPACE: Quota = Quota { counted: "peerings", usual: 5, most: None, of: "Heroku" };
 
 /// Whether so many rules are more than AWS lets any group hold.
 pub(super) fn is_beyond_any_group(rules: usize) -> bool {
-    rules > RULES.most
+    RULES.most.is_some_and(|most| rules > most)
 }
 
 /// Whether so many entries are more than AWS lets any network ACL hold in one direction.
 pub(super) fn is_beyond_any_acl(entries: usize) -> bool {
-    entries > ENTRIES.most
+    ENTRIES.most.is_some_and(|most| entries > most)
 }
 
 /// What is counted by itself: of one component, one direction, one family, where the quota tells them
@@ -51,7 +57,7 @@ pub(super) fn is_beyond_any_acl(entries: usize) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Shelf {
     component: ComponentId,
-    /// Whether for what comes in; `None` for routes.
+    /// Whether for what comes in; `None` for routes and peerings.
     ingress: Option<bool>,
     /// `None` where both count together.
     family: Option<Family>,
@@ -70,7 +76,7 @@ pub struct Fill {
 /// topology without and with them.
 #[must_use]
 pub fn fills(before: &Topology, after: &Topology, edits: &[Edit]) -> Vec<Fill> {
-    let shelves: BTreeSet<Shelf> = edits.iter().filter_map(|edit| shelf(after, edit)).collect();
+    let shelves: BTreeSet<Shelf> = edits.iter().flat_map(|edit| shelves(after, edit)).collect();
     shelves.iter().filter_map(|shelf| fill(before, after, shelf)).collect()
 }
 
@@ -78,6 +84,8 @@ fn fill(before: &Topology, after: &Topology, shelf: &Shelf) -> Option<Fill> {
     let quota = match shelf.component {
         ComponentId::NetworkAcl(_) => &ENTRIES,
         ComponentId::SecurityGroup(_) => &RULES,
+        ComponentId::Vpc(_) => &PEERINGS,
+        ComponentId::Space => &PEERINGS_OF_SPACE,
         _ => &ROUTES,
     };
     let (held, holds) = (shelf.count(before), shelf.count(after));
@@ -85,54 +93,89 @@ fn fill(before: &Topology, after: &Topology, shelf: &Shelf) -> Option<Fill> {
         return None;
     }
     // What holds more than is usual already has had its quota raised.
-    let limit = if held > quota.usual { quota.most } else { quota.usual };
+    let limit = if held > quota.usual { quota.most? } else { quota.usual };
     if holds * 10 <= limit * 9 {
         return None;
     }
-    let id = shelf.component.id().unwrap_or_default();
+    let id = shelf.component.id().unwrap_or_else(|| "the space".to_string());
     let what = shelf.words(quota.counted);
-    let Quota { most, .. } = quota;
+    let Quota { of, .. } = quota;
+    let raised = match quota.most {
+        Some(most) => format!("the account's quota was raised (to {most} at most)"),
+        None => "its support raised that".to_string(),
+    };
+    let raises = quota.most.map(|most| format!(", which it raises to {most} at most")).unwrap_or_default();
     let (exceeds, words) = match (holds > limit, limit == quota.usual) {
         (true, true) => (
             true,
             format!(
-                "{id} would hold {holds} {what}, and AWS allows {limit} unless the account's quota was raised (to {most} at most): it may refuse this"
+                "{id} would hold {holds} {what}, and {of} allows {limit} unless {raised}: it may refuse this"
             ),
         ),
         (true, false) => {
-            (true, format!("{id} would hold {holds} {what}, and AWS raises that quota to {limit} at most"))
+            (true, format!("{id} would hold {holds} {what}, and {of} raises that quota to {limit} at most"))
         }
-        (false, true) => (
-            false,
-            format!(
-                "{id} then holds {holds} of {limit} {what}, AWS's usual quota, which it raises to {most} at most"
-            ),
-        ),
+        (false, true) => {
+            (false, format!("{id} then holds {holds} of {limit} {what}, {of}'s usual quota{raises}"))
+        }
         (false, false) => {
-            (false, format!("{id} then holds {holds} {what}, of the {limit} that AWS allows at most"))
+            (false, format!("{id} then holds {holds} {what}, of the {limit} that {of} allows at most"))
         }
     };
     Some(Fill { exceeds, words })
 }
 
 /// Where the edit adds something.
-fn shelf(after: &Topology, edit: &Edit) -> Option<Shelf> {
+fn shelves(after: &Topology, edit: &Edit) -> Vec<Shelf> {
     let component = command::component(after, edit);
     match edit {
         Edit::CreateRoute { destination, .. } => {
-            Some(Shelf { component, ingress: None, family: Some(family(*destination)) })
+            Vec::from([Shelf { component, ingress: None, family: Some(family(*destination)) }])
         }
         Edit::Authorize { ingress, cidr, .. } => {
-            Some(Shelf { component, ingress: Some(*ingress), family: Some(family(*cidr)) })
+            Vec::from([Shelf { component, ingress: Some(*ingress), family: Some(family(*cidr)) }])
         }
         Edit::AllowInNetworkAcl { egress, .. } => {
-            Some(Shelf { component, ingress: Some(!*egress), family: None })
+            Vec::from([Shelf { component, ingress: Some(!*egress), family: None }])
         }
-        Edit::ReplaceRoute { .. }
-        | Edit::CreatePeering { .. }
-        | Edit::AcceptPeering { .. }
-        | Edit::ReplacePeering { .. } => None,
+        Edit::CreatePeering { peering, .. }
+        | Edit::AcceptPeering { peering, .. }
+        | Edit::ReplacePeering { peering, .. } => {
+            let sides = after.peering(peering).map(|one| [&one.requester, &one.accepter]);
+            let networks = sides.into_iter().flatten().filter_map(|side| side.network.as_ref());
+            networks.filter_map(shelf_of_peerings).collect()
+        }
+        Edit::ReplaceRoute { .. } => Vec::new(),
     }
+}
+
+fn shelf_of_peerings(network: &NetworkId) -> Option<Shelf> {
+    let component = match network {
+        NetworkId::Vpc(id) => ComponentId::Vpc(id.clone()),
+        NetworkId::Space => ComponentId::Space,
+        NetworkId::SpaceData => return None,
+    };
+    Some(Shelf { component, ingress: None, family: None })
+}
+
+/// A network's peerings that its quota counts: those of a VPC that are active; those of a space that may
+/// become so too, but for Heroku's own.
+fn peerings(topology: &Topology, network: &NetworkId) -> usize {
+    let counts = |peering: &Peering| match network {
+        NetworkId::Space => {
+            let is_alive = matches!(
+                peering.status,
+                Some(
+                    PeeringStatusCode::Active
+                        | PeeringStatusCode::Provisioning
+                        | PeeringStatusCode::PendingAcceptance
+                )
+            );
+            is_alive && !peering.is_for_data
+        }
+        NetworkId::Vpc(_) | NetworkId::SpaceData => peering.is_active(),
+    };
+    topology.peerings().filter(|(_, one)| one.sides(network).is_some() && counts(one)).count()
 }
 
 impl Shelf {
@@ -151,6 +194,8 @@ impl Shelf {
                 let routes = topology.route_table(id).map_or(&[][..], |table| &table.routes);
                 routes.iter().map(|route| self.routes(topology, route)).sum()
             }
+            ComponentId::Vpc(id) => peerings(topology, &NetworkId::Vpc(id.clone())),
+            ComponentId::Space => peerings(topology, &NetworkId::Space),
             _ => 0,
         }
     }

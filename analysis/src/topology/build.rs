@@ -13,6 +13,7 @@ use peerscope_document::id::{AccountId, Region, VpcId};
 
 use super::gateway::gateways_of_routes;
 use super::security_group::ListedRules;
+use super::space::is_data_service;
 use super::{
     Instance, NetworkAcl, NetworkId, NetworkInterface, Omission, Ownership, Peering, PeeringSide, PrefixList,
     RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc, region, tags,
@@ -137,6 +138,7 @@ impl Topology {
                 status_message: None,
                 heroku_status: None,
                 seen_by_aws: true,
+                is_for_data: false,
                 expires: document.expiration_time.clone(),
                 requester: PeeringSide::default(),
                 accepter: PeeringSide::default(),
@@ -172,6 +174,7 @@ impl Topology {
                 status_message: None,
                 heroku_status: None,
                 seen_by_aws: false,
+                is_for_data: false,
                 expires: listed.expires.clone(),
                 requester: PeeringSide {
                     network: None,
@@ -195,6 +198,7 @@ impl Topology {
                 ownership: Ownership::default(),
             });
             entry.heroku_status = listed.status.clone();
+            entry.is_for_data = is_data_service(listed);
             entry.status = entry.status.take().or_else(|| listed.status.clone());
         }
     }

@@ -19,6 +19,8 @@ pub struct Peering {
     pub heroku_status: Option<PeeringStatusCode>,
     /// Whether AWS's documents list it.
     pub seen_by_aws: bool,
+    /// Whether it joins a space with Heroku's own data services.
+    pub is_for_data: bool,
     /// When a request that nobody accepts ends (RFC 3339).
     pub expires: Option<alloc::string::String>,
     /// Who asked.

@@ -139,7 +139,7 @@ fn dynos(app: &TopologyApp) -> impl Iterator<Item = Dyno> {
 }
 
 /// Whether a peering is Heroku's own for a data service. `heroku-managed` is the older word for all.
-fn is_data_service(peering: &Peering) -> bool {
+pub(super) fn is_data_service(peering: &Peering) -> bool {
     !matches!(
         peering.peering_type,
         None | Some(PeeringType::CustomerManaged | PeeringType::Unknown | PeeringType::Other(_))

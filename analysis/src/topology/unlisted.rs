@@ -71,6 +71,7 @@ impl Topology {
             status_message: None,
             heroku_status: None,
             seen_by_aws: false,
+            is_for_data: false,
             expires: None,
             requester: side(one),
             accepter: side(other),
