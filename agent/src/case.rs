@@ -121,13 +121,17 @@ pub(crate) fn documented_addresses(
     target: &TargetUrl,
     topology: Option<&Topology>,
 ) -> Result<Option<Vec<IpAddr>>, String> {
+    let addresses = |host: &Host| -> Option<Vec<IpAddr>> {
+        let places = places_of(host, topology?)?;
+        (!places.is_empty()).then(|| places.into_iter().map(|(address, _)| address).collect())
+    };
     match &target.host {
         Host::Address(address) => Ok(Some(vec![*address])),
         Host::AwsId(id) => {
-            let found = addresses_of(id, topology).ok_or_else(|| format!("TARGET: {}", unknown_id(id)))?;
+            let found = addresses(&target.host).ok_or_else(|| format!("TARGET: {}", unknown_id(id)))?;
             Ok(Some(found))
         }
-        Host::Name(name) => Ok(topology.and_then(|topology| by_name(name, topology))),
+        Host::Name(_) => Ok(addresses(&target.host)),
     }
 }
 
@@ -147,11 +151,36 @@ fn interfaces_of<'a>(id: &str, topology: &'a Topology) -> Option<Vec<&'a Network
     Some(found)
 }
 
-/// Every address of an instance or interface: like a name's, all of them are diagnosed.
-fn addresses_of(id: &str, topology: Option<&Topology>) -> Option<Vec<IpAddr>> {
-    let interfaces = interfaces_of(id, topology?)?;
-    let addresses: Vec<IpAddr> = interfaces.iter().flat_map(|one| &one.addresses).copied().collect();
-    (!addresses.is_empty()).then_some(addresses)
+/// What the snapshot knows a host by its id or name: every address of it, since like a name's all of them are
+/// diagnosed, and the network that each lies in. `None` for an address, and for what is not known.
+fn places_of(host: &Host, topology: &Topology) -> Option<Vec<(IpAddr, Option<NetworkId>)>> {
+    let of = |interfaces: Vec<&NetworkInterface>| {
+        let places = interfaces.into_iter().flat_map(|one| {
+            let network = one.vpc.clone().map(NetworkId::Vpc);
+            one.addresses.iter().map(move |address| (*address, network.clone()))
+        });
+        places.collect()
+    };
+    match host {
+        Host::Address(_) => None,
+        Host::AwsId(id) => interfaces_of(id, topology).map(of),
+        Host::Name(name) => match &interfaces_named(name, topology)[..] {
+            [interface] => Some(of(vec![interface])),
+            // A name that several have says nothing.
+            [_, _, ..] => None,
+            [] => {
+                let dynos = &topology.space()?.dynos;
+                let dyno = dynos.iter().find(|dyno| dyno.hostname.as_deref() == Some(name))?;
+                Some(vec![(dyno.address, Some(NetworkId::Space))])
+            }
+        },
+    }
+}
+
+/// The interfaces that have a name as their `Name`.
+fn interfaces_named<'a>(name: &str, topology: &'a Topology) -> Vec<&'a NetworkInterface> {
+    let named = |interface: &&NetworkInterface| interface.ownership.name.as_deref() == Some(name);
+    topology.interfaces().map(|(_, interface)| interface).filter(named).collect()
 }
 
 /// The addresses that an instance or interface calls from, and the VPC that they are in: of an instance
@@ -162,37 +191,6 @@ fn callers_of(id: &str, topology: Option<&Topology>) -> Option<(Vec<IpAddr>, Opt
     let own = interfaces.iter().filter(|one| one.vpc.as_ref() == vpc);
     let addresses: Vec<IpAddr> = own.flat_map(|one| &one.addresses).copied().collect();
     (!addresses.is_empty()).then(|| (addresses, vpc.cloned().map(NetworkId::Vpc)))
-}
-
-/// The network of a host that an id names, where all its interfaces are in one; `None` where an address is
-/// not theirs, which `--resolve` can give.
-fn network_of(host: &Host, addresses: &[IpAddr], topology: &Topology) -> Option<NetworkId> {
-    let Host::AwsId(id) = host else { return None };
-    let interfaces = interfaces_of(id, topology)?;
-    let vpc = interfaces.first()?.vpc.as_ref()?;
-    let is_theirs = |address: &IpAddr| interfaces.iter().any(|one| one.addresses.contains(address));
-    let is_one =
-        interfaces.iter().all(|one| one.vpc.as_ref() == Some(vpc)) && addresses.iter().all(is_theirs);
-    is_one.then(|| NetworkId::Vpc(vpc.clone()))
-}
-
-/// The addresses of a name that the snapshot knows: an interface or instance that has it as its `Name`, or
-/// a dyno's name inside its space.
-fn by_name(name: &str, topology: &Topology) -> Option<Vec<IpAddr>> {
-    let named = |(_, interface): &(_, &NetworkInterface)| interface.ownership.name.as_deref() == Some(name);
-    let mut found = topology.interfaces().filter(named);
-    match (found.next(), found.next()) {
-        (Some((_, interface)), None) => {
-            Some(interface.addresses.clone()).filter(|addresses| !addresses.is_empty())
-        }
-        // A name that several have says nothing.
-        (Some(_), Some(_)) => None,
-        (None, _) => {
-            let dynos = &topology.space()?.dynos;
-            let dyno = dynos.iter().find(|dyno| dyno.hostname.as_deref() == Some(name))?;
-            Some(vec![dyno.address])
-        }
-    }
 }
 
 /// The source of a case.
@@ -332,8 +330,9 @@ pub(crate) fn case(
     } else if let (Some(address), false) = (addresses.first(), source.ranges.is_empty()) {
         known.gaps.push(other_family(*address, &source));
     }
-    let target_network =
-        known.topology.as_ref().and_then(|topology| network_of(&target.host, &addresses, topology));
+    let places = known.topology.as_ref().and_then(|topology| places_of(&target.host, topology));
+    let places = places.into_iter().flatten();
+    let target_networks = places.filter_map(|(address, network)| Some((address, network?))).collect();
     let ipv6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     Case {
         version: env!("CARGO_PKG_VERSION").to_string(),
@@ -348,7 +347,7 @@ pub(crate) fn case(
         protocol: target.scheme.protocol_number(ipv6),
         source,
         vantage,
-        target_network,
+        target_networks,
         topology: known.topology,
         baseline: known.baseline,
         snapshot: known.snapshot,

@@ -274,7 +274,10 @@ fn a_missing_peering_is_not_offered_with_a_network_that_is_a_guess() {
     for (vpc, table) in [("vpc-db", "rtb-db"), ("vpc-alike", "rtb-alike")] {
         let topology = Some(Topology::from(&world.snapshot()));
         let case = case(topology, NetworkId::Space, &DYNO_BLOCKS, "10.100.2.20");
-        let case = Case { target_network: Some(NetworkId::Vpc(vpc.into())), ..case };
+        let case = Case {
+            target_networks: vec![("10.100.2.20".parse().expect("an address"), NetworkId::Vpc(vpc.into()))],
+            ..case
+        };
         let mut machine = Machine::new(case, 1);
         machine.poll(Duration::ZERO);
         let fix = first(&machine.report(Duration::ZERO, Timestamp::UNIX_EPOCH), "PEERING_MISSING");

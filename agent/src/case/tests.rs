@@ -54,13 +54,18 @@ fn an_id_stands_for_all_addresses_as_a_name_does() {
     assert_eq!(of_target("tcp://1.web.app.localspace:5432"), ["10.0.128.7"]);
 }
 
-/// Addresses repeat between networks; an id does not.
+/// Addresses repeat between networks; ids and names do not.
 #[test]
-fn an_id_names_the_network_of_its_interfaces_and_an_address_none() {
-    let network = |to: &str| asked("10.9.0.9", to).target_network;
-    assert_eq!(network("tcp://eni-00000003:5432"), Some(NetworkId::Vpc("vpc-2".into())));
-    assert_eq!(network("tcp://i-00000001:5432"), None, "its interfaces are in two VPCs");
-    assert_eq!(network("tcp://10.2.0.10:5432"), None);
+fn what_an_id_or_name_stands_for_lies_in_the_network_of_its_interface() {
+    let networks = |to: &str| {
+        let networks = asked("10.9.0.9", to).target_networks;
+        networks.iter().map(|(address, network)| format!("{address} {network}")).collect::<Vec<_>>()
+    };
+    assert_eq!(networks("tcp://eni-00000003:5432"), ["10.2.0.10 vpc-2"]);
+    let each = networks("tcp://i-00000001:5432");
+    assert!(each.contains(&"10.1.1.10 vpc-1".into()) && each.contains(&"10.2.0.10 vpc-2".into()), "{each:?}");
+    assert_eq!(networks("tcp://1.web.app.localspace:5432"), [format!("10.0.128.7 {}", NetworkId::Space)]);
+    assert_eq!(networks("tcp://10.2.0.10:5432"), [""; 0]);
 }
 
 #[test]

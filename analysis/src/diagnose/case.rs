@@ -28,8 +28,9 @@ pub struct Case {
     pub source: SourceSpec,
     /// Where probes are sent from.
     pub vantage: Vantage,
-    /// The network of the target, where it was named by an id: its addresses may lie in others too.
-    pub target_network: Option<NetworkId>,
+    /// The networks of the target's addresses, where it was named by an id, or by a name that the snapshot gives a
+    /// machine: the same addresses may lie in others too.
+    pub target_networks: Vec<(IpAddr, NetworkId)>,
     /// What is configured, where a snapshot was given.
     pub topology: Option<Topology>,
     /// What was configured at an earlier time, where that was given: what changed is evidence.
@@ -128,7 +129,9 @@ impl Case {
                 Some(network) => Vec::from([network.clone()]),
                 None => topology.networks_of(source),
             };
-            Some(fitting_networks(topology, &sources, source, address, self.target_network.as_ref()))
+            let places = self.target_networks.iter().filter(|(known, _)| *known == address);
+            let targets: Vec<NetworkId> = places.map(|(_, network)| network.clone()).collect();
+            Some(fitting_networks(topology, &sources, &targets, source, address))
         });
         let mut fitting = fitting.unwrap_or_default().into_iter();
         let (networks, rivals) = (fitting.next(), fitting.collect());

@@ -141,21 +141,21 @@ pub fn pair_networks(
     target: IpAddr,
 ) -> Option<(NetworkId, NetworkId)> {
     // The order of `sources` and of ids, so that the answer is stable.
-    fitting_networks(topology, sources, source, target, None).into_iter().next()
+    fitting_networks(topology, sources, &[], source, target).into_iter().next()
 }
 
 /// Every pair that fits as well as the one of [`pair_networks`], that one first: with more than one, which
-/// is meant is not told by anything. `target_network` is the target's where it is known already.
+/// is meant is not told by anything. `targets` narrows the choice as `sources` does; where it is empty, every
+/// network that holds the target's address is meant.
 #[must_use]
 pub fn fitting_networks(
     topology: &Topology,
     sources: &[NetworkId],
+    targets: &[NetworkId],
     source: IpAddr,
     target: IpAddr,
-    target_network: Option<&NetworkId>,
 ) -> Vec<(NetworkId, NetworkId)> {
-    let mut targets =
-        target_network.map_or_else(|| topology.networks_of(target), |known| Vec::from([known.clone()]));
+    let mut targets = if targets.is_empty() { topology.networks_of(target) } else { targets.to_vec() };
     if targets.is_empty() {
         targets = behind_a_peering(topology, sources);
     }

@@ -33,7 +33,7 @@ pub(crate) fn case(topology: Option<Topology>, network: NetworkId, source: &[&st
             source_ports: PortRange::new(32768, 60999).unwrap_or(PortRange::ALL),
         },
         vantage: Vantage { kind: VantageKind::Unknown, address: None },
-        target_network: None,
+        target_networks: Vec::new(),
         topology,
         snapshot: None,
         baseline: None,

@@ -100,7 +100,7 @@ fn case(snapshot: &Snapshot) -> Case {
             source_ports: PortRange::new(32768, 60999).unwrap_or(PortRange::ALL),
         },
         vantage: Vantage { kind: VantageKind::Unknown, address: None },
-        target_network: None,
+        target_networks: Vec::new(),
         topology: Some(Topology::from(snapshot)),
         baseline: None,
         snapshot: None,

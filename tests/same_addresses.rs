@@ -1,0 +1,87 @@
+//! Private addresses repeat between networks. Who names a machine by its id, or by a name that only one has, means that
+//! machine, whatever else has its address; who names the address alone is told where that leaves a choice.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+const SOURCE: &str = "eni-0000000a";
+const TWINS: [(&str, &str, &str); 2] =
+    [("vpc-0000000b", "eni-0000000b", "billing"), ("vpc-0000000c", "eni-0000000c", "orders")];
+
+/// Two VPCs whose machines have the same address, and one that calls; nothing is peered.
+fn documents() -> Value {
+    let mut kinds: [Vec<Value>; 6] = Default::default();
+    let networks = [("vpc-0000000a", "10.1", SOURCE, "caller")]
+        .into_iter()
+        .chain(TWINS.map(|(vpc, interface, name)| (vpc, "10.2", interface, name)));
+    for (vpc, prefix, interface, name) in networks {
+        let id = |kind: &str| vpc.replace("vpc", kind);
+        let block = format!("{prefix}.0.0/16");
+        let [vpcs, subnets, tables, acls, groups, interfaces] = &mut kinds;
+        vpcs.push(json!({"VpcId": vpc, "CidrBlock": block, "OwnerId": "111111111111",
+            "CidrBlockAssociationSet": [{"CidrBlock": block, "CidrBlockState": {"State": "associated"}}]}));
+        subnets.push(json!({"SubnetId": id("subnet"), "VpcId": vpc, "CidrBlock": block,
+            "AvailabilityZone": "us-east-1a"}));
+        tables.push(json!({"RouteTableId": id("rtb"), "VpcId": vpc, "Associations": [{"Main": true}],
+            "Routes": [{"DestinationCidrBlock": block, "GatewayId": "local", "State": "active",
+                "Origin": "CreateRouteTable"}]}));
+        let entry = |egress: bool| {
+            json!({"RuleNumber": 100, "Protocol": "-1", "RuleAction": "allow", "Egress": egress,
+                "CidrBlock": "0.0.0.0/0"})
+        };
+        acls.push(json!({"NetworkAclId": id("acl"), "VpcId": vpc, "Entries": [entry(false), entry(true)],
+            "Associations": [{"NetworkAclId": id("acl"), "SubnetId": id("subnet")}]}));
+        let anything = json!([{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]);
+        groups.push(json!({"GroupId": id("sg"), "VpcId": vpc, "IpPermissions": anything,
+            "IpPermissionsEgress": anything}));
+        let address = format!("{prefix}.0.10");
+        interfaces.push(json!({"NetworkInterfaceId": interface, "VpcId": vpc, "SubnetId": id("subnet"),
+            "PrivateIpAddress": address, "PrivateIpAddresses": [{"PrivateIpAddress": address, "Primary": true}],
+            "SourceDestCheck": true, "Groups": [{"GroupId": id("sg")}],
+            "TagSet": [{"Key": "Name", "Value": name}]}));
+    }
+    let [vpcs, subnets, tables, acls, groups, interfaces] = kinds;
+    json!({"Vpcs": vpcs, "Subnets": subnets, "RouteTables": tables, "NetworkAcls": acls,
+        "SecurityGroups": groups, "NetworkInterfaces": interfaces, "VpcPeeringConnections": []})
+}
+
+/// What `analyze` says of a target: its cause's first fix, and whether its plan is proven.
+fn fix(target: &str) -> (Value, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("account.json");
+    fs::write(&file, documents().to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_peerscope"));
+    command.args(["analyze", "--to", target, "--from", SOURCE, "--format", "json", "--snapshot"]).arg(&file);
+    let output = command.output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {words}"));
+    let causes = report["causes"].as_array().unwrap();
+    assert_eq!(causes.len(), 1, "{report:#}");
+    assert_eq!(causes[0]["code"], "PEERING_MISSING", "{report:#}");
+    (causes[0]["fixes"][0].clone(), report["plan"]["verified"] == true)
+}
+
+#[test]
+fn a_target_named_by_an_id_or_a_name_is_looked_for_where_it_is() {
+    for (vpc, interface, name) in TWINS {
+        for target in [format!("tcp://{interface}:5432"), format!("tcp://{name}:5432")] {
+            let (fix, is_proven) = fix(&target);
+            let command = fix["command"].as_str().unwrap();
+            assert!(command.contains(&format!("--peer-vpc-id {vpc} ")), "{target}: {command}");
+            assert!(command.contains(&vpc.replace("vpc", "rtb")), "{target}: {command}");
+            assert!(fix["verified"] == true && is_proven, "{target}: {fix:#}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_two_networks_hold_leaves_the_peering_to_a_person() {
+    let (fix, is_proven) = fix("tcp://10.2.0.10:5432");
+    assert!(fix["verified"] == false && !is_proven, "{fix:#}");
+    let words = fix["explanation"].as_str().unwrap();
+    assert!(TWINS.iter().all(|(vpc, ..)| words.contains(vpc)), "{words}");
+}
