@@ -48,17 +48,21 @@ fn documents() -> Value {
         "SecurityGroups": groups, "NetworkInterfaces": interfaces, "VpcPeeringConnections": []})
 }
 
-/// What `analyze` says of a target: its cause's first fix, and whether its plan is proven.
-fn fix(target: &str) -> (Value, bool) {
+/// What `analyze` says of a target.
+fn said(target: &str, format: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("account.json");
     fs::write(&file, documents().to_string()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_peerscope"));
-    command.args(["analyze", "--to", target, "--from", SOURCE, "--format", "json", "--snapshot"]).arg(&file);
+    command.args(["analyze", "--to", target, "--from", SOURCE, "--format", format, "--snapshot"]).arg(&file);
     let output = command.output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr);
-    let report: Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {words}"));
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Its cause's first fix, and whether its plan is proven.
+fn fix(target: &str) -> (Value, bool) {
+    let report: Value = serde_json::from_str(&said(target, "json")).unwrap();
     let causes = report["causes"].as_array().unwrap();
     assert_eq!(causes.len(), 1, "{report:#}");
     assert_eq!(causes[0]["code"], "PEERING_MISSING", "{report:#}");
@@ -84,4 +88,18 @@ fn an_address_that_two_networks_hold_leaves_the_peering_to_a_person() {
     assert!(fix["verified"] == false && !is_proven, "{fix:#}");
     let words = fix["explanation"].as_str().unwrap();
     assert!(TWINS.iter().all(|(vpc, ..)| words.contains(vpc)), "{words}");
+}
+
+/// The request, its acceptance, and a route on each side: all of them are steps for whoever reads the terminal too.
+#[test]
+fn every_step_that_makes_a_peering_is_written_out() {
+    let text = said("tcp://orders:5432", "text");
+    let order =
+        ["create-vpc-peering-connection", "accept-vpc-peering-connection", "create-route", "create-route"];
+    let mut rest = text.as_str();
+    for step in order {
+        let at = rest.find(step).unwrap_or_else(|| panic!("no {step} in its turn: {text}"));
+        rest = &rest[at + step.len()..];
+    }
+    assert!(text.contains("4 steps") && !text.contains("by hand"), "{text}");
 }

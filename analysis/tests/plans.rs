@@ -107,8 +107,11 @@ fn a_missing_peering_is_made_first_then_its_routes_and_undone_last() {
     ];
     assert_eq!(commands, expected);
     let undo = words(&plan.undo);
-    assert_eq!(undo.len(), 4);
-    assert_eq!(undo[2..], ["aws ec2 delete-route", "aws ec2 delete-vpc-peering-connection"]);
+    assert_eq!(undo.len(), 5);
+    assert_eq!(
+        undo[2..],
+        ["aws ec2 delete-route", "# no acceptance", "aws ec2 delete-vpc-peering-connection"]
+    );
     assert!(plan.verified);
 }
 

@@ -155,6 +155,7 @@ fn a_missing_peering_with_a_space_is_made_with_the_route_to_it_and_verified() {
     assert_eq!(fix.command.lines().collect::<Vec<_>>(), expected);
     let expected = [
         "aws ec2 delete-route --route-table-id rtb-db --destination-cidr-block 10.0.0.0/16 --region us-east-1",
+        "# no acceptance can be taken back: deleting the new peering undoes it",
         "aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id \"$PCX\" --region us-east-1",
     ];
     assert_eq!(fix.undo.lines().collect::<Vec<_>>(), expected);

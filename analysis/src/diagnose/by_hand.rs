@@ -100,7 +100,7 @@ fn doubt(question: &Question) -> String {
     let rivals: Vec<String> =
         question.rivals.iter().map(|(one, other)| format!("{one} and {other}")).collect();
     format!(
-        "The addresses fit {source} and {target}, and as well {}: nothing tells which are meant. For the first: ",
+        "The addresses fit {source} and {target}, and as well {}: nothing tells which are meant (machines named by their ids, as TARGET and --from, would). For the first: ",
         rivals.join(", or ")
     )
 }

@@ -26,7 +26,7 @@ pub struct Instruction {
     pub command: String,
     /// What they do, in one sentence.
     pub explanation: String,
-    /// The commands that undo it, one a line.
+    /// The commands that undo it, one a line; a comment where nothing does. Never empty.
     pub undo: String,
     /// The component that they change.
     pub component: ComponentId,
@@ -45,11 +45,7 @@ pub fn instruction(topology: &Topology, plan: &[Edit], new: Option<&NewPeering>)
     for step in steps {
         whole.command = format!("{}\n{}", whole.command, step.command);
         // Undoing goes backwards.
-        whole.undo = [step.undo.as_str(), whole.undo.as_str()]
-            .into_iter()
-            .filter(|undo| !undo.is_empty())
-            .collect::<Vec<_>>()
-            .join("\n");
+        whole.undo = format!("{}\n{}", step.undo, whole.undo);
         whole.explanation = format!("{} {}", whole.explanation, said_elsewhere(&whole, &step));
     }
     Some(whole)

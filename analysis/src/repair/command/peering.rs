@@ -50,12 +50,11 @@ pub(super) fn accept(
     if let Some(new) = new {
         let (tool, command, by) = acceptance(topology, &new.made.accepter, &new.expansion(), accepter);
         let late = if accepter == Accepter::Space { SHOWS_LATE } else { "" };
-        // It is undone with the request: that takes the whole peering away.
         return Written {
             tool,
             command,
             explanation: format!("Accepts the new peering {by}.{late}"),
-            undo: String::new(),
+            undo: "# no acceptance can be taken back: deleting the new peering undoes it".to_string(),
         };
     }
     let side = topology.peering(id).map(|peering| peering.accepter.clone()).unwrap_or_default();
