@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         add("evidence_of_another_target_is_wrong_input", other_target);
         add("what_changed_since_the_baseline_comes_first", baseline);
         add("waiting_ends_when_it_is_mended", mended);
+        add("a_page_tells_that_it_was_waited_for", mended_on_a_page);
         Ok((Arguments::from_args(), trials))
     })
 }
@@ -171,15 +172,31 @@ fn baseline(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
 }
 
 fn mended(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
-    let mut stage = Stage::set(enclosure, broken(FaultKind::RouteMissing)?)?;
-    let target = format!("tcp://{}", stage.world.target_address());
-    let mut command = bench.peerscope(&stage)?;
-    command.args(["why", &target, "--until-reachable", "--format", "json"]).stdout(Stdio::piped());
-    let waiting = command.spawn()?;
-    thread::sleep(Duration::from_millis(4000));
-    stage.twin.rebuild(&healthy().snapshot)?;
-    let output = waiting.wait_with_output()?;
+    let output = waited(enclosure, bench, "json")?;
     let report = json(&output)?;
     let is_right = report["verdict"] == "reachable" && report["waited"]["verdict"] == "blocked";
     expect(is_right && output.status.code() == Some(0), format!("{report:#}"))
+}
+
+/// The page is one document about the end of the waiting, and says what it was before.
+fn mended_on_a_page(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let output = waited(enclosure, bench, "html")?;
+    let page = String::from_utf8(output.stdout)?;
+    let is_one = page.matches("<!DOCTYPE html>").count() == 1 && page.trim_end().ends_with("</html>");
+    let verdict = page.find("REACHABLE");
+    let waited = page.find("Mended after ").filter(|at| page[*at..].contains(" s. Before: "));
+    let is_right = is_one && verdict.is_some() && waited > verdict && output.status.code() == Some(0);
+    expect(is_right, page)
+}
+
+/// What `why --until-reachable` writes where a route is missing, and comes while it waits.
+fn waited(enclosure: &Enclosure, bench: &Bench, format: &str) -> Result<Output, Failed> {
+    let mut stage = Stage::set(enclosure, broken(FaultKind::RouteMissing)?)?;
+    let target = format!("tcp://{}", stage.world.target_address());
+    let mut command = bench.peerscope(&stage)?;
+    command.args(["why", &target, "--until-reachable", "--format", format]).stdout(Stdio::piped());
+    let waiting = command.spawn()?;
+    thread::sleep(Duration::from_millis(4000));
+    stage.twin.rebuild(&healthy().snapshot)?;
+    Ok(waiting.wait_with_output()?)
 }
