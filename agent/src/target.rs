@@ -158,7 +158,7 @@ impl TargetUrl {
         )
     }
 
-    /// What is spoken once connected, where the scheme names it.
+    /// What is spoken once connected, where the scheme names it: to where a credential would be needed.
     pub(crate) fn handshake(&self) -> Option<Handshake> {
         let (protocol, tls) = match self.scheme {
             Scheme::Postgres => (ApplicationProtocol::Postgresql, false),
@@ -172,7 +172,7 @@ impl TargetUrl {
             Scheme::Tls => (ApplicationProtocol::Tls, true),
             Scheme::Tcp | Scheme::Udp | Scheme::Icmp => return None,
         };
-        Some(Handshake { protocol, tls, host: self.host.to_string() })
+        Some(Handshake { protocol, tls, host: self.host.to_string(), login: true })
     }
 
     /// What was written, less credentials, path and query.

@@ -302,7 +302,7 @@ impl Flight for Connect {
             Stage::Listening(handshake) => Step::Close(Some(self.connected(handshake))),
             Stage::Talking(handshake) => {
                 if let Some(talk) = &mut self.talk {
-                    talk.give_up(now);
+                    talk.give_up(&self.connection, now);
                 }
                 Step::Close(Some(self.spoken(handshake)))
             }

@@ -117,7 +117,7 @@ impl Dialogue for TlsAlone {
 fn dialogue(handshake: &Handshake, port: u16) -> Option<Box<dyn Dialogue>> {
     match handshake.protocol {
         ApplicationProtocol::Postgresql => Some(Box::new(Postgresql)),
-        ApplicationProtocol::Mysql => Some(Box::new(Mysql::default())),
+        ApplicationProtocol::Mysql => Some(Box::new(Mysql::new(handshake.login))),
         ApplicationProtocol::Redis => Some(Box::new(Redis)),
         ApplicationProtocol::Http => {
             let host = &handshake.host;
@@ -147,7 +147,7 @@ mod tests {
 
     /// Has a dialogue hear the bytes piece by piece; returns its turns.
     fn heard(protocol: ApplicationProtocol, bytes: &[u8], piece: usize) -> Vec<Turn> {
-        let handshake = Handshake { protocol, tls: false, host: "db.internal".to_string() };
+        let handshake = Handshake { protocol, tls: false, host: "db.internal".to_string(), login: true };
         let mut dialogue = dialogue(&handshake, 80).unwrap();
         dialogue.opening();
         let (mut turns, mut from) = (Vec::new(), 0);

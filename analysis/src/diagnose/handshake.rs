@@ -59,6 +59,10 @@ pub fn handshake_report(one: &HandshakeObservation, at: Timestamp) -> Observatio
         answer,
         code,
         words,
+        unacknowledged_bytes: match &one.reply.end {
+            Some(HandshakeEnd::Silent { unacknowledged, .. }) => *unacknowledged,
+            _ => None,
+        },
         tls: one.reply.tls.as_ref().map(tls_report),
         seconds: one.reply.took.as_secs_f64(),
     });
@@ -103,11 +107,12 @@ fn sentence(one: &HandshakeObservation) -> Option<String> {
             let shown: String = first.bytes().escape_ascii().to_string();
             format!("connects, and speaks no {protocol}{whose}: its first bytes are \"{shown}\"")
         }
-        HandshakeEnd::Silent { step, waited, received } => format!(
-            "connects, and is then silent: {} was waited for {}{}",
+        HandshakeEnd::Silent { step, waited, received, unacknowledged } => format!(
+            "connects, and is then silent: {} was waited for {}{}{}",
             step.words(),
             seconds(*waited),
-            part(*received)
+            part(*received),
+            acknowledged(*unacknowledged)
         ),
         HandshakeEnd::Closed { step, by, received } => {
             let how = match by {
@@ -152,6 +157,15 @@ fn part(received: u32) -> String {
     }
 }
 
+/// Whether what was said arrived, where that is known.
+fn acknowledged(unacknowledged: Option<u32>) -> String {
+    match unacknowledged {
+        None => String::new(),
+        Some(0) => "; its system acknowledged all that it was sent".to_string(),
+        Some(count) => format!("; {count} bytes that it was sent were not acknowledged"),
+    }
+}
+
 fn answered(answer: &ProtocolAnswer, tls: Option<&TlsFacts>) -> String {
     let by = tls.map(|tls| format!(" over {}", tls.version.name())).unwrap_or_default();
     let doubt = tls.and_then(|tls| tls.doubt.as_ref());
@@ -166,10 +180,13 @@ fn in_words(answer: &ProtocolAnswer) -> String {
         ProtocolAnswer::Tls => "speaks TLS".to_string(),
         ProtocolAnswer::Postgresql { offers_tls: true } => "speaks PostgreSQL".to_string(),
         ProtocolAnswer::Postgresql { offers_tls: false } => "speaks PostgreSQL and offers no TLS".to_string(),
-        ProtocolAnswer::Mysql { version, denied: Some(_) } => {
+        ProtocolAnswer::Mysql { version, denied: Some(_), .. } => {
             format!("speaks MySQL, version {}, and asks for a login", mysql_version(version))
         }
-        ProtocolAnswer::Mysql { version, denied: None } => {
+        ProtocolAnswer::Mysql { version, login: false, .. } => {
+            format!("speaks MySQL, version {}", mysql_version(version))
+        }
+        ProtocolAnswer::Mysql { version, denied: None, .. } => {
             let version = mysql_version(version);
             format!("speaks MySQL, version {version}, and lets anybody in without a name or password")
         }
@@ -221,7 +238,7 @@ mod tests {
         };
         let reply = HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(1500) };
         let one = HandshakeObservation {
-            handshake: Handshake { protocol, tls: false, host: "db.internal".to_string() },
+            handshake: Handshake { protocol, tls: false, host: "db.internal".to_string(), login: true },
             observation,
             reply,
         };
@@ -250,8 +267,13 @@ mod tests {
         for (protocol, end, sentence) in [
             (
                 ApplicationProtocol::Postgresql,
-                HandshakeEnd::Silent { step, waited: Duration::from_millis(1500), received: 0 },
-                "connects, and is then silent: its answer to whether it offers TLS was waited for 1.5 s",
+                HandshakeEnd::Silent {
+                    step,
+                    waited: Duration::from_millis(1500),
+                    received: 0,
+                    unacknowledged: Some(0),
+                },
+                "connects, and is then silent: its answer to whether it offers TLS was waited for 1.5 s; its system acknowledged all that it was sent",
             ),
             (
                 ApplicationProtocol::Mysql,
@@ -284,14 +306,18 @@ mod tests {
             (
                 ApplicationProtocol::Mysql,
                 HandshakeEnd::Answered {
-                    answer: ProtocolAnswer::Mysql { version: text("8.4.3"), denied: Some(1045) },
+                    answer: ProtocolAnswer::Mysql { version: text("8.4.3"), denied: Some(1045), login: true },
                 },
                 "speaks MySQL, version 8.4.3, and asks for a login",
             ),
             (
                 ApplicationProtocol::Mysql,
                 HandshakeEnd::Answered {
-                    answer: ProtocolAnswer::Mysql { version: text("5.5.5-10.11.19-MariaDB"), denied: None },
+                    answer: ProtocolAnswer::Mysql {
+                        version: text("5.5.5-10.11.19-MariaDB"),
+                        denied: None,
+                        login: true,
+                    },
                 },
                 "speaks MySQL, version 10.11.19-MariaDB, and lets anybody in without a name or password",
             ),

@@ -54,6 +54,10 @@ pub struct HandshakeReport {
     pub code: Option<String>,
     /// The server's own words, as they came; of TLS, the alert's name, or what the library says.
     pub words: Option<String>,
+    /// Of a silence: how many bytes of what was said the other side's system had not acknowledged; absent where
+    /// nothing was said or this system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unacknowledged_bytes: Option<u32>,
     /// What was seen of TLS, where its handshake was completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsReport>,

@@ -38,11 +38,19 @@ const QUIT: &[u8] = &[1, 0, 0, 0, 1];
 const SWITCHES: u8 = 2;
 
 /// MySQL's handshake.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Mysql {
+    /// Whether the greeting is answered by a login, rather than left.
+    login: bool,
     /// The server's version, once it has greeted.
     version: Option<ServerText>,
     switches: u8,
+}
+
+impl Mysql {
+    pub(super) fn new(login: bool) -> Self {
+        Self { login, version: None, switches: 0 }
+    }
 }
 
 impl Dialogue for Mysql {
@@ -64,11 +72,13 @@ impl Dialogue for Mysql {
             None => self.greeted(sequence, payload),
             Some(version) => match payload.split_first() {
                 Some((&ERROR, error)) => error_of(error).map(|(code, _)| {
-                    let answer = ProtocolAnswer::Mysql { version: version.clone(), denied: Some(code) };
+                    let answer =
+                        ProtocolAnswer::Mysql { version: version.clone(), denied: Some(code), login: true };
                     Turn::answered(answer, &[])
                 }),
                 Some((0, _)) => {
-                    let answer = ProtocolAnswer::Mysql { version: version.clone(), denied: None };
+                    let answer =
+                        ProtocolAnswer::Mysql { version: version.clone(), denied: None, login: true };
                     Some(Turn::answered(answer, QUIT))
                 }
                 Some((&SWITCH, _)) if self.switches < SWITCHES => {
@@ -98,7 +108,12 @@ impl Mysql {
             }));
         }
         let greeting = Greeted::read(payload).filter(|_| sequence == 0)?;
-        self.version = Some(ServerText::new(greeting.version));
+        let version = ServerText::new(greeting.version);
+        if !self.login {
+            let answer = ProtocolAnswer::Mysql { version, denied: None, login: false };
+            return Some(Turn::answered(answer, &[]));
+        }
+        self.version = Some(version);
         Some(Turn::Say(framed(1, &greeting.nameless_login())))
     }
 }
@@ -216,7 +231,7 @@ mod tests {
 
     /// A dialogue that was greeted, and what it said.
     fn greeted() -> (Mysql, Vec<u8>) {
-        let mut mysql = Mysql::default();
+        let mut mysql = Mysql::new(true);
         assert_eq!(mysql.step(), HandshakeStep::Greeting);
         let Turn::Say(login) = mysql.hear(RECORDED_GREETING) else { panic!("a login follows") };
         assert_eq!(mysql.step(), HandshakeStep::Login);
@@ -226,7 +241,7 @@ mod tests {
     #[test]
     fn a_greeting_is_answered_by_a_login_in_nobodys_name() {
         for length in 1..RECORDED_GREETING.len() {
-            assert_eq!(Mysql::default().hear(&RECORDED_GREETING[..length]), Turn::Wait, "{length}");
+            assert_eq!(Mysql::new(true).hear(&RECORDED_GREETING[..length]), Turn::Wait, "{length}");
         }
         let (_, login) = greeted();
         assert_eq!(login[..4], [u8::try_from(login.len() - 4).unwrap(), 0, 0, 1]);
@@ -240,12 +255,21 @@ mod tests {
         let denial =
             framed(2, b"\xff\x15\x04#28000Access denied for user ''@'10.0.1.7' (using password: NO)");
         let (mut mysql, _) = greeted();
-        let answer = ProtocolAnswer::Mysql { version: version.clone(), denied: Some(1045) };
+        let answer = ProtocolAnswer::Mysql { version: version.clone(), denied: Some(1045), login: true };
         assert_eq!(over(mysql.hear(&denial)), (HandshakeEnd::Answered { answer }, Vec::new()));
         let (mut mysql, _) = greeted();
-        let answer = ProtocolAnswer::Mysql { version, denied: None };
+        let answer = ProtocolAnswer::Mysql { version, denied: None, login: true };
         let ok = framed(2, &[0, 0, 0, 2, 0, 0, 0]);
         assert_eq!(over(mysql.hear(&ok)), (HandshakeEnd::Answered { answer }, QUIT.to_vec()));
+    }
+
+    #[test]
+    fn without_a_login_the_greeting_is_all() {
+        let (end, farewell) = over(Mysql::new(false).hear(RECORDED_GREETING));
+        let answer = ProtocolAnswer::Mysql { version: ServerText::new(b"8.4.3"), denied: None, login: false };
+        assert_eq!((end, farewell), (HandshakeEnd::Answered { answer }, Vec::new()));
+        let (end, _) = over(Mysql::new(false).hear(RECORDED_ERROR));
+        assert!(matches!(end, HandshakeEnd::Refused { .. }), "{end:?}");
     }
 
     #[test]
@@ -259,14 +283,14 @@ mod tests {
 
     #[test]
     fn an_error_in_place_of_a_greeting_is_a_refusal_with_its_number() {
-        let (end, farewell) = over(Mysql::default().hear(RECORDED_ERROR));
+        let (end, farewell) = over(Mysql::new(true).hear(RECORDED_ERROR));
         let HandshakeEnd::Refused { code, words } = end else { panic!("{end:?}") };
         assert_eq!((code.unwrap().as_str(), farewell), ("1129", Vec::new()));
         assert!(words.as_str().starts_with("Host '10.0.1.7' is blocked"), "{words}");
         for other in
             [&b"HTTP/1.1 400"[..], b"220 mail", b"\0\0\0\0", b"\x01\0\0\0\x0a", b"\x03\0\0\x07\x0aa\0"]
         {
-            let turn = Mysql::default().hear(other);
+            let turn = Mysql::new(true).hear(other);
             assert_eq!(turn, Turn::another(other), "{other:?}");
         }
     }

@@ -45,6 +45,8 @@ pub(crate) struct Talk {
     count: usize,
     /// The first bytes that came at all.
     first: Option<Greeting>,
+    /// Whether anything was said.
+    has_said: bool,
     begun_at: Duration,
     said_at: Duration,
     reply: HandshakeReply,
@@ -64,6 +66,7 @@ impl Talk {
             received: Vec::new(),
             count: 0,
             first: None,
+            has_said: false,
             begun_at: Duration::ZERO,
             said_at: Duration::ZERO,
             reply: HandshakeReply::default(),
@@ -101,10 +104,11 @@ impl Talk {
     }
 
     /// Nothing came in time.
-    pub(crate) fn give_up(&mut self, now: Duration) -> Talked {
+    pub(crate) fn give_up(&mut self, connection: &Connection, now: Duration) -> Talked {
         let (step, received) = (self.step(), self.received());
         let waited = now.saturating_sub(self.said_at);
-        self.over(now, HandshakeEnd::Silent { step, waited, received })
+        let unacknowledged = connection.unacknowledged().filter(|_| self.has_said);
+        self.over(now, HandshakeEnd::Silent { step, waited, received, unacknowledged })
     }
 
     /// The other side closed.
@@ -176,6 +180,7 @@ impl Talk {
                 self.wait_anew(now);
                 match Secured::begin(&self.host, self.address) {
                     Some(mut secured) => {
+                        self.has_said = true;
                         let _ = connection.write(&secured.outgoing());
                         self.secured = Some(secured);
                     }
@@ -201,6 +206,7 @@ impl Talk {
         if bytes.is_empty() {
             return;
         }
+        self.has_said = true;
         let _ = match &mut self.secured {
             None => connection.write(bytes),
             Some(secured) => {

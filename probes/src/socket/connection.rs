@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::ends::Ends;
 use super::error_queue::{QueuedIcmp, take_first_icmp};
-use super::option::{Measurement, measure, set_syn_retries};
+use super::option::{Measurement, measure, set_syn_retries, unacknowledged};
 use super::stamp::stamp_received;
 use crate::error::{ProbeError, SystemCall};
 
@@ -98,6 +98,11 @@ impl Connection {
     /// What the kernel's clock and counters say.
     pub(crate) fn measure(&self) -> Measurement {
         measure(&self.socket)
+    }
+
+    /// How many bytes that were written the other side's system has not acknowledged, where this one tells.
+    pub(crate) fn unacknowledged(&self) -> Option<u32> {
+        unacknowledged(&self.socket)
     }
 
     /// Reads what is there, without waiting.

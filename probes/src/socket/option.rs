@@ -51,6 +51,16 @@ pub(crate) fn measure(socket: impl AsFd) -> Measurement {
     Measurement { rtt: (microseconds > 0).then(|| Duration::from_micros(microseconds)), retransmissions }
 }
 
+/// How many bytes that were written the other side has not acknowledged (SIOCOUTQ, tcp(7)); none where the
+/// kernel does not tell.
+pub(crate) fn unacknowledged(socket: impl AsFd) -> Option<u32> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the descriptor is open as long as `socket` is borrowed; the kernel writes one integer to
+    // `count`, which lives until the call returns. SIOCOUTQ has TIOCOUTQ's number.
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
+    if result == 0 { u32::try_from(count).ok() } else { None }
+}
+
 /// Sets after how many retransmissions of its SYN the kernel gives up (`TCP_SYNCNT`), 1 to 127.
 pub(crate) fn set_syn_retries(socket: impl AsFd, retries: u8) -> Result<(), ProbeError> {
     set_integer(socket, libc::IPPROTO_TCP, libc::TCP_SYNCNT, retries.clamp(1, 127).into())

@@ -16,7 +16,8 @@ use crate::driver::{Driver, deaf_listener, read_to_end, reset, serve, to};
 const WAIT: Duration = Duration::from_millis(300);
 
 fn of(protocol: ApplicationProtocol) -> Handshake {
-    Handshake { protocol, tls: protocol == ApplicationProtocol::Tls, host: "localhost".to_string() }
+    let tls = protocol == ApplicationProtocol::Tls;
+    Handshake { protocol, tls, host: "localhost".to_string(), login: true }
 }
 
 fn spoken(driver: &mut Driver, address: SocketAddr, protocol: ApplicationProtocol) -> HandshakeObservation {
@@ -59,10 +60,13 @@ fn silence_is_told_with_its_step_and_left_by_fin() {
     ] {
         let (address, left) = serve(|stream| read_to_end(&stream));
         let mut driver = Driver::new();
-        let HandshakeEnd::Silent { step: at, waited, received } = end(&mut driver, address, protocol) else {
+        let end = end(&mut driver, address, protocol);
+        let HandshakeEnd::Silent { step: at, waited, received, unacknowledged } = end else {
             panic!("{protocol:?}")
         };
         assert_eq!((at, received), (step, 0));
+        // Where anything was said, the other side's kernel took it.
+        assert_eq!(unacknowledged, (said > 0).then_some(0), "{protocol:?}");
         assert!(waited >= WAIT && waited < WAIT * 10, "{waited:?}");
         driver.settle();
         assert_eq!(left.recv().unwrap().unwrap(), said, "and then FIN");

@@ -22,6 +22,10 @@ pub struct Handshake {
     /// The host as it was named, by name or address, for protocols that name it too; an IPv6 address without
     /// brackets.
     pub host: String,
+    /// Whether a MySQL's greeting is answered by a login without a name, rather than left. A connection that is
+    /// left counts towards the server's block of its client; a login that is denied counts towards none, and is
+    /// a line in the log. Of other protocols it says nothing.
+    pub login: bool,
 }
 
 /// A protocol whose handshake is known.
@@ -31,7 +35,8 @@ pub struct Handshake {
 pub enum ApplicationProtocol {
     /// PostgreSQL: its question whether TLS is offered, TLS where it is, and no startup message after it.
     Postgresql,
-    /// MySQL and MariaDB: the server's greeting, and a login without a name, which the server answers.
+    /// MySQL and MariaDB: the server's greeting, and where that is asked for a login without a name, which the
+    /// server answers.
     Mysql,
     /// Redis: PING, then QUIT.
     Redis,
@@ -120,6 +125,11 @@ pub enum HandshakeEnd {
         waited: Duration,
         /// How many bytes of an answer had come, too few to be one.
         received: u32,
+        /// How many bytes of what was said the other side's system had not acknowledged by then: where it is
+        /// none of them, they arrived, and it is the application that is silent. Absent where nothing was said,
+        /// or this system does not tell.
+        #[serde(default)]
+        unacknowledged: Option<u32>,
     },
     /// The other side closed the connection before it had answered.
     Closed {
@@ -147,8 +157,10 @@ pub enum ProtocolAnswer {
         /// The server's version.
         version: ServerText,
         /// The number of the error by which the login without a name was denied, 1045 as a rule; none where it
-        /// was let in, which is left at once.
+        /// was let in, which is left at once, and where none was tried.
         denied: Option<u16>,
+        /// Whether a login was tried.
+        login: bool,
     },
     /// Redis's reply to PING.
     Redis {
