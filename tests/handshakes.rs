@@ -1,5 +1,5 @@
-//! The handshakes of `peerscope probe` with real servers on loopback: what each answers, and what the probe
-//! leaves behind there. None of it may count towards a block of this host.
+//! The handshakes of `peerscope probe` and `peerscope why` with real servers on loopback: what each answers, and what
+//! they leave behind there. None of it may count towards a block of this host.
 //!
 //! It has its own `main` so that a server which is not installed leaves its tests ignored, and said to be.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -40,6 +40,19 @@ const TESTS: &[Test] = &[
     ("redis_speaks_within_tls", &["redis-server", Authority::PROGRAM], redis_tls),
     ("each_doubt_of_a_certificate_is_told_and_stops_nothing", &["nginx", Authority::PROGRAM], certificates),
     ("a_mixed_up_port_is_told_by_name", Redis::PROGRAMS, mixed_up),
+    (
+        "why_says_what_a_healthy_postgresql_or_redis_answered",
+        &["initdb", "postgres", "redis-server"],
+        why_healthy,
+    ),
+    ("why_counts_at_a_mysql_what_its_bare_connects_count", MariaDb::PROGRAMS, why_mariadb),
+    (
+        "why_names_a_refusal_in_the_servers_words",
+        &["redis-server", "mariadbd", "mariadb-install-db"],
+        why_refused,
+    ),
+    ("why_names_what_is_wrong_with_a_certificate", &["nginx", Authority::PROGRAM], why_certificates),
+    ("why_takes_a_demand_for_a_certificate_for_what_it_is", &["redis-server", Authority::PROGRAM], why_asked),
 ];
 
 fn main() -> ExitCode {
@@ -362,4 +375,161 @@ fn mixed_up() {
         (&seen["handshake"]["end"], &seen["handshake"]["step"]),
         (&"silent".into(), &"greeting".into())
     );
+}
+
+/// Diagnoses, without a snapshot.
+fn diagnosed(mut command: Command, target: &str, status: i32) -> Value {
+    let output = command.args(["why", target, "--format", "json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(status), "{target}: {said}{shown}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn why(target: &str, status: i32) -> Value {
+    diagnosed(Command::new(env!("CARGO_BIN_EXE_peerscope")), target, status)
+}
+
+fn why_trusting(authority: &Authority, target: &str, status: i32) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_peerscope"));
+    command.env("SSL_CERT_FILE", authority.root()).env_remove("SSL_CERT_DIR");
+    diagnosed(command, target, status)
+}
+
+/// The one handshake of a diagnosis.
+fn handshake_of(diagnosis: &Value) -> &Value {
+    let all = diagnosis["observations"].as_array().unwrap();
+    let spoken: Vec<&Value> = all.iter().filter(|one| one["request"]["kind"] == "handshake").collect();
+    assert_eq!(spoken.len(), 1, "{diagnosis:#}");
+    &spoken[0]["handshake"]
+}
+
+/// The code and the summary of the only cause of a diagnosis.
+fn cause_of(diagnosis: &Value) -> (&str, &str) {
+    assert_eq!(diagnosis["verdict"], "impaired", "{diagnosis:#}");
+    assert_eq!(diagnosis["causes"].as_array().map(Vec::len), Some(1), "{diagnosis:#}");
+    let cause = &diagnosis["causes"][0];
+    assert_eq!(cause["status"], "established", "{diagnosis:#}");
+    (cause["code"].as_str().unwrap(), cause["summary"].as_str().unwrap())
+}
+
+fn why_healthy() {
+    let server = PostgreSql::start();
+    let before = server.log();
+    let seen = why(&format!("postgres://user:hunter2@127.0.0.1:{}/orders", server.port), 0);
+    assert_eq!(seen["verdict"], "reachable");
+    assert_eq!(handshake_of(&seen)["answer"]["offers_tls"], false);
+    let summary = seen["summary"].as_str().unwrap();
+    assert!(summary.ends_with("; it speaks PostgreSQL and offers no TLS."), "{summary}");
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.log(), before, "not a line");
+    let server = Redis::start(&["--requirepass", "secret"]);
+    let seen = why(&format!("redis://127.0.0.1:{}", server.port), 0);
+    let summary = seen["summary"].as_str().unwrap();
+    assert!(summary.ends_with("; it speaks Redis and asks for a password."), "{summary}");
+    // A bare connect says nothing.
+    let seen = why(&format!("tcp://127.0.0.1:{}", server.port), 0);
+    let all = seen["observations"].as_array().unwrap();
+    assert!(all.iter().all(|one| one["request"]["kind"] == "tcp-connect"), "{seen:#}");
+}
+
+fn why_mariadb() {
+    let server = MariaDb::start(&["--log-warnings=2"]);
+    server.query("create user app@'127.0.0.%' identified by 'secret'");
+    let left = || server.status("Aborted_connects_preauth");
+    // The control: what a diagnosis by connects alone counts.
+    why(&format!("tcp://127.0.0.1:{}", server.port), 0);
+    let bare = left();
+    assert_eq!(bare, 3);
+    let seen = why(&format!("mysql://user:hunter2@127.0.0.1:{}/orders", server.port), 0);
+    assert_eq!(left() - bare, bare, "no more than that");
+    let answer = &handshake_of(&seen)["answer"];
+    assert_eq!((&answer["login"], &answer["denied"]), (&false.into(), &Value::Null));
+    let summary = seen["summary"].as_str().unwrap();
+    assert!(summary.contains("; it speaks MySQL, version 1") && summary.contains("MariaDB"), "{summary}");
+    assert!(!server.log().contains("Access denied"), "{}", server.log());
+}
+
+fn why_refused() {
+    // Nobody may connect from this host's address by its name.
+    let server = MariaDb::start(&["--skip-name-resolve"]);
+    server.query(
+        "delete from mysql.global_priv where host <> 'nowhere' and user <> 'mariadb.sys'; flush privileges",
+    );
+    let seen = why(&format!("mysql://127.0.0.1:{}", server.port), 1);
+    let (code, summary) = cause_of(&seen);
+    assert_eq!(code, "APPLICATION_ERROR");
+    assert!(summary.contains("error 1130") && summary.contains("no account may connect"), "{summary}");
+    assert!(!seen["causes"][0]["fixes"][0]["command"].as_str().unwrap().is_empty());
+    let server = Redis::start(&[]);
+    let seen = why(&format!("postgres://127.0.0.1:{}", server.port), 1);
+    let (code, summary) = cause_of(&seen);
+    assert_eq!(code, "APPLICATION_SILENT", "Redis waits for the end of a line");
+    assert!(summary.ends_with("its system acknowledged all that it was sent."), "{summary}");
+}
+
+fn why_certificates() {
+    let authority = Authority::named("ours");
+    let mut servers = String::new();
+    let mut targets = Vec::new();
+    for (name, names, days, expected) in [
+        ("good", "IP:127.0.0.1", 1, None),
+        ("expired", "IP:127.0.0.1", -1, Some("it has expired (")),
+        ("other", "DNS:other.internal", 1, Some("it is for other.internal, not for 127.0.0.1.")),
+    ] {
+        let ([certificate, key], port) = (authority.certificate(name, names, days), free_port());
+        servers.push_str(&format!(
+            "  server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; return 204; }}\n",
+            shown(&certificate),
+            shown(&key)
+        ));
+        targets.push((port, expected));
+    }
+    let server = Nginx::start_with(&servers);
+    for (port, expected) in &targets {
+        for scheme in ["https", "tls"] {
+            let target = format!("{scheme}://127.0.0.1:{port}");
+            let Some(words) = expected else {
+                assert_eq!(why_trusting(&authority, &target, 0)["verdict"], "reachable");
+                continue;
+            };
+            let seen = why_trusting(&authority, &target, 1);
+            let (code, summary) = cause_of(&seen);
+            assert_eq!(code, "TLS_FAILED");
+            assert!(summary.contains(words), "{summary}");
+        }
+    }
+    let good = targets[0].0;
+    let seen = why_trusting(&Authority::named("another"), &format!("https://127.0.0.1:{good}"), 1);
+    let (code, summary) = cause_of(&seen);
+    assert_eq!(code, "TLS_FAILED");
+    assert!(summary.ends_with("it has an issuer that this system does not know."), "{summary}");
+    let seen = why_trusting(&authority, &format!("https://127.0.0.1:{}", server.port), 1);
+    let (code, summary) = cause_of(&seen);
+    assert_eq!(code, "TLS_FAILED", "the port without TLS");
+    assert!(summary.contains("speaks no HTTP over TLS but HTTP"), "{summary}");
+}
+
+fn why_asked() {
+    let authority = Authority::named("ours");
+    let [certificate, key] = authority.certificate("server", "IP:127.0.0.1", 1);
+    let root = authority.root();
+    for versions in ["TLSv1.3", "TLSv1.2"] {
+        let server = Redis::start(&[
+            "--tls-cert-file",
+            shown(&certificate),
+            "--tls-key-file",
+            shown(&key),
+            "--tls-ca-cert-file",
+            shown(&root),
+            "--tls-auth-clients",
+            "yes",
+            "--tls-protocols",
+            versions,
+        ]);
+        let seen = why_trusting(&authority, &format!("rediss://127.0.0.1:{}", server.port), 0);
+        assert_eq!(seen["verdict"], "reachable", "{versions}");
+        let findings = seen["findings"].to_string();
+        assert!(findings.contains("asks its clients for a certificate"), "{versions}: {findings}");
+    }
 }

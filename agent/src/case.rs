@@ -13,6 +13,7 @@ use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, 
 use peerscope_analysis::topology::{NetworkId, NetworkInterface, Topology};
 use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, echo_permitted};
+use peerscope_vocabulary::Handshake;
 
 use crate::cli::CaseArgs;
 use crate::dyno::Dyno;
@@ -311,6 +312,17 @@ fn other_family(target: IpAddr, source: &SourceSpec) -> Gap {
     }
 }
 
+/// What a diagnosis speaks once connected. A MySQL is left at its greeting: that counts as much towards its block as
+/// the bare connect in whose place it stands, and leaves no denied login in its log.
+fn handshake(target: &TargetUrl, address: Option<&IpAddr>) -> Option<Handshake> {
+    let handshake = Handshake { login: false, ..target.handshake()? };
+    match (&target.host, address) {
+        // Servers know nothing of AWS's ids.
+        (Host::AwsId(_), Some(address)) => Some(Handshake { host: address.to_string(), ..handshake }),
+        _ => Some(handshake),
+    }
+}
+
 /// A case, less what differs between commands.
 pub(crate) fn case(
     target: &TargetUrl,
@@ -334,6 +346,7 @@ pub(crate) fn case(
     let places = places.into_iter().flatten();
     let target_networks = places.filter_map(|(address, network)| Some((address, network?))).collect();
     let ipv6 = addresses.first().is_some_and(IpAddr::is_ipv6);
+    let handshake = handshake(target, addresses.first());
     Case {
         version: env!("CARGO_PKG_VERSION").to_string(),
         target: Target {
@@ -355,6 +368,7 @@ pub(crate) fn case(
         probing,
         echo: probing && echo_permitted(EchoSockets::PingElseRaw).is_ok(),
         mysql: target.is_mysql(),
+        handshake,
         thorough: false,
         explore: false,
         deadline,

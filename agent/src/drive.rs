@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use peerscope_analysis::diagnose::{Action, Event, Machine};
 use peerscope_probes::{Engine, ProbeEngine};
+use peerscope_vocabulary::ProbeKind;
 
 use crate::exit::Failure;
 
@@ -28,9 +29,15 @@ pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failu
                     Some(engine) => engine,
                     none => none.insert(ProbeEngine::new().map_err(internal)?),
                 };
-                let accepted = engine.submit(now, &requests);
-                for request in requests.iter().skip(accepted) {
-                    machine.handle(now, Event::Refused(request.id));
+                for request in requests {
+                    let accepted = match machine.handshake().filter(|_| request.kind == ProbeKind::Handshake)
+                    {
+                        Some(handshake) => engine.speak(now, request, handshake.clone()),
+                        None => engine.submit(now, &[request]) == 1,
+                    };
+                    if !accepted {
+                        machine.handle(now, Event::Refused(request.id));
+                    }
                 }
             }
             Action::Cancel(id) => {
@@ -47,7 +54,11 @@ pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failu
                 }
                 let now = started.elapsed();
                 for observation in observations.drain(..) {
-                    machine.handle(now, Event::Completed(observation));
+                    let event = match engine.spoken(&observation) {
+                        Some(spoken) => Event::Spoke(spoken),
+                        None => Event::Completed(observation),
+                    };
+                    machine.handle(now, event);
                 }
             }
             Action::Done => break,

@@ -16,7 +16,7 @@ use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::report::{Gap, Vantage};
 use peerscope_analysis::topology::NetworkId;
 use peerscope_document::Snapshot;
-use peerscope_vocabulary::Observation;
+use peerscope_vocabulary::{Observation, Spoken};
 use serde::{Deserialize, Serialize};
 
 use crate::command::capabilities::CapabilityReport;
@@ -50,6 +50,9 @@ pub(crate) struct Evidence {
     pub(crate) vantage: Vantage,
     /// What the probes saw.
     pub(crate) observations: Vec<Observation>,
+    /// What was said beside them, once connected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) spoken: Vec<Spoken>,
     /// What the process could do there; for who reads the evidence, it decides nothing.
     #[serde(default)]
     pub(crate) capabilities: Vec<CapabilityReport>,
@@ -182,6 +185,9 @@ impl Evidence {
         let (first, last) = (self.source.source_ports, other.source.source_ports);
         self.source.source_ports = (first.0.min(last.0), first.1.max(last.1));
         self.source.in_space &= other.source.in_space;
+        let before = self.observations.len();
+        let moved = |one: Spoken| Spoken { observation: one.observation.saturating_add(before), ..one };
+        self.spoken.extend(other.spoken.into_iter().map(moved));
         self.observations.extend(other.observations.into_iter().map(|observation| Observation {
             sent_at: observation.sent_at + later,
             finished_at: observation.finished_at + later,

@@ -267,7 +267,7 @@ fn a_probe_that_is_not_of_the_run_changes_nothing() {
     let before = serde_json::to_string(&again.report(run.ended, Timestamp::UNIX_EPOCH)).unwrap();
     for call in &run.calls {
         if let simulated::Call::Handle(_, event) = call {
-            again.handle(run.ended, *event);
+            again.handle(run.ended, event.clone());
         }
     }
     again.handle(run.ended, Event::Refused(peerscope_vocabulary::ProbeId(9_999)));

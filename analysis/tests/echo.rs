@@ -53,7 +53,7 @@ fn silent(world: Option<&World>, echo: Outcome) -> Diagnosis {
     let mut seen: Vec<Observation> =
         (0..5).map(|id| observed(id, ProbeKind::TcpConnect, Outcome::Timeout)).collect();
     seen.push(observed(5, ProbeKind::IcmpEcho, echo));
-    Machine::replay(case, seen).report(Duration::from_secs(3), Timestamp::UNIX_EPOCH)
+    Machine::replay(case, seen, Vec::new()).report(Duration::from_secs(3), Timestamp::UNIX_EPOCH)
 }
 
 fn codes(diagnosis: &Diagnosis) -> Vec<&'static str> {

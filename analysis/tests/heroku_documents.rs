@@ -37,7 +37,7 @@ fn vpn(world: &mut World, blocks: &[&str], status: &str) {
 fn diagnosed(world: &World, target: &str) -> Diagnosis {
     let topology = Topology::from(&world.snapshot());
     let case = case(Some(topology), NetworkId::Space, &["10.0.128.7/32"], target);
-    Machine::replay(case, Vec::new()).report(Duration::ZERO, Timestamp::UNIX_EPOCH)
+    Machine::replay(case, Vec::new(), Vec::new()).report(Duration::ZERO, Timestamp::UNIX_EPOCH)
 }
 
 fn findings(diagnosis: &Diagnosis) -> Vec<(&str, &str)> {

@@ -59,7 +59,7 @@ fn connect(outcome: Outcome) -> Observation {
 fn diagnosed(world: &World, seen: Vec<Observation>) -> Diagnosis {
     let topology = Topology::from(&world.snapshot());
     let case = case(Some(topology), NetworkId::Vpc("vpc-app".into()), &["10.1.0.10/32"], "10.2.0.20");
-    Machine::replay(case, seen).report(Duration::from_secs(3), Timestamp::UNIX_EPOCH)
+    Machine::replay(case, seen, Vec::new()).report(Duration::from_secs(3), Timestamp::UNIX_EPOCH)
 }
 
 /// The codes of the causes, each with its component.

@@ -183,6 +183,26 @@ causes! {
         meaning: "Some packets are lost on the way, whichever port they come from.",
         evidence: "Connections that needed retransmissions, or some that succeed and some that do not, with no pattern in them.",
         fix: "Measure from both ends; look for an overloaded host or a limit of its instance type.";
+    HostOverloaded = "HOST_OVERLOADED", aws: None, component: NetworkInterface,
+        meaning: "The host is overloaded: it takes connections late or not at all.",
+        evidence: "The connection is established, but nothing that is said in it is acknowledged: a full queue of connections that wait to be taken (the listener's backlog) shows so.",
+        fix: "On the host, ss -ltn shows the queue (Recv-Q beside Send-Q): mend what keeps the service from taking connections, or give it a longer queue (listen's backlog, net.core.somaxconn).";
+    PathMtuBlackhole = "PATH_MTU_BLACKHOLE", aws: None, component: Path,
+        meaning: "Large packets are lost on the way, and small ones pass: a link takes smaller ones only, and nobody says so.",
+        evidence: "A connection and small answers come about, and an answer of several full packets (a server's certificates) does not.",
+        fix: "Let ICMP fragmentation needed (type 3 code 4; ICMPv6 type 2) through both ways, or set a smaller MTU or MSS at the ends (ip route change ... advmss).";
+    ApplicationSilent = "APPLICATION_SILENT", aws: None, component: NetworkInterface,
+        meaning: "The connection is taken, and the application does not answer: it says nothing, or closes without a word.",
+        evidence: "The handshake of the protocol that was named: what was waited for and how long, and whether the host's system acknowledged what it was sent. Route, security group and network ACL let the connection through, both ways.",
+        fix: "Look at the service itself: whether it hangs (ss -ltnp shows connections that nobody takes), what its log says, and behind a proxy or balancer whether a backend is healthy.";
+    ApplicationError = "APPLICATION_ERROR", aws: None, component: NetworkInterface,
+        meaning: "The connection is taken, and what answers refuses before any login, or is not the application that was named.",
+        evidence: "The server's own words and code, or its first bytes where they are of another protocol.",
+        fix: "Do what the server's words ask for, or correct the port or the scheme.";
+    TlsFailed = "TLS_FAILED", aws: None, component: NetworkInterface,
+        meaning: "The connection is taken, and TLS is not established, or its certificate is one that clients refuse.",
+        evidence: "The server's alert, its bytes where they are no TLS, or what is wrong with its certificate: its validity, its names, or an issuer that this machine's roots do not vouch for.",
+        fix: "Renew or replace the certificate, connect by a name that it holds, give the client the issuer's root, or have both sides speak the same versions.";
     ConfigurationDisagrees = "CONFIGURATION_DISAGREES", aws: None, component: Path,
         meaning: "Packets do what the snapshot says they cannot, or the other way round: it is stale or incomplete.",
         evidence: "The observation beside the setting that contradicts it.",

@@ -17,6 +17,9 @@
 //! connects too often without logging in. Silence is told early, so that others wait beside it; but as
 //! long as a lost SYN may still bring a MySQL's greeting, there are three at most. Datagrams and echoes
 //! keep the same pace.
+//!
+//! Where the scheme named a protocol, one of the last connects goes on in it: by then it is known that somebody
+//! answers, and no connect is made for it alone.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -47,6 +50,11 @@ const GREETING: Duration = Duration::from_millis(80);
 /// The same where a sweep is to follow: of a MySQL that is not recognised it would be too many. It ends
 /// before early silence is told.
 const GREETING_BEFORE_A_SWEEP: Duration = Duration::from_millis(200);
+/// How long each answer of an application is waited for. A service within a Region answers in milliseconds; one
+/// that takes longer than this keeps its clients waiting too.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+/// Less time than this is not enough to call an application silent, so nothing is said to it.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 /// How many probes follow the first one.
 const FOLLOWING: usize = 4;
 /// How many follow it towards a MySQL: three connects are the most.
@@ -67,6 +75,10 @@ pub(super) struct Approach {
     mysql: bool,
     /// How many probes were asked for, the echo beside apart.
     sent: usize,
+    /// Whether the application's protocol was spoken, or is to be once its connect is established.
+    has_spoken: bool,
+    /// Whether the target, or somebody before it, forbade a connect: then there is nobody to speak to.
+    is_rejected: bool,
     /// What each source port told, for the sweep.
     told: Told,
     sweep: Option<Sweep>,
@@ -80,6 +92,8 @@ struct Outstanding {
     sent_at: Duration,
     /// Whether the sweep waits for it before its next round.
     of_round: bool,
+    /// Whether it goes on in a protocol once connected, so that its silence is not the path's.
+    speaks: bool,
 }
 
 /// Where the probing of an address stands.
@@ -140,6 +154,8 @@ impl Approach {
             tried: Vec::new(),
             mysql: false,
             sent: 0,
+            has_spoken: false,
+            is_rejected: false,
             told: Told::default(),
             sweep: None,
         }
@@ -243,7 +259,9 @@ impl Approach {
     /// Notes what a source port told.
     fn learn(&mut self, observation: &Observation) {
         let Some(port) = observation.request.source_port else { return };
-        match shows(observation) {
+        let told = shows(observation);
+        self.is_rejected |= !matches!(told, Shows::Connected | Shows::Silence | Shows::Nothing);
+        match told {
             Shows::Connected | Shows::Refused => {
                 self.told.passing.insert(port);
                 let took = observation.finished_at.saturating_sub(observation.sent_at);
@@ -299,6 +317,10 @@ impl Approach {
                 let first = self.outstanding.first().map(|one| one.id);
                 let mut requests =
                     self.requests(means, now, count, until.min(end).saturating_sub(now), Duration::ZERO);
+                // Unless the first one is watched, these are the last.
+                if silent_since.is_none() || mysql {
+                    self.have_one_speak(means, now, &mut requests);
+                }
                 // What answers needs no echo; what is silent may live all the same.
                 let wanted = means.case.echo && means.case.target.port.is_some() && silent_since.is_some();
                 if let Some(beside) = requests.first().copied().filter(|_| wanted) {
@@ -321,8 +343,9 @@ impl Approach {
             State::Watched { sent_at, answered, .. } if answered || now >= sent_at + LATE_SILENCE => {
                 let until = if answered { now + SILENCE_BESIDE_ANSWERS } else { sent_at + SILENCE };
                 let timeout = until.min(end).saturating_sub(now);
-                let requests =
+                let mut requests =
                     self.requests(means, now, FOLLOWING - FOLLOWING_MYSQL, timeout, Duration::ZERO);
+                self.have_one_speak(means, now, &mut requests);
                 let waiting = !requests.is_empty() || !self.outstanding.is_empty();
                 self.state = if waiting { State::Spread } else { State::Settled };
                 Step { requests, wake_at: None }
@@ -332,10 +355,12 @@ impl Approach {
             }
             State::Spread if means.case.thorough && !self.told.passing.is_empty() => {
                 // Some answered: whatever was silent for so long is taken for silent, if it stays so.
-                match self.outstanding.iter().map(|one| one.sent_at + LATE_SILENCE).max() {
+                let waiting = self.outstanding.iter().filter(|one| !one.speaks);
+                match waiting.map(|one| one.sent_at + LATE_SILENCE).max() {
                     Some(wake_at) if now < wake_at => Step { requests: Vec::new(), wake_at: Some(wake_at) },
                     _ => {
-                        let silent = self.outstanding.iter().filter_map(|one| one.source_port);
+                        let silent = self.outstanding.iter().filter(|one| !one.speaks);
+                        let silent = silent.filter_map(|one| one.source_port);
                         self.told.silent.extend(silent);
                         self.state = match self.after_spread(means.case) {
                             State::Settled => State::Draining,
@@ -393,7 +418,22 @@ impl Approach {
             source_port: request.source_port,
             sent_at: now,
             of_round,
+            speaks: false,
         }));
+    }
+
+    /// Has one of these connects go on in the application's protocol once it is established.
+    fn have_one_speak(&mut self, means: &Means<'_>, now: Duration, requests: &mut [ProbeRequest]) {
+        let patience = PATIENCE.min(means.end.saturating_sub(now + EARLY_SILENCE));
+        let may = means.case.handshake.is_some() && !self.has_spoken && !self.is_rejected;
+        let connect = requests.iter_mut().find(|request| request.kind == ProbeKind::TcpConnect);
+        let Some(connect) = connect.filter(|_| may && patience >= LEAST_PATIENCE) else { return };
+        connect.kind = ProbeKind::Handshake;
+        connect.greeting_wait = patience;
+        self.has_spoken = true;
+        for one in self.outstanding.iter_mut().filter(|one| one.id == connect.id) {
+            one.speaks = true;
+        }
     }
 
     /// One probe from each source port.

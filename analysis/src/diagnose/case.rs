@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use peerscope_vocabulary::Handshake;
+
 use super::lookup::Lookup;
 use super::prior::Priors;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
@@ -46,6 +48,9 @@ pub struct Case {
     pub echo: bool,
     /// Whether the scheme or port says that MySQL is meant, to which at most three connects are made.
     pub mysql: bool,
+    /// What is spoken once connected, where the scheme named a protocol: once for each address, in one of the
+    /// connects that are made anyhow.
+    pub handshake: Option<Handshake>,
     /// Whether the source ports are swept, for whatever depends on them.
     pub thorough: bool,
     /// Whether other ports of a silent target and its neighbours are asked too, a few of them.

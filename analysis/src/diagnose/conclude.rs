@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use peerscope_vocabulary::Observation;
+use peerscope_vocabulary::{HandshakeObservation, Observation, Spoken};
 
 use super::case::{Case, Question};
 use super::causes::{answered, configured};
@@ -20,7 +20,9 @@ use super::lookup::dns_report;
 use super::observed::{Shows, shows, source_ports};
 use super::plan::joined;
 use super::seen::Seen;
-use super::{changed, loss, naming, next, partition, path, show, silence, undecided, words};
+use super::{
+    application, changed, handshake, loss, naming, next, partition, path, show, silence, undecided, words,
+};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::Blocker;
@@ -49,6 +51,7 @@ pub(super) fn conclude(
     case: &Case,
     questions: &[&Question],
     observations: &[Observation],
+    spoken: &[Spoken],
     lost: &[Gap],
     now: Duration,
     at: Timestamp,
@@ -64,7 +67,8 @@ pub(super) fn conclude(
         let networks = question.networks.as_ref();
         networks.and_then(|own| pairs.iter().position(|pair| *pair == own)).map_or(1, |place| place + 1)
     };
-    let conclusions = questions.iter().map(|question| one(case, question, number(question), observations));
+    let conclusions =
+        questions.iter().map(|question| one(case, question, number(question), observations, spoken));
     let mut whole = merge(case, conclusions.collect());
     if let Some(cause) = unresolved {
         whole.verdict = Some(Verdict::Blocked);
@@ -107,7 +111,12 @@ pub(super) fn conclude(
             .iter()
             .flat_map(|lookup| &lookup.servers)
             .map(|server| dns_report(server, at))
-            .chain(observations.iter().map(|observation| words::observation_report(observation, at)))
+            .chain(observations.iter().enumerate().map(|(place, observation)| {
+                match spoken.iter().find(|one| one.observation == place) {
+                    Some(spoken) => handshake::handshake_report(&whole_of(observation, spoken), at),
+                    None => words::observation_report(observation, at),
+                }
+            }))
             .collect(),
         findings: whole.findings.into_iter().chain(naming::odd_servers(case)).collect(),
         gaps,
@@ -117,9 +126,24 @@ pub(super) fn conclude(
     }
 }
 
+/// The packets of a handshake and what was said, together.
+fn whole_of(observation: &Observation, spoken: &Spoken) -> HandshakeObservation {
+    HandshakeObservation {
+        handshake: spoken.handshake.clone(),
+        observation: *observation,
+        reply: spoken.reply.clone(),
+    }
+}
+
 /// The conclusion for one address. `number` is that of its pair of networks among all addresses', from 1.
-fn one(case: &Case, question: &Question, number: usize, observations: &[Observation]) -> Conclusion {
-    let seen = Seen::of(case, question, observations);
+fn one(
+    case: &Case,
+    question: &Question,
+    number: usize,
+    observations: &[Observation],
+    spoken: &[Spoken],
+) -> Conclusion {
+    let seen = Seen::of(case, question, observations, spoken);
     let Seen { deciding, beside, passing, silent, words: observed, .. } = &seen;
 
     // Packets to a public address take no way that the documents tell of.
@@ -174,12 +198,20 @@ fn one(case: &Case, question: &Question, number: usize, observations: &[Observat
         causes.extend(loss::causes(case, question, deciding, &unexplained, observed));
     }
 
+    // What meets every connection comes before settings that stop some of them.
+    let application = application::judge(case, question, &seen);
+    let fails = !application.causes.is_empty();
+    causes.splice(0..0, application.causes);
+
     changed::weigh(case, &mut causes);
-    let verdict = verdict(question, deciding, &blocked);
+    let verdict = match verdict(question, deciding, &blocked) {
+        Verdict::Reachable if fails => Verdict::Impaired,
+        verdict => verdict,
+    };
     if verdict == Verdict::Undetermined && deciding.is_empty() {
         causes.extend(undecided::candidates(case, question));
     }
-    if public && verdict != Verdict::Reachable {
+    if public && verdict != Verdict::Reachable && !fails {
         causes.insert(0, naming::public(case, question, observed));
     }
     if verdict == Verdict::Reachable {
@@ -202,7 +234,8 @@ fn one(case: &Case, question: &Question, number: usize, observations: &[Observat
         conclusion.findings.push(lost_although_open(case, question, observed));
     }
     conclusion.findings.extend(retransmission(deciding, &case.target.input));
-    if public && verdict == Verdict::Reachable {
+    conclusion.findings.extend(application.findings);
+    if public && (verdict == Verdict::Reachable || fails) {
         conclusion.findings.push(naming::public_finding(case, question));
     }
     conclusion.findings.extend(findings(case, question));

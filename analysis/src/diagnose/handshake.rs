@@ -5,13 +5,16 @@ use alloc::string::{String, ToString};
 
 use jiff::Timestamp;
 use peerscope_vocabulary::{
-    ApplicationProtocol, ClosedBy, HandshakeEnd, HandshakeObservation, HandshakeStep, ProtocolAnswer,
-    RecognisedProtocol, ServerText, TlsFacts, TlsProblem,
+    ApplicationProtocol, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeReply,
+    HandshakeStep, ProtocolAnswer, RecognisedProtocol, ServerText, TlsFacts, TlsProblem,
 };
 
 use super::observed::seconds;
 use super::words::observation_report;
 use crate::report::{HandshakeReport, ObservationReport, TlsReport};
+
+/// How the sentence of one begins that did not speak the protocol.
+pub(super) const CONNECTS: &str = "connects, ";
 
 /// MySQL's errors in place of a greeting that a person has to do something about, by their number.
 const MYSQL_REFUSALS: &[(&str, &str)] = &[
@@ -66,18 +69,24 @@ pub fn handshake_report(one: &HandshakeObservation, at: Timestamp) -> Observatio
         tls: one.reply.tls.as_ref().map(tls_report),
         seconds: one.reply.took.as_secs_f64(),
     });
-    report.reason = sentence(one).or(report.reason);
+    report.reason = sentence(&one.handshake, &one.reply).or(report.reason);
     report
 }
 
-/// What the other side did once connected, without a full stop; none where it was not connected to.
-fn sentence(one: &HandshakeObservation) -> Option<String> {
-    let protocol = match (one.handshake.protocol, one.handshake.tls) {
-        (ApplicationProtocol::Tls, _) | (_, false) => one.handshake.protocol.name().to_string(),
+/// What was spoken: `PostgreSQL`, `HTTP over TLS`.
+fn protocol_words(handshake: &Handshake) -> String {
+    match (handshake.protocol, handshake.tls) {
+        (ApplicationProtocol::Tls, _) | (_, false) => handshake.protocol.name().to_string(),
         (protocol, true) => format!("{} over TLS", protocol.name()),
-    };
-    Some(match one.reply.end.as_ref()? {
-        HandshakeEnd::Answered { answer } => answered(answer, one.reply.tls.as_ref()),
+    }
+}
+
+/// What the other side did once connected, without a full stop; none where it was not connected to. Unless it spoke
+/// the protocol, it begins with [`CONNECTS`].
+pub(super) fn sentence(handshake: &Handshake, reply: &HandshakeReply) -> Option<String> {
+    let protocol = protocol_words(handshake);
+    Some(match reply.end.as_ref()? {
+        HandshakeEnd::Answered { answer } => answered(answer, reply.tls.as_ref()),
         HandshakeEnd::TlsFailed { problem } => match problem {
             TlsProblem::Alert { code, name } => {
                 format!("connects, and ends the TLS handshake by its alert {code} ({name})")
@@ -207,8 +216,7 @@ mod tests {
     use core::time::Duration;
 
     use peerscope_vocabulary::{
-        CertificateDoubt, Greeting, Handshake, HandshakeReply, Observation, Outcome, ProbeId, ProbeKind,
-        ProbeRequest, TlsVersion,
+        CertificateDoubt, Greeting, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, TlsVersion,
     };
 
     use super::*;

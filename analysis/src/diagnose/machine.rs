@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use peerscope_vocabulary::{Observation, ProbeId, ProbeRequest};
+use peerscope_vocabulary::{Handshake, HandshakeObservation, Observation, ProbeId, ProbeRequest, Spoken};
 
 use super::approach::{Approach, Means};
 use super::battery::Random;
@@ -32,7 +32,8 @@ const RESERVE: Duration = Duration::from_millis(100);
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send these probes, and poll again.
+    /// Send these probes, and poll again. Those of the kind [`Handshake`](peerscope_vocabulary::ProbeKind) speak what
+    /// [`Machine::handshake`] says.
     Send(Vec<ProbeRequest>),
     /// Stop waiting for this probe; what it saw so far is not reported.
     Cancel(ProbeId),
@@ -43,14 +44,12 @@ pub enum Action {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an event lives for one call; an observation is meant to be copied"
-)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A probe ended.
     Completed(Observation),
+    /// A probe that was to speak a protocol ended.
+    Spoke(HandshakeObservation),
     /// The engine did not take a probe.
     Refused(ProbeId),
 }
@@ -62,6 +61,8 @@ pub struct Machine {
     random: Random,
     approaches: Vec<Approach>,
     observations: Vec<Observation>,
+    /// What was said beside them.
+    spoken: Vec<Spoken>,
     /// Probes of which nothing is known: not taken, not possible, or cut off by the deadline.
     lost: Vec<Gap>,
     next_id: u32,
@@ -79,22 +80,36 @@ impl Machine {
             random: Random::new(seed),
             approaches,
             observations: Vec::new(),
+            spoken: Vec::new(),
             lost: Vec::new(),
             next_id: 0,
             cancelled: false,
         }
     }
 
-    /// Takes observations that were made before, by whoever made them; no packet is sent any more.
+    /// Takes observations that were made before, by whoever made them, and what was said beside them; no packet is
+    /// sent any more. A conversation whose place holds no observation is passed over.
     #[must_use]
-    pub fn replay(case: Case, observations: Vec<Observation>) -> Self {
-        Self { observations, ..Self::new(Case { probing: false, ..case }, 0) }
+    pub fn replay(case: Case, observations: Vec<Observation>, spoken: Vec<Spoken>) -> Self {
+        Self { observations, spoken, ..Self::new(Case { probing: false, ..case }, 0) }
+    }
+
+    /// What a probe of the kind [`Handshake`](peerscope_vocabulary::ProbeKind) speaks once connected.
+    #[must_use]
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.case.handshake.as_ref()
     }
 
     /// What was observed so far.
     #[must_use]
     pub fn observations(&self) -> &[Observation] {
         &self.observations
+    }
+
+    /// What was said beside the observations so far.
+    #[must_use]
+    pub fn spoken(&self) -> &[Spoken] {
+        &self.spoken
     }
 
     /// What to do at `now`, which counts from the start and never goes back.
@@ -150,9 +165,12 @@ impl Machine {
     /// Takes in what happened. `now` counts from the start, as for [`Machine::poll`].
     pub fn handle(&mut self, now: Duration, event: Event) {
         let _ = now;
-        let (id, observation) = match event {
-            Event::Completed(observation) => (observation.id(), Some(observation)),
-            Event::Refused(id) => (id, None),
+        let (id, observation, said) = match event {
+            Event::Completed(observation) => (observation.id(), Some(observation), None),
+            Event::Spoke(HandshakeObservation { handshake, observation, reply }) => {
+                (observation.id(), Some(observation), Some((handshake, reply)))
+            }
+            Event::Refused(id) => (id, None, None),
         };
         let Some(approach) = self.approaches.iter_mut().find(|approach| approach.awaits(id)) else {
             return;
@@ -170,7 +188,12 @@ impl Machine {
                     self.observations.push(observation);
                 }
             }
-            Some(observation) => self.observations.push(observation),
+            Some(observation) => {
+                let place = self.observations.len();
+                let spoken = |(handshake, reply)| Spoken { observation: place, handshake, reply };
+                self.spoken.extend(said.map(spoken));
+                self.observations.push(observation);
+            }
         }
     }
 
@@ -212,7 +235,7 @@ impl Machine {
     #[must_use]
     pub fn report(&self, now: Duration, at: Timestamp) -> Diagnosis {
         let questions: Vec<&Question> = self.approaches.iter().map(|approach| &approach.question).collect();
-        conclude(&self.case, &questions, &self.observations, &self.lost, now, at)
+        conclude(&self.case, &questions, &self.observations, &self.spoken, &self.lost, now, at)
     }
 }
 

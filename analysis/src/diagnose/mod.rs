@@ -6,6 +6,7 @@
 //! [`crate::reach`].
 
 mod alternatives;
+mod application;
 mod approach;
 mod assertion;
 mod battery;

@@ -50,7 +50,11 @@ pub(super) fn next_probe(
         return None;
     }
     let worth = |act: &Act| act.bits / (act.minutes + BESIDE);
-    let acts = acts(case, question, &candidates, seen).into_iter().filter(|act| act.bits >= LEAST);
+    let acts = match tells_apart.contains(&CauseCode::ApplicationSilent) {
+        true => acts_once_connected(case, question, &candidates),
+        false => acts(case, question, &candidates, seen),
+    };
+    let acts = acts.into_iter().filter(|act| act.bits >= LEAST);
     let best = acts.max_by(|one, other| worth(one).total_cmp(&worth(other)))?;
     Some(NextProbe { what: best.what.into(), how: best.how, tells_apart })
 }
@@ -94,6 +98,44 @@ fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'
         });
     }
     acts
+}
+
+/// What a person can do where connections are taken and nothing more is heard.
+fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]) -> Vec<Act> {
+    let (address, port) = (question.address, case.target.port.unwrap_or_default());
+    let target = &case.target.input;
+    Vec::from([
+        Act {
+            what: "probe the same port from a host in the target's subnet",
+            how: format!("on another host of that subnet: peerscope why {target}"),
+            minutes: 5.0,
+            // What lies on the path does not lie there.
+            bits: information(causes, |cause| {
+                matches!(cause.code, CauseCode::PathMtuBlackhole | CauseCode::PacketLoss)
+            }),
+        },
+        Act {
+            what: "watch on the target itself what is sent and what is acknowledged",
+            how: format!("on {address}: {}; and from here: peerscope why {target}", capture(case)),
+            minutes: 8.0,
+            bits: information(causes, |cause| match cause.code {
+                // Data arrives and is acknowledged, and nothing is sent; or sent, again and again; or arrives, and
+                // is not acknowledged; or some of it is seen twice.
+                CauseCode::ApplicationSilent => 0,
+                CauseCode::PathMtuBlackhole => 1,
+                CauseCode::HostFirewall | CauseCode::HostOverloaded => 2,
+                _ => 3,
+            }),
+        },
+        Act {
+            what: "look on the target at the queue of connections that wait to be taken",
+            how: format!(
+                "on {address}: ss -ltn 'sport = :{port}': Recv-Q above Send-Q is a queue that is full; and nstat -az TcpExtListenOverflows"
+            ),
+            minutes: 3.0,
+            bits: information(causes, |cause| cause.code == CauseCode::HostOverloaded),
+        },
+    ])
 }
 
 /// What an act tells whose outcome for each cause is this.

@@ -146,6 +146,45 @@ pub(super) fn shown_in_order(code: CauseCode, age_seconds: Option<i64>) -> f64 {
     changed_since(code) * doubt_by_age(age_seconds) / UNKNOWN_GATE_WEIGHT
 }
 
+/// A connection is taken, and nothing more is heard. A service that hangs or is slow is what public threads end at
+/// most often; a path that drops large packets needs a tunnel and a filtered ICMP; a filter that lets SYNs through
+/// and data not, and a queue of the system that is full, are rare.
+pub(super) const STALLED: &[Prior] = &[
+    Prior {
+        code: CauseCode::ApplicationSilent,
+        direction: None,
+        weight: 0.80,
+        summary: "The connection is taken, and the application says nothing: it hangs or is slow, or a proxy or balancer takes connections for a backend that is not there.",
+    },
+    Prior {
+        code: CauseCode::PathMtuBlackhole,
+        direction: None,
+        weight: 0.30,
+        summary: "Packets as large as this answer are lost on the way: a link takes smaller ones only, and the ICMP message that says so does not arrive.",
+    },
+    Prior {
+        code: CauseCode::HostFirewall,
+        direction: None,
+        weight: 0.05,
+        summary: "A firewall lets connections begin and drops what is said in them.",
+    },
+    Prior {
+        code: CauseCode::HostOverloaded,
+        direction: None,
+        weight: 0.05,
+        summary: "The host is overloaded: its queue of connections that wait to be taken is full, and it drops what belongs to them.",
+    },
+    Prior {
+        code: CauseCode::PacketLoss,
+        direction: None,
+        weight: 0.02,
+        summary: "Packets are lost on the way.",
+    },
+];
+
+/// The weight of loss among the above where connects had to be sent again, or were lost.
+pub(super) const LOSS_WHERE_SEEN: f64 = 1.0;
+
 /// A gate of unknown content beside the above: the documents do not tell, so it may be.
 pub(super) const UNKNOWN_GATE_WEIGHT: f64 = 0.40;
 

@@ -6,16 +6,17 @@
 //! understand. But where a service does answer some of the same datagrams, those without an answer were
 //! lost or dropped.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use peerscope_vocabulary::{Observation, ProbeKind};
+use peerscope_vocabulary::{Observation, ProbeKind, Spoken};
 
 use super::beside::Beside;
 use super::case::{Case, Question};
 use super::observed::{self, Shows, passes, shows};
-use super::words;
+use super::{application, words};
 use crate::flow::{FlowBox, Flows};
 
 /// The observations of one address.
@@ -30,13 +31,20 @@ pub(super) struct Seen<'a> {
     pub(super) passing: Flows,
     /// The flows of which nothing came back.
     pub(super) silent: Flows,
+    /// What was said in those of the deciding ones that went on in a protocol.
+    pub(super) spoken: Vec<(&'a Observation, &'a Spoken)>,
     /// What the deciding ones saw, in one clause.
     pub(super) words: String,
 }
 
 impl<'a> Seen<'a> {
     /// What the observations say of the question.
-    pub(super) fn of(case: &Case, question: &Question, observations: &'a [Observation]) -> Self {
+    pub(super) fn of(
+        case: &Case,
+        question: &Question,
+        observations: &'a [Observation],
+        spoken: &'a [Spoken],
+    ) -> Self {
         // Where this machine had no address to send from, its own refusal counts as that of the source.
         let from_source = |one: &&Observation| {
             let source = one.local.map(|local| local.ip()).or(one.request.source);
@@ -62,16 +70,25 @@ impl<'a> Seen<'a> {
             beside,
             passing: Flows::none(),
             silent: Flows::none(),
+            spoken: Vec::new(),
             words: String::new(),
         };
         let flow_of = |one: &Observation| FlowBox::from(observed::flow(one, case.protocol));
         let deciding = &seen.deciding;
+        let of_deciding = |one: &'a Spoken| {
+            let observation = observations.get(one.observation)?;
+            deciding.iter().any(|known| core::ptr::eq(*known, observation)).then_some((observation, one))
+        };
+        seen.spoken = spoken.iter().filter_map(of_deciding).collect();
         seen.passing = deciding.iter().filter(|one| passes(one)).map(|one| flow_of(one)).collect();
         // A port from which a further connect succeeded lost a packet once, and is not shut.
         let silent = deciding.iter().filter(|one| shows(one) == Shows::Silence);
         let silent: Flows = silent.map(|one| flow_of(one)).collect();
         seen.silent = silent.difference(&seen.passing);
         seen.words = words::observed(deciding);
+        if let Some(said) = application::said(&seen.spoken) {
+            seen.words = format!("{}; it {said}", seen.words);
+        }
         seen
     }
 }

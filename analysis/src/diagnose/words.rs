@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use jiff::{SignedDuration, Timestamp};
 use peerscope_vocabulary::{Observation, ProbeKind};
 
+use super::application;
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
@@ -129,6 +130,8 @@ pub(super) fn summary(
                 count => format!(" {} other causes are possible.", count - 1),
             };
             let first = causes.first().map(|cause| cause.summary.as_str()).unwrap_or_default();
+            let unsaid = application::unsaid(&seen.spoken).map(|unsaid| format!("; {unsaid}"));
+            let observed = format!("{observed}{}", unsaid.unwrap_or_default());
             format!("{what}: {observed}. Most likely, but not certain: {first}{others}")
         }
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use peerscope_analysis::diagnose::{Action, Case, Event, Machine};
 use peerscope_vocabulary::{
-    Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest,
+    Greeting, Handshake, HandshakeEnd, HandshakeObservation, HandshakeReply, IcmpMessage, LocalRefusal,
+    Observation, Outcome, ProbeId, ProbeKind, ProbeRequest,
 };
 
 /// What a probe meets.
@@ -42,6 +43,7 @@ impl Meets {
 
 /// One call of the machine: the log of a run.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has a dozen of them")]
 pub(crate) enum Call {
     Poll(Duration, Action),
     Handle(Duration, Event),
@@ -68,6 +70,15 @@ pub(crate) fn run(case: Case, meets: impl Fn(IpAddr, usize) -> Meets) -> Run {
 
 /// The same, where it depends on the probe.
 pub(crate) fn run_by(case: Case, meets: impl Fn(&ProbeRequest, usize) -> Meets) -> Run {
+    run_speaking(case, meets, &HandshakeReply::default())
+}
+
+/// The same, where this is what comes of a handshake once it is connected.
+pub(crate) fn run_speaking(
+    case: Case,
+    meets: impl Fn(&ProbeRequest, usize) -> Meets,
+    reply: &HandshakeReply,
+) -> Run {
     let mut run = Run {
         machine: Machine::new(case, SEED),
         calls: Vec::new(),
@@ -94,7 +105,9 @@ pub(crate) fn run_by(case: Case, meets: impl Fn(&ProbeRequest, usize) -> Meets) 
                     let met = meets(request, *nth);
                     *nth += 1;
                     run.probes.push((*request, met));
-                    if let Some((at, event)) = event(*request, met, now) {
+                    let event = event(*request, met, now);
+                    let handshake = run.machine.handshake();
+                    if let Some((at, event)) = event.map(|event| spoken(event, handshake, reply)) {
                         events.insert((at, request.id), event);
                     }
                 }
@@ -107,7 +120,7 @@ pub(crate) fn run_by(case: Case, meets: impl Fn(&ProbeRequest, usize) -> Meets) 
                 now = wake;
                 while let Some(first) = events.first_entry().filter(|first| first.key().0 <= now) {
                     let event = first.remove();
-                    run.calls.push(Call::Handle(now, event));
+                    run.calls.push(Call::Handle(now, event.clone()));
                     run.machine.handle(now, event);
                 }
             }
@@ -122,10 +135,34 @@ pub(crate) fn replay(case: Case, calls: &[Call]) -> Machine {
     for call in calls {
         match call {
             Call::Poll(now, action) => assert_eq!(machine.poll(*now), *action, "at {now:?}"),
-            Call::Handle(now, event) => machine.handle(*now, *event),
+            Call::Handle(now, event) => machine.handle(*now, event.clone()),
         }
     }
     machine
+}
+
+/// The same event, where its probe spoke a protocol once connected: as much later as its end took.
+fn spoken(
+    (at, event): (Duration, Event),
+    handshake: Option<&Handshake>,
+    reply: &HandshakeReply,
+) -> (Duration, Event) {
+    let Event::Completed(mut observation) = event else { return (at, event) };
+    let Some(handshake) = handshake.filter(|_| observation.request.kind == ProbeKind::Handshake) else {
+        return (at, event);
+    };
+    let mut reply = reply.clone();
+    if observation.outcome != Outcome::Connected {
+        reply = HandshakeReply::default();
+    } else if !matches!(reply.end, Some(HandshakeEnd::Answered { .. })) {
+        observation.outcome = Outcome::ApplicationError;
+    }
+    if let Some(HandshakeEnd::Silent { waited, .. }) = &mut reply.end {
+        *waited = observation.request.greeting_wait;
+        reply.took = *waited;
+    }
+    let at = at + reply.took;
+    (at, Event::Spoke(HandshakeObservation { handshake: handshake.clone(), observation, reply }))
 }
 
 /// When the engine says what of the probe.

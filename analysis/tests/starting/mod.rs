@@ -41,6 +41,7 @@ pub(crate) fn case(topology: Option<Topology>, network: NetworkId, source: &[&st
         gaps: Vec::new(),
         probing: false,
         mysql: false,
+        handshake: None,
         thorough: false,
         explore: false,
         deadline: Duration::from_secs(10),

@@ -152,6 +152,10 @@ impl Talk {
         let _ = connection.write(&secured.outgoing());
         match fed {
             Fed::Failed(end) => {
+                // A server that refuses a client without a certificate does so before TLS 1.2 is complete.
+                if secured.was_asked() && self.reply.tls.is_none() {
+                    self.reply.tls = secured.facts();
+                }
                 self.over(now, end);
             }
             Fed::Plain(plain) => {

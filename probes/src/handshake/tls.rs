@@ -124,7 +124,12 @@ impl Secured {
         HandshakeEnd::TlsFailed { problem }
     }
 
-    /// What was seen, once the handshake is complete.
+    /// Whether the server asked for a certificate of the client.
+    pub(super) fn was_asked(&self) -> bool {
+        self.witness.was_asked()
+    }
+
+    /// What was seen, once the handshake is complete or broke after the server's certificate.
     pub(super) fn facts(&self) -> Option<TlsFacts> {
         let version = match self.connection.protocol_version()? {
             ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,

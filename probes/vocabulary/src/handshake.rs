@@ -76,12 +76,25 @@ pub struct HandshakeObservation {
     pub reply: HandshakeReply,
 }
 
+/// The conversation of a handshake, beside the observation of its packets: observations are small and copied,
+/// and what is said is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spoken {
+    /// The place of its packets' observation among those of the same run, from 0.
+    pub observation: usize,
+    /// What was spoken.
+    pub handshake: Handshake,
+    /// What the other side did.
+    pub reply: HandshakeReply,
+}
+
 /// What the other side did once connected. By default nothing: it was not connected to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandshakeReply {
     /// How it ended; none where no connection was established.
     pub end: Option<HandshakeEnd>,
-    /// What was seen of TLS, where its handshake was completed.
+    /// What was seen of TLS, where its handshake was completed, or broke after the server had asked for a
+    /// certificate of the client.
     pub tls: Option<TlsFacts>,
     /// From the connection's beginning to that end.
     pub took: Duration,

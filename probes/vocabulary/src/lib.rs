@@ -18,7 +18,7 @@ pub use dns::{
 };
 pub use handshake::{
     ApplicationProtocol, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeReply,
-    HandshakeStep, ProtocolAnswer, RecognisedProtocol, SERVER_TEXT_KEPT, ServerText,
+    HandshakeStep, ProtocolAnswer, RecognisedProtocol, SERVER_TEXT_KEPT, ServerText, Spoken,
 };
 pub use observation::{Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, UnreachableScope};
 pub use request::{ProbeId, ProbeKind, ProbeRequest};

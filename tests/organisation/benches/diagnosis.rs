@@ -108,6 +108,7 @@ fn case(snapshot: &Snapshot) -> Case {
         probing: false,
         echo: false,
         mysql: false,
+        handshake: None,
         thorough: false,
         explore: false,
         deadline: Duration::from_secs(10),

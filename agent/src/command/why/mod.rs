@@ -73,6 +73,7 @@ impl Asked {
             source: SavedSource::from(&case.source),
             vantage: case.vantage,
             observations: machine.observations().to_vec(),
+            spoken: machine.spoken().to_vec(),
             capabilities: capabilities().iter().map(CapabilityReport::from).collect(),
             gaps: case.gaps.clone(),
             snapshot: self.documents.clone(),

@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
     let resolved = Resolved { addresses: evidence.addresses, lookup: evidence.lookup };
     let source = SourceSpec::from(&evidence.source);
     let case = case(&target, resolved, source, evidence.vantage, known, false, arguments.deadline);
-    let machine = Machine::replay(case, evidence.observations);
+    let machine = Machine::replay(case, evidence.observations, evidence.spoken);
     let diagnosis = machine.report(evidence.elapsed, evidence.at);
     show(&diagnosis, arguments.case.format, style)?;
     Ok(Status::from(diagnosis.verdict))

@@ -1,0 +1,253 @@
+//! A connection that was taken, and then nothing: who may be the silent one.
+//!
+//! What decides is on the wire. Where the other side's system acknowledged what it was sent, packets pass both ways
+//! and the application is left, unless its answer is larger than one packet: that may be lost for its size. Where
+//! nothing was acknowledged, something lets connections begin and no more. Each cause predicts these clues, and
+//! Bayes weighs it by them with the priors of [`STALLED`].
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use peerscope_vocabulary::ApplicationProtocol;
+
+use super::{listeners, takes_connections};
+use crate::cause::CauseCode;
+use crate::diagnose::case::{Case, Question};
+use crate::diagnose::handshake::CONNECTS;
+use crate::diagnose::prior::{LOSS_WHERE_SEEN, Prior, STALLED};
+use crate::diagnose::show;
+use crate::flow::Flows;
+use crate::report::{Basis, CauseReport, CauseStatus, Evidence, Tool};
+use crate::topology::{ComponentId, ComponentType};
+
+/// From this probability on the others are no alternatives any more.
+const CERTAIN: f64 = 0.98;
+/// Below it a cause is not named.
+const FORGOTTEN: f64 = 0.02;
+
+/// What was seen of a silence.
+pub(super) struct Stall {
+    /// Whether the other side's system acknowledged all that it was sent; none where nothing was sent or this
+    /// system does not tell.
+    pub(super) is_acknowledged: Option<bool>,
+    /// Whether a part of the answer came.
+    pub(super) is_partial: bool,
+    /// Whether the answer that was waited for is larger than one packet, as a server's certificates are.
+    pub(super) is_large: bool,
+    /// Whether the application had said something before.
+    pub(super) has_spoken: bool,
+    /// Whether packets were lost beside.
+    pub(super) loses: bool,
+    /// The protocol.
+    pub(super) protocol: ApplicationProtocol,
+    /// The port.
+    pub(super) port: u16,
+}
+
+/// What a cause predicts, as probabilities.
+struct Predicts {
+    /// That what was sent is acknowledged.
+    acknowledged: f64,
+    /// That a part of the answer comes.
+    partial: f64,
+    /// That the application had spoken before.
+    spoke: f64,
+    /// That an answer of one packet does not come.
+    stops_small: f64,
+}
+
+fn predicts(code: CauseCode) -> Predicts {
+    let (acknowledged, partial, spoke, stops_small) = match code {
+        // A box that answers SYNs for a backend that is not there acknowledges nothing more.
+        CauseCode::ApplicationSilent => (0.9, 0.05, 0.1, 1.0),
+        // The request is small; of the answer the last, shorter packet may pass.
+        CauseCode::PathMtuBlackhole => (0.98, 0.5, 0.95, 0.0),
+        CauseCode::HostFirewall | CauseCode::HostOverloaded => (0.02, 0.01, 0.01, 1.0),
+        _ => (0.5, 0.2, 0.5, 1.0),
+    };
+    Predicts { acknowledged, partial, spoke, stops_small }
+}
+
+/// How likely the clues are where this is the cause.
+fn likelihood(code: CauseCode, stall: &Stall) -> f64 {
+    let Predicts { acknowledged, partial, spoke, stops_small } = predicts(code);
+    let of = |is: bool, chance: f64| if is { chance } else { 1.0 - chance };
+    let size = if stall.is_large { 1.0 } else { stops_small };
+    // Only in the one protocol that speaks in clear before TLS could it have spoken.
+    let before = if stall.has_spoken { spoke } else { 1.0 };
+    stall.is_acknowledged.map_or(1.0, |is| of(is, acknowledged))
+        * of(stall.is_partial, partial)
+        * size
+        * before
+}
+
+/// The weight of each cause, after the clues; they sum to 1.
+fn weighed(stall: &Stall) -> Vec<(f64, &'static Prior)> {
+    let weight = |prior: &Prior| match prior.code {
+        CauseCode::PacketLoss if stall.loses => LOSS_WHERE_SEEN,
+        _ => prior.weight,
+    };
+    let fits = |prior: &'static Prior| (weight(prior) * likelihood(prior.code, stall), prior);
+    let mut weighed: Vec<(f64, &Prior)> = STALLED.iter().map(fits).collect();
+    let normalise = |weighed: &mut Vec<(f64, &Prior)>| {
+        let whole: f64 = weighed.iter().map(|(weight, _)| weight).sum();
+        weighed.iter_mut().for_each(|(weight, _)| *weight /= whole);
+    };
+    normalise(&mut weighed);
+    weighed.retain(|(weight, _)| *weight >= FORGOTTEN);
+    normalise(&mut weighed);
+    weighed.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    weighed
+}
+
+/// The cause, or the group of candidates, of a silence towards `flows`; `words` is what was seen.
+pub(super) fn causes(
+    case: &Case,
+    question: &Question,
+    stall: &Stall,
+    flows: &Flows,
+    words: &str,
+) -> Vec<CauseReport> {
+    let weighed = weighed(stall);
+    let is_certain = weighed.first().is_some_and(|(weight, _)| *weight >= CERTAIN);
+    let group = format!("stall-{}", question.address);
+    let count = if is_certain { 1 } else { weighed.len() };
+    let cause = |(weight, prior): &(f64, &Prior)| {
+        let owner = match prior.code.cause().component {
+            ComponentType::Path => ComponentId::Unknown(ComponentType::Path),
+            _ => show::owner(case, question, question.address),
+        };
+        let mut cause = show::candidate(case, prior.code, &owner, flows);
+        cause.evidence.push(Evidence { kind: Basis::Probes, text: words.to_string(), supports: true });
+        cause.evidence.extend(clue(prior.code, stall));
+        cause.confidence = *weight;
+        cause.summary = prior.summary.to_string();
+        cause.alternatives = Some(group.clone());
+        if is_certain {
+            cause.status = CauseStatus::Established;
+            cause.alternatives = None;
+            cause.summary =
+                takes_connections(question, stall.port, words.strip_prefix(CONNECTS).unwrap_or(words));
+        }
+        if prior.code == CauseCode::ApplicationSilent {
+            let (command, explanation) = (listeners(stall.port), look(question, stall));
+            let topology = case.topology.as_ref();
+            cause.fixes.push(show::fix(topology, &owner, Tool::Manual, command, explanation));
+        }
+        cause
+    };
+    weighed.iter().take(count).map(cause).collect()
+}
+
+/// What speaks for or against a cause beside the silence itself.
+fn clue(code: CauseCode, stall: &Stall) -> Option<Evidence> {
+    let (text, supports) = match (code, stall.is_acknowledged) {
+        (CauseCode::ApplicationSilent, Some(true)) if !stall.is_large => (
+            "packets that carry data pass both ways, and the answer that was waited for fits into one: the path is not the cause",
+            true,
+        ),
+        (CauseCode::ApplicationSilent, Some(false)) => (
+            "its system did not acknowledge what it was sent, which that of a host does whatever the application does",
+            false,
+        ),
+        (CauseCode::HostFirewall | CauseCode::HostOverloaded, Some(false)) => {
+            ("nothing that was sent in the connection was acknowledged", true)
+        }
+        (CauseCode::PathMtuBlackhole, _) => (
+            "the answer that was waited for, a server's certificates, takes packets of full size; what passed was smaller",
+            true,
+        ),
+        _ => return None,
+    };
+    Some(Evidence { kind: Basis::Probes, text: text.to_string(), supports })
+}
+
+fn look(question: &Question, stall: &Stall) -> alloc::string::String {
+    let names = match stall.protocol {
+        ApplicationProtocol::Mysql => {
+            " A MySQL that looks up its clients' names greets when the DNS has answered: skip_name_resolve spares it that."
+        }
+        _ => "",
+    };
+    format!(
+        "On {}: shows what listens there, and how many connections wait to be taken (Recv-Q). Restart a service that hangs, or see in its log what keeps it busy; behind a balancer or proxy, see that a backend is healthy.{names}",
+        question.address
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stall(is_acknowledged: Option<bool>) -> Stall {
+        Stall {
+            is_acknowledged,
+            is_partial: false,
+            is_large: false,
+            has_spoken: false,
+            loses: false,
+            protocol: ApplicationProtocol::Redis,
+            port: 6379,
+        }
+    }
+
+    fn codes(stall: &Stall) -> Vec<CauseCode> {
+        weighed(stall).iter().map(|(_, prior)| prior.code).collect()
+    }
+
+    #[test]
+    fn weights_sum_to_one_whatever_was_seen() {
+        for bits in 0..16_u8 {
+            for is_acknowledged in [None, Some(true), Some(false)] {
+                let is = |bit: u8| bits & (1 << bit) != 0;
+                let seen = Stall {
+                    is_partial: is(0),
+                    is_large: is(1),
+                    has_spoken: is(2),
+                    loses: is(3),
+                    ..stall(is_acknowledged)
+                };
+                let sum: f64 = weighed(&seen).iter().map(|(weight, _)| weight).sum();
+                assert!((sum - 1.0).abs() < 1e-9, "{bits:b} {is_acknowledged:?}: {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_acknowledged_leaves_the_application_alone() {
+        assert_eq!(codes(&stall(Some(true))), [CauseCode::ApplicationSilent]);
+    }
+
+    #[test]
+    fn what_nobody_acknowledged_leaves_what_stands_before_it() {
+        let found = codes(&stall(Some(false)));
+        for code in [CauseCode::ApplicationSilent, CauseCode::HostFirewall, CauseCode::HostOverloaded] {
+            assert!(found.contains(&code), "{found:?}");
+        }
+        assert!(weighed(&stall(Some(false)))[0].0 < CERTAIN);
+    }
+
+    #[test]
+    fn the_path_is_suspected_of_large_answers_alone() {
+        let large = Stall { is_large: true, ..stall(Some(true)) };
+        assert_eq!(codes(&large), [CauseCode::ApplicationSilent, CauseCode::PathMtuBlackhole]);
+        // Where the application had answered, or a part came, rather than the application.
+        for told in [
+            Stall { has_spoken: true, ..large },
+            Stall { is_large: true, is_partial: true, ..stall(Some(true)) },
+        ] {
+            assert_eq!(codes(&told)[0], CauseCode::PathMtuBlackhole);
+        }
+        for is_acknowledged in [None, Some(true), Some(false)] {
+            assert!(!codes(&stall(is_acknowledged)).contains(&CauseCode::PathMtuBlackhole));
+        }
+    }
+
+    #[test]
+    fn where_packets_are_lost_the_application_is_not_certain() {
+        let seen = Stall { loses: true, ..stall(Some(true)) };
+        assert!(codes(&seen).contains(&CauseCode::PacketLoss));
+        assert!(weighed(&seen)[0].0 < CERTAIN);
+    }
+}
