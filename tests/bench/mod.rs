@@ -109,7 +109,7 @@ impl Bench {
 
     /// The same, with a snapshot or without.
     pub(crate) fn why_given(&self, stage: &Stage<'_>, snapshot: Option<&Path>) -> Result<Answer, Failed> {
-        let target = format!("tcp://{}", stage.world.target_address());
+        let target = stage.world.target_url();
         let mut command = self.peerscope(stage)?;
         command.args(["why", &target]);
         answer(command, snapshot)

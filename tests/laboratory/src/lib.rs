@@ -48,6 +48,6 @@ pub use error::LaboratoryError;
 pub use minimise::{fewest, fewest_documents};
 pub use twin::{
     Answering, Call, Called, Capture, Captured, Condition, DatagramService, DatagramServiceKind, Direction,
-    DnsBehaviour, DnsServer, Dropped, FlowProtocol, Forbidding, Gate, GateKind, Host, KernelOutcome,
+    DnsBehaviour, DnsServer, Dropped, FlowProtocol, Forbidding, Gate, GateKind, Heard, Host, KernelOutcome,
     Listener, ListenerKind, LostFlow, NameFiles, NoRoute, Prohibition, Twin,
 };

@@ -23,6 +23,7 @@ pub(super) fn apply(fault: &Fault, world: &mut World, lot: &mut Lot) -> Lacking<
             let from = Some(world.remote().hosts[1]);
             (target, Condition::FirewallDrops { port, from })
         }
+        FaultKind::HostFirewallDropData => (target, Condition::FirewallDropsData { port }),
         FaultKind::HostFirewallReject => {
             // An ACL would swallow the message, which to it is a packet like any other.
             admit_answers(world)?;

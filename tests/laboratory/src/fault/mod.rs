@@ -144,6 +144,12 @@ pub enum FaultKind {
     GenerationUnsupported,
     /// The VPC's primary CIDR is none of RFC 1918, and Heroku rejected the request.
     NotPrivate,
+    /// The target's service takes connections and says nothing in them.
+    ApplicationSilent,
+    /// The target's service takes connections and closes them at once.
+    ApplicationCloses,
+    /// The target's own firewall lets connections begin, and drops what is said in them.
+    HostFirewallDropData,
 }
 
 /// Where a route leads that takes packets from the peering.
@@ -244,12 +250,21 @@ impl Fault {
             FaultKind::HostFirewallDrop
             | FaultKind::HostFirewallDropOwnBlock
             | FaultKind::HostFirewallDropOtherBlock
+            | FaultKind::HostFirewallDropData
             | FaultKind::HostFirewallReject
             | FaultKind::HostSilent
             | FaultKind::MiddleboxReject
             | FaultKind::LocalNoRoute
             | FaultKind::LocalPolicy
             | FaultKind::PacketLoss => host::apply(self, world, &mut lot),
+            FaultKind::ApplicationSilent => {
+                world.service = Service::Listening;
+                Ok(())
+            }
+            FaultKind::ApplicationCloses => {
+                world.service = Service::Closing;
+                Ok(())
+            }
             FaultKind::NothingListening => {
                 world.service = Service::Closed;
                 Ok(())

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FaultKind;
-use crate::twin::{Direction, GateKind};
+use crate::twin::{Direction, GateKind, Heard};
 
 /// What the kernel does to connections from the world's source to its target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Kernel {
     /// Connections of which some come about and some lose their first packet, by no pattern of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loses: Vec<DroppedFlow>,
+    /// Connections in which the question of the scenario's scheme is asked, and what is then heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hears: Vec<Talk>,
     /// Where there are several faults, what each does alone: the first gate hides all that come after it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alone: Vec<Alone>,
@@ -40,6 +43,20 @@ pub struct Flow {
     /// From which host, as a role (`dyno.other`); absent: the world's source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+}
+
+/// A connection in which something is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Talk {
+    /// From which port; 0 is any of the kernel's choice.
+    #[serde(default)]
+    pub source_port: u16,
+    /// What is heard.
+    pub what: Heard,
+    /// Where what was said is dropped: the target's own firewall, or nowhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dropped: bool,
 }
 
 /// A connection that a gate drops.

@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, FaultError, FaultKind, admit_echo};
-use crate::world::{Base, Vary, World};
+use crate::world::{Base, Scheme, Service, Vary, World};
 
 pub use expect::{AlsoCause, Expect, NO_COMPONENT, Status, Verdict};
 pub use given::{DocumentKind, Given, GivenSnapshot};
-pub use kernel::{Alone, DroppedFlow, FailedFlow, Flow, Kernel};
+pub use kernel::{Alone, DroppedFlow, FailedFlow, Flow, Kernel, Talk};
 pub use prove::{prove_alone, prove_in_kernel};
 pub use stage::Stage;
 
@@ -40,6 +40,9 @@ pub struct Scenario {
     /// default they may not, as in a dyno, and groups and ACLs let the service through and little else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub echo: bool,
+    /// What is spoken to the target once connected, which then answers in it. By default nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<Scheme>,
     /// What is wrong, in the order in which it goes wrong; none in a healthy scenario.
     #[serde(default, rename = "fault", skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
@@ -172,6 +175,10 @@ impl Scenario {
         let mut world = World::generate(self.base, &self.vary, seed);
         if self.echo {
             admit_echo(&mut world)?;
+        }
+        if self.scheme.is_some() {
+            world.scheme = self.scheme;
+            world.service = Service::Answering;
         }
         Ok(world)
     }

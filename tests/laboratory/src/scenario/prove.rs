@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{DroppedFlow, Flow, Scenario, Stage};
+use super::{DroppedFlow, Flow, Scenario, Stage, Talk};
 use crate::enclosure::Enclosure;
 use crate::error::LaboratoryError;
-use crate::twin::{Dropped, Gate, Host, KernelOutcome, Twin};
-use crate::world::World;
+use crate::twin::{Dropped, Gate, GateKind, Host, KernelOutcome, Twin};
+use crate::world::{Scheme, World};
 
 /// How long silence is waited for. What answers inside one machine answers within a millisecond; this
 /// leaves room for a machine that is busy.
@@ -43,6 +43,9 @@ pub fn prove_in_kernel(scenario: &Scenario, world: &World, twin: &Twin<'_>) -> R
     }
     for lossy in &kernel.loses {
         proof.loses(lossy);
+    }
+    for talk in &kernel.hears {
+        proof.hears(talk);
     }
     if proof.wrong.is_empty() { Ok(()) } else { Err(proof.wrong) }
 }
@@ -99,6 +102,30 @@ impl Proof<'_> {
             }
         }
         self.wrong.push(format!("{what}: {connected} connected and {silent} were silent, no loss at random"));
+    }
+
+    /// What is heard when the scheme's question is asked, and whether the target's own firewall drops it.
+    fn hears(&mut self, talk: &Talk) {
+        let (world, twin) = (self.world, self.twin);
+        let what = format!("said from port {}", talk.source_port);
+        let question = world.scheme.map(Scheme::question).unwrap_or_default();
+        let (from, to) = (world.source(), world.target_address());
+        let heard = counted(twin, || twin.talk(&from, talk.source_port, to, question, SILENCE));
+        let (heard, dropped) = match heard {
+            Ok(came) => came,
+            Err(error) => return self.wrong.push(format!("{what}: {error}")),
+        };
+        if heard != talk.what {
+            self.wrong.push(format!("{what}: {heard:?} where {:?} was expected", talk.what));
+        }
+        let is_as_said = match dropped.as_slice() {
+            [] => !talk.dropped,
+            [only] => talk.dropped && only.gate.kind == GateKind::Host,
+            _ => false,
+        };
+        if !is_as_said {
+            self.wrong.push(format!("{what}: dropped is {}, counted [{}]", talk.dropped, listed(&dropped)));
+        }
     }
 
     fn gate(&mut self, dropped: &DroppedFlow) -> Option<Gate> {
@@ -178,8 +205,16 @@ fn attempt(
             Err(unknown) => return Err(LaboratoryError::NoSuchHost(unknown.0)),
         },
     };
+    counted(twin, || twin.connect(&from, flow.source_port, world.target_address(), patience))
+}
+
+/// What came of an act, and what was dropped meanwhile.
+fn counted<T>(
+    twin: &Twin<'_>,
+    act: impl FnOnce() -> Result<T, LaboratoryError>,
+) -> Result<(T, Vec<Dropped>), LaboratoryError> {
     let before = twin.dropped()?;
-    let outcome = twin.connect(&from, flow.source_port, world.target_address(), patience)?;
+    let outcome = act()?;
     let mut after = twin.dropped()?;
     after.retain_mut(|dropped| {
         let same = |it: &&Dropped| it.gate == dropped.gate && it.direction == dropped.direction;

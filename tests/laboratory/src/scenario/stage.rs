@@ -3,7 +3,7 @@
 use crate::enclosure::Enclosure;
 use crate::error::LaboratoryError;
 use crate::twin::{Host, Listener, ListenerKind, Twin};
-use crate::world::{Service, World};
+use crate::world::{Scheme, Service, World};
 
 /// A world with its twin. Everything of it goes when this is dropped.
 #[derive(Debug)]
@@ -45,11 +45,16 @@ impl<'e> Stage<'e> {
             twin.impose(host, condition.clone())?;
         }
         let listener = match world.service {
-            Service::Listening => {
-                Some(twin.listen(&world.target(), world.target_address().port(), ListenerKind::Silent)?)
+            Service::Listening => Some(ListenerKind::Silent),
+            Service::Answering => {
+                let answer = world.scheme.map(Scheme::answer).unwrap_or_default();
+                Some(ListenerKind::Replying(answer.to_vec()))
             }
+            Service::Closing => Some(ListenerKind::Closing),
             Service::Closed => None,
         };
+        let listen = |kind| twin.listen(&world.target(), world.target_address().port(), kind);
+        let listener = listener.map(listen).transpose()?;
         Ok(Self { listener, twin, world })
     }
 

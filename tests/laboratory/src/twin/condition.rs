@@ -26,6 +26,13 @@ pub enum Condition {
         /// From where; absent: from everywhere.
         from: Option<IpNet>,
     },
+    /// Its firewall lets connections to this port begin, and drops what is said in them.
+    FirewallDropsData {
+        /// The port.
+        port: u16,
+    },
+    /// Packets of more than 1,000 bytes that it sends are lost on the way, and nobody says so.
+    LosesLargePackets,
     /// Its firewall rejects what comes to this port and says so, from the host's own address.
     FirewallRejects {
         /// The port.
@@ -141,6 +148,17 @@ pub(crate) fn host_rules(id: &str, conditions: &[Condition]) -> (String, Vec<(St
             Condition::FirewallDrops { port, from } => {
                 let from = from.map(is_from).unwrap_or_default();
                 input.push(format!("{from}{} goto {drop}", is_to(*port)));
+            }
+            Condition::FirewallDropsData { port } => {
+                // Headers with TCP's usual options are 52 bytes long, 72 by IPv6.
+                for (version, headers) in [("ipv4", 52), ("ipv6", 72)] {
+                    input.push(format!(
+                        "meta nfproto {version} tcp dport {port} tcp flags & (syn | rst) == 0 meta length > {headers} goto {drop}"
+                    ));
+                }
+            }
+            Condition::LosesLargePackets => {
+                output.push(format!("oif != \"lo\" meta length > 1000 goto {drop}"));
             }
             Condition::FirewallRejects { port, saying } => {
                 input.push(format!("{} reject with icmp type {}", is_to(*port), saying.name()));

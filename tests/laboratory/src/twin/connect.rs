@@ -49,6 +49,15 @@ fn connect(
     target: SocketAddr,
     timeout: Duration,
 ) -> Result<KernelOutcome, LaboratoryError> {
+    Ok(connected(source_port, target, timeout)?.map_or_else(|outcome| outcome, |_| KernelOutcome::Connected))
+}
+
+/// A connection, or what became of it.
+pub(super) fn connected(
+    source_port: u16,
+    target: SocketAddr,
+    timeout: Duration,
+) -> Result<Result<Socket, KernelOutcome>, LaboratoryError> {
     let system = |call: &str| {
         let call = format!("{call} for a connection to {target}");
         move |source: io::Error| LaboratoryError::system(call, source)
@@ -63,11 +72,11 @@ fn connect(
     };
     socket.bind(&SocketAddr::new(any, source_port).into()).map_err(system("bind"))?;
     match socket.connect_timeout(&target.into(), timeout) {
-        Ok(()) => Ok(KernelOutcome::Connected),
+        Ok(()) => Ok(Ok(socket)),
         Err(error) => match (error.kind(), error.raw_os_error()) {
-            (io::ErrorKind::TimedOut, _) => Ok(KernelOutcome::Silent),
-            (io::ErrorKind::ConnectionRefused, _) => Ok(KernelOutcome::Refused),
-            (_, Some(errno)) => Ok(KernelOutcome::Other(errno)),
+            (io::ErrorKind::TimedOut, _) => Ok(Err(KernelOutcome::Silent)),
+            (io::ErrorKind::ConnectionRefused, _) => Ok(Err(KernelOutcome::Refused)),
+            (_, Some(errno)) => Ok(Err(KernelOutcome::Other(errno))),
             (_, None) => Err(system("connect")(error)),
         },
     }

@@ -18,6 +18,10 @@ pub enum ListenerKind {
     Silent,
     /// Sends these bytes at once, as MySQL and SSH do.
     Greeting(Vec<u8>),
+    /// Sends these bytes when it first hears anything.
+    Replying(Vec<u8>),
+    /// Closes, as a balancer does that has no backend.
+    Closing,
 }
 
 /// A listening socket on a host. It is closed, with all its connections, when this is dropped.
@@ -62,27 +66,36 @@ impl Listener {
 /// Serves all connections by one thread.
 struct Listening {
     listener: TcpListener,
-    open: Vec<TcpStream>,
+    open: Vec<Open>,
     kind: ListenerKind,
     accepted: Arc<AtomicUsize>,
 }
 
+/// A connection, and what is still to be replied.
+struct Open {
+    stream: TcpStream,
+    reply: Vec<u8>,
+}
+
 impl Service for Listening {
     fn sockets(&self) -> Vec<BorrowedFd<'_>> {
-        [self.listener.as_fd()].into_iter().chain(self.open.iter().map(AsFd::as_fd)).collect()
+        let open = self.open.iter().map(|open| open.stream.as_fd());
+        [self.listener.as_fd()].into_iter().chain(open).collect()
     }
 
     fn serve(&mut self, ready: &[bool]) {
         let mut flags = ready.iter().skip(1);
-        self.open.retain_mut(|stream| flags.next() != Some(&true) || is_open(stream));
+        self.open.retain_mut(|open| flags.next() != Some(&true) || is_open(open));
         while let Ok((mut stream, _)) = self.listener.accept() {
             self.accepted.fetch_add(1, Ordering::Relaxed);
-            let greeted = match &self.kind {
-                ListenerKind::Silent => Ok(()),
-                ListenerKind::Greeting(bytes) => stream.write_all(bytes),
+            let (greeting, reply): (&[u8], &[u8]) = match &self.kind {
+                ListenerKind::Silent => (&[], &[]),
+                ListenerKind::Greeting(bytes) => (bytes, &[]),
+                ListenerKind::Replying(bytes) => (&[], bytes),
+                ListenerKind::Closing => continue,
             };
-            if greeted.is_ok() && stream.set_nonblocking(true).is_ok() {
-                self.open.push(stream);
+            if stream.write_all(greeting).is_ok() && stream.set_nonblocking(true).is_ok() {
+                self.open.push(Open { stream, reply: reply.to_vec() });
             }
         }
     }
@@ -92,13 +105,14 @@ impl Service for Listening {
     }
 }
 
-/// Reads what is there; false when the other side has closed.
-fn is_open(stream: &mut TcpStream) -> bool {
+/// Reads what is there, and replies to it; false when the other side has closed.
+fn is_open(Open { stream, reply }: &mut Open) -> bool {
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => return false,
-            Ok(_) => {}
+            // So few bytes fit into an empty buffer.
+            Ok(_) => drop(stream.write_all(&std::mem::take(reply))),
             Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
         }
     }

@@ -31,6 +31,7 @@ mod router;
 mod ruleset;
 mod serving;
 mod socket;
+mod talk;
 mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +54,7 @@ pub use listener::{Listener, ListenerKind};
 pub use lost::{FlowProtocol, LostFlow};
 pub use plan::Host;
 pub use resolving::NameFiles;
+pub use talk::Heard;
 
 use crate::enclosure::Enclosure;
 use crate::error::LaboratoryError;

@@ -59,10 +59,53 @@ pub enum Base {
 /// What the target host does with a connection that reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// A server accepts it.
+    /// A server accepts it, and says nothing in it.
     Listening,
+    /// A server accepts it, and answers in the world's scheme.
+    Answering,
+    /// A server accepts it, and closes it at once.
+    Closing,
     /// Nothing listens: the host's kernel answers with a reset.
     Closed,
+}
+
+/// What is spoken to the target once connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// PostgreSQL's question whether TLS is offered, and that it is not.
+    Postgres,
+    /// Redis's PING and PONG.
+    Redis,
+}
+
+impl Scheme {
+    /// As a URL begins with it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+        }
+    }
+
+    /// What a client says first.
+    #[must_use]
+    pub fn question(self) -> &'static [u8] {
+        match self {
+            Self::Postgres => &[0, 0, 0, 8, 4, 210, 22, 47],
+            Self::Redis => b"PING\r\n",
+        }
+    }
+
+    /// What a server says to it.
+    #[must_use]
+    pub fn answer(self) -> &'static [u8] {
+        match self {
+            Self::Postgres => b"N",
+            Self::Redis => b"+PONG\r\n",
+        }
+    }
 }
 
 /// A world: documents, and what is where in them.
@@ -71,6 +114,8 @@ pub struct World {
     pub snapshot: Snapshot,
     /// What the target host does.
     pub service: Service,
+    /// What is spoken to it; none where connections alone are asked about.
+    pub scheme: Option<Scheme>,
     /// What hosts do to packets beside that, and no document shows.
     pub conditions: Vec<(Host, Condition)>,
     /// The customer's VPC, of two the target's. What is said of a world's place is said of this one.
@@ -114,6 +159,7 @@ impl World {
         Self {
             snapshot: generated.snapshot,
             service: Service::Listening,
+            scheme: None,
             conditions: Vec::new(),
             asked: None,
             is_version_six: has_version_six && other.is_some(),
@@ -165,6 +211,12 @@ impl World {
     #[must_use]
     pub fn target_address(&self) -> SocketAddr {
         SocketAddr::new(self.asked.unwrap_or_else(|| self.address_of(false)), self.site.port)
+    }
+
+    /// The target as a URL: `tcp://10.100.2.20:5432`.
+    #[must_use]
+    pub fn target_url(&self) -> String {
+        format!("{}://{}", self.scheme.map_or("tcp", Scheme::name), self.target_address())
     }
 
     fn address_of(&self, asks: bool) -> IpAddr {
