@@ -15,7 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::Enclosure;
 use peerscope_laboratory::fault::{Fault, FaultKind};
 use peerscope_laboratory::scenario::Stage;
-use peerscope_laboratory::world::{Base, Style, Vary, World};
+use peerscope_laboratory::world::{Base, Scheme, Service, Style, Vary, World};
 use serde_json::Value;
 
 fn main() -> ExitCode {
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         };
         add("evidence_of_a_dyno_and_documents_of_a_laptop_are_one_diagnosis", joined);
         add("a_replay_is_the_same_report_byte_for_byte", replayed);
+        add("a_replay_of_what_an_application_did_is_the_same_report_too", replayed_application);
         add("evidence_of_another_target_is_wrong_input", other_target);
         add("what_changed_since_the_baseline_comes_first", baseline);
         add("waiting_ends_when_it_is_mended", mended);
@@ -107,11 +108,26 @@ fn joined(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
 
 fn replayed(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     let stage = Stage::set(enclosure, broken(FaultKind::NetworkAclNoReturnPorts)?)?;
+    replays(bench, &stage)
+}
+
+/// Whether it answers or says nothing.
+fn replayed_application(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    for service in [Service::Answering, Service::Listening] {
+        let mut world = healthy();
+        world.scheme = Some(Scheme::Redis);
+        world.service = service;
+        replays(bench, &Stage::set(enclosure, world)?)?;
+    }
+    Ok(())
+}
+
+fn replays(bench: &Bench, stage: &Stage<'_>) -> Result<(), Failed> {
     let folder = bench.shared_folder("replayed")?;
     let (snapshot, evidence) = (folder.join("snapshot"), folder.join("evidence.json"));
     stage.world.write(&snapshot, Style::of_seed(SEED))?;
-    let target = format!("tcp://{}", stage.world.target_address());
-    let mut there = bench.peerscope(&stage)?;
+    let target = stage.world.target_url();
+    let mut there = bench.peerscope(stage)?;
     there
         .args(["why", &target, "--format", "json", "--snapshot"])
         .arg(&snapshot)

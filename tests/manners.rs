@@ -14,12 +14,15 @@ use bench::Bench;
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::fault::{Fault, FaultKind};
 use peerscope_laboratory::scenario::{Scenario, Stage};
-use peerscope_laboratory::world::{Base, Service, Style, Vary, World};
+use peerscope_laboratory::world::{Base, Scheme, Service, Style, Vary, World};
 use peerscope_laboratory::{Captured, Enclosure, ListenerKind};
 
 /// The greeting of a MariaDB, as its first packet has it (Protocol::HandshakeV10): length, sequence 0,
 /// protocol version 10, the server's version.
 const MYSQL_GREETING: &[u8] = b"\x5b\x00\x00\x00\x0a5.5.5-10.11.6-MariaDB\x00\x08\x00\x00\x00";
+
+/// A whole greeting of a MySQL.
+const WHOLE_GREETING: &[u8] = b"\x49\0\0\0\x0a8.4.3\0\x08\0\0\0abcdefgh\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0ijklmnopqrst\0caching_sha2_password\0";
 
 fn main() -> ExitCode {
     bench::main(|enclosure, bench| {
@@ -30,6 +33,8 @@ fn main() -> ExitCode {
         add("a_healthy_target_sees_five_connects_each_closed_by_fin", healthy);
         add("a_talkative_server_is_closed_by_fin_too", talkative);
         add("a_mysql_is_connected_to_three_times_at_most", mysql);
+        add("a_named_protocol_is_spoken_in_one_of_the_five_connects", named);
+        add("a_named_mysql_is_connected_to_three_times_at_most", named_mysql);
         add("a_silent_target_sees_five_connects_and_the_first_one_alone", silent);
         add("a_closed_port_sees_five_connects", closed);
         add("a_silent_target_sees_one_echo_where_that_is_permitted", echo_beside);
@@ -131,6 +136,38 @@ fn mysql(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     let _listener =
         stage.twin.listen(&stage.world.target(), stage.world.target_address().port(), greeting)?;
     expect_closed(&seen(bench, &stage)?, 3)
+}
+
+/// One that answers, one that is silent and one that closes: no connect more than by TCP alone.
+fn named(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    for service in [Service::Answering, Service::Listening, Service::Closing] {
+        let mut world = world(service);
+        world.scheme = Some(Scheme::Postgres);
+        let stage = Stage::set(enclosure, world)?;
+        let seen = asked(bench, &stage, &stage.world.target_url(), &[])?;
+        let target = stage.world.target_address();
+        let asked: BTreeSet<_> = seen.sent().map(|packet| (packet.destination, packet.protocol)).collect();
+        expect(asked == BTreeSet::from([(target, 6)]), format!("only {target} by TCP is asked: {asked:?}"))?;
+        let connects = seen.connects();
+        // What is said to one that has closed is answered by a reset, after which there is nothing to close.
+        match service {
+            Service::Closing => expect(connects.len() == 5, format!("five connects: {connects:?}"))?,
+            _ => expect_closed(&seen, 5)?,
+        }
+        expect(connects[1].1 > connects[0].1, format!("the first goes alone: {connects:?}"))?;
+    }
+    Ok(())
+}
+
+/// One that greets, and one that does not.
+fn named_mysql(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    for kind in [ListenerKind::Greeting(WHOLE_GREETING.to_vec()), ListenerKind::Silent] {
+        let stage = Stage::set(enclosure, world(Service::Closed))?;
+        let target = stage.world.target_address();
+        let _listener = stage.twin.listen(&stage.world.target(), target.port(), kind)?;
+        expect_closed(&asked(bench, &stage, &format!("mysql://{target}"), &[])?, 3)?;
+    }
+    Ok(())
 }
 
 fn silent(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
