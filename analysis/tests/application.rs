@@ -16,13 +16,15 @@ use peerscope_analysis::cause::CauseCode;
 use peerscope_analysis::diagnose::{Case, Machine};
 use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Vantage, VantageKind, Verdict};
 use peerscope_analysis::topology::{NetworkId, Topology};
+use peerscope_document::aws::IpProtocol;
 use peerscope_vocabulary::{
     ApplicationProtocol, CertificateDoubt, CertificateFacts, ClosedBy, Greeting, Handshake, HandshakeEnd,
-    HandshakeReply, HandshakeStep, ProbeKind, ProtocolAnswer, RecognisedProtocol, ServerText, TlsFacts,
-    TlsProblem, TlsVersion,
+    HandshakeReply, HandshakeStep, ProbeKind, ProbeRequest, ProtocolAnswer, RecognisedProtocol, ServerText,
+    TlsFacts, TlsProblem, TlsVersion,
 };
 
 use documents::World;
+use documents::rules::entry;
 use simulated::{Meets, Run, replay, run_speaking};
 
 const DYNO: [u8; 4] = [10, 0, 128, 7];
@@ -223,6 +225,37 @@ fn loss_that_is_certain_accounts_for_silence_too() {
 }
 
 #[test]
+fn what_a_setting_drops_beside_is_no_loss() {
+    let mut world = World::space_and_database();
+    // Replies to the upper half of the client's ports are not let out.
+    world.entries("acl-db").retain(|entry| !entry.egress);
+    world.entries("acl-db").push(entry(
+        "out",
+        100,
+        "allow",
+        IpProtocol::TCP,
+        Some((1024, 49_151)),
+        "0.0.0.0/0",
+    ));
+    let topology = Topology::from(&world.snapshot());
+    let case = Case { topology: Some(topology), ..postgresql() };
+    let meets = |request: &ProbeRequest, _| match request.source_port {
+        Some(..=49151) => Meets::Connected,
+        _ => Meets::Silent,
+    };
+    let run = run_speaking(case, meets, &silent(HandshakeStep::TlsOffer, Some(0)));
+    let report = report(&run);
+    let established = |code: CauseCode| {
+        report.causes.iter().any(|cause| cause.code == code && cause.status == CauseStatus::Established)
+    };
+    assert!(established(CauseCode::SubnetAclRestriction), "{:?}", report.causes);
+    let spoke =
+        report.observations.iter().any(|one| one.handshake.as_ref().is_some_and(|one| one.end.is_some()));
+    assert_eq!(established(CauseCode::ApplicationSilent), spoke, "{:?}", report.causes);
+    assert!(spoke, "one of the passing ports speaks: {:?}", run.probes);
+}
+
+#[test]
 fn who_closes_without_a_word_is_told_of() {
     let step = HandshakeStep::TlsOffer;
     for (by, words) in [
@@ -342,6 +375,29 @@ fn a_demand_for_the_clients_certificate_is_where_a_credential_is_needed() {
     let report = report(&play(case(handshake(ApplicationProtocol::Kafka, true)), Meets::Connected, &reply));
     assert_eq!(report.verdict, Verdict::Reachable, "{:?}", report.causes);
     assert!(report.findings.iter().any(|one| one.message.contains("asks its clients for a certificate")));
+}
+
+#[test]
+fn a_gateway_without_a_backend_is_worth_knowing() {
+    for (status, is_said) in [(200, false), (404, false), (500, false), (502, true), (503, true), (504, true)]
+    {
+        let reply = reply(HandshakeEnd::Answered { answer: ProtocolAnswer::Http { status } });
+        let run = play(case(handshake(ApplicationProtocol::Http, false)), Meets::Connected, &reply);
+        let report = report(&run);
+        assert_eq!(report.verdict, Verdict::Reachable, "{status}");
+        let said = report.findings.iter().any(|one| one.rule == "APPLICATION_ERROR");
+        assert_eq!(said, is_said, "{status}");
+    }
+}
+
+#[test]
+fn what_is_heard_elsewhere_than_at_the_source_decides_nothing() {
+    let elsewhere = Vantage { kind: VantageKind::Outside, address: Some(IpAddr::from([192, 0, 2, 1])) };
+    let case = Case { vantage: elsewhere, ..postgresql() };
+    let report = report(&play(case, Meets::Connected, &silent(HandshakeStep::TlsOffer, Some(0))));
+    assert_eq!(report.verdict, Verdict::Reachable, "the configuration speaks");
+    assert!(report.causes.is_empty());
+    assert!(report.observations.iter().any(|one| one.handshake.is_some()), "it is shown");
 }
 
 #[test]

@@ -81,8 +81,8 @@ pub(super) fn unsaid(spoken: &[(&Observation, &Spoken)]) -> Option<String> {
     })
 }
 
-/// Judges what was said once connected.
-pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>) -> Application {
+/// Judges what was said once connected. `loses` is whether packets were lost beside that no setting accounts for.
+pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>, loses: bool) -> Application {
     let mut application = Application::default();
     let judged: Vec<(&Observation, &Spoken, Judgement)> = seen
         .spoken
@@ -120,7 +120,7 @@ pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>) -> Applic
             // Loss that is certain accounts for it; that nothing came says no more.
             Judgement::Stalls(_) if loss::is_certain(&seen.deciding) => continue,
             Judgement::Stalls(stall) => {
-                let stall = stall::Stall { loses: loss::is_seen(&seen.deciding), ..stall };
+                let stall = stall::Stall { loses, ..stall };
                 stall::causes(case, question, &stall, &flows, &words)
             }
         };

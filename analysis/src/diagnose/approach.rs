@@ -422,11 +422,17 @@ impl Approach {
         }));
     }
 
-    /// Has one of these connects go on in the application's protocol once it is established.
+    /// Has one of these connects go on in the application's protocol once it is established: the one from the port
+    /// that is nearest to one which passed, since filters judge by ranges of ports.
     fn have_one_speak(&mut self, means: &Means<'_>, now: Duration, requests: &mut [ProbeRequest]) {
         let patience = PATIENCE.min(means.end.saturating_sub(now + EARLY_SILENCE));
         let may = means.case.handshake.is_some() && !self.has_spoken && !self.is_rejected;
-        let connect = requests.iter_mut().find(|request| request.kind == ProbeKind::TcpConnect);
+        let distance = |request: &&mut ProbeRequest| {
+            let port = request.source_port.unwrap_or_default();
+            self.told.passing.iter().map(|passing| passing.abs_diff(port)).min()
+        };
+        let connects = requests.iter_mut().filter(|request| request.kind == ProbeKind::TcpConnect);
+        let connect = connects.min_by_key(distance);
         let Some(connect) = connect.filter(|_| may && patience >= LEAST_PATIENCE) else { return };
         connect.kind = ProbeKind::Handshake;
         connect.greeting_wait = patience;

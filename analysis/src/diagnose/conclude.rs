@@ -199,7 +199,8 @@ fn one(
     }
 
     // What meets every connection comes before settings that stop some of them.
-    let application = application::judge(case, question, &seen);
+    let loses = !unexplained.is_empty() || loss::repeated(deciding) > 0;
+    let application = application::judge(case, question, &seen, loses);
     let fails = !application.causes.is_empty();
     causes.splice(0..0, application.causes);
 

@@ -44,11 +44,6 @@ pub(super) fn is_certain(deciding: &[&Observation]) -> bool {
     repeated(deciding) >= if silent { 1 } else { REPEATED }
 }
 
-/// Whether any packet was lost: a connect had to be sent again, or was silent beside others that were not.
-pub(super) fn is_seen(deciding: &[&Observation]) -> bool {
-    repeated(deciding) > 0 || deciding.iter().any(|one| shows(one) == Shows::Silence)
-}
-
 /// The cause, or the group of candidates, for `flows` of which some pass and some do not.
 pub(super) fn causes(
     case: &Case,
