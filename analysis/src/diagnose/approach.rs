@@ -36,6 +36,9 @@ use super::sweep::{self, Sweep, Told};
 /// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
 /// first ones are sent a second apart or at 1 and 3 s.
 const SILENCE: Duration = Duration::from_millis(3_100);
+/// The same where the configuration stops everything that was asked: one retransmission of most, so that a lost
+/// packet is not taken for its proof. What more would be waited for is no news.
+const EXPECTED_SILENCE: Duration = Duration::from_millis(1_850);
 /// How long the probes that follow an answered one are waited for: two retransmissions.
 const SILENCE_BESIDE_ANSWERS: Duration = Duration::from_millis(2_200);
 /// After this much silence the first probe is no longer waited for. A path within a Region answers in
@@ -67,6 +70,8 @@ const PORT_ATTEMPTS: usize = 8;
 pub(super) struct Approach {
     pub(super) question: Question,
     state: State,
+    /// How long silence is waited for.
+    silence: Duration,
     outstanding: Vec<Outstanding>,
     /// The ICMP echo that goes beside connects where the first one is silent.
     echo: Option<ProbeId>,
@@ -146,9 +151,11 @@ pub(super) struct Step {
 impl Approach {
     pub(super) fn new(question: Question, probing: bool) -> Self {
         let state = if probing { State::Fresh } else { State::Settled };
+        let silence = if is_expected_silent(&question) { EXPECTED_SILENCE } else { SILENCE };
         Self {
             question,
             state,
+            silence,
             outstanding: Vec::new(),
             echo: None,
             tried: Vec::new(),
@@ -298,7 +305,7 @@ impl Approach {
         match self.state {
             State::Fresh => {
                 let greeting = if means.case.thorough { GREETING_BEFORE_A_SWEEP } else { GREETING };
-                let requests = self.requests(means, now, 1, (now + SILENCE).min(end) - now, greeting);
+                let requests = self.requests(means, now, 1, (now + self.silence).min(end) - now, greeting);
                 self.state = if requests.is_empty() { State::Settled } else { State::First { sent_at: now } };
                 Step { requests, wake_at: Some(now) }
             }
@@ -309,7 +316,7 @@ impl Approach {
             State::First { sent_at } => Step { requests: Vec::new(), wake_at: Some(sent_at + EARLY_SILENCE) },
             State::FirstTold { silent_since, mysql } => {
                 let until = match silent_since {
-                    Some(sent_at) => sent_at + SILENCE,
+                    Some(sent_at) => sent_at + self.silence,
                     None => now + SILENCE_BESIDE_ANSWERS,
                 };
                 let spared = mysql || silent_since.is_some();
@@ -327,7 +334,7 @@ impl Approach {
                     requests.push(self.echo_beside(means, beside));
                 }
                 if means.case.explore && silent_since.is_some() {
-                    let timeout = SILENCE.min(end.saturating_sub(now));
+                    let timeout = self.silence.min(end.saturating_sub(now));
                     requests.extend(self.explore(means, now, timeout));
                 }
                 let waiting = !requests.is_empty() || !self.outstanding.is_empty();
@@ -341,7 +348,7 @@ impl Approach {
                 Step { requests, wake_at: silent_since.map(|sent_at| sent_at + LATE_SILENCE) }
             }
             State::Watched { sent_at, answered, .. } if answered || now >= sent_at + LATE_SILENCE => {
-                let until = if answered { now + SILENCE_BESIDE_ANSWERS } else { sent_at + SILENCE };
+                let until = if answered { now + SILENCE_BESIDE_ANSWERS } else { sent_at + self.silence };
                 let timeout = until.min(end).saturating_sub(now);
                 let mut requests =
                     self.requests(means, now, FOLLOWING - FOLLOWING_MYSQL, timeout, Duration::ZERO);
@@ -506,6 +513,14 @@ impl Approach {
             ..beside
         }
     }
+}
+
+/// Whether the configuration stops everything that was asked.
+fn is_expected_silent(question: &Question) -> bool {
+    question.answer.as_ref().is_some_and(|answer| {
+        let opening = answer.opening();
+        opening.admitted.is_empty() && opening.unknown.is_empty()
+    })
 }
 
 /// The address to send from: the vantage's, where it is of the target's family.
