@@ -41,6 +41,15 @@ fn one_dyno_has_one_cause_and_hears_what_awaits_the_others() {
     insta::assert_snapshot!(without_provenance(&text));
 }
 
+#[test]
+fn verbose_tells_what_was_thought_of_and_what_made_it_fall() {
+    let evidence = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/documents/evidence/silent-port-of-a-live-host.json");
+    let evidence = evidence.to_str().expect("the path is UTF-8");
+    let text = text(&["why", "--verbose", "--replay", evidence]);
+    insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
 /// Without the last section: it holds version, time and age.
 fn without_origin(text: &str) -> String {
     let (kept, last) = text.split_once("### How this was obtained\n").expect("a last section");

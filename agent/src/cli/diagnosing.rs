@@ -87,6 +87,10 @@ pub(crate) struct WhyArgs {
     #[arg(long, conflicts_with = "no_probe")]
     pub(crate) until_reachable: bool,
 
+    /// Say of everything that was thought of how likely it was, before and after, and what made it fall
+    #[arg(long)]
+    pub(crate) verbose: bool,
+
     /// How long the whole may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) deadline: Duration,

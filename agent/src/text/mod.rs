@@ -10,6 +10,7 @@ mod mending;
 mod picture;
 #[cfg(feature = "laboratory")]
 mod rehearsal;
+mod weighing;
 pub(crate) mod words;
 
 use std::io::IsTerminal;
@@ -30,6 +31,7 @@ pub(crate) use layout::{cut, wrapped};
 pub(crate) use mending::is_in;
 #[cfg(feature = "laboratory")]
 pub(crate) use rehearsal::text as rehearsal_text;
+pub(crate) use weighing::weighing;
 
 /// The width of text where there is no terminal to fit.
 const DEFAULT_WIDTH: usize = 80;

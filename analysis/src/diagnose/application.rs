@@ -24,7 +24,7 @@ use super::seen::Seen;
 use super::{loss, observed, show};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows};
-use crate::report::{Basis, CauseReport, CauseStatus, Evidence, Finding, Severity, Tool};
+use crate::report::{Basis, CauseReport, CauseStatus, Evidence, Finding, HypothesisReport, Severity, Tool};
 
 /// The confidence in what the other side itself said or did.
 const OWN_WORDS: f64 = 0.99;
@@ -34,6 +34,8 @@ const OWN_WORDS: f64 = 0.99;
 pub(super) struct Application {
     /// Why an application fails once it is connected; empty where it would not.
     pub(super) causes: Vec<CauseReport>,
+    /// What was weighed where one was silent.
+    pub(super) hypotheses: Vec<HypothesisReport>,
     /// What is worth knowing beside.
     pub(super) findings: Vec<Finding>,
 }
@@ -121,7 +123,9 @@ pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>, loses: bo
             Judgement::Stalls(_) if loss::is_certain(&seen.deciding) => continue,
             Judgement::Stalls(stall) => {
                 let stall = stall::Stall { loses, ..stall };
-                stall::causes(case, question, &stall, &flows, &words)
+                let weighed = stall::causes(case, question, &stall, &flows, &words);
+                application.hypotheses = weighed.hypotheses;
+                weighed.causes
             }
         };
         for mut cause in causes {

@@ -72,6 +72,13 @@ impl<'a> Beside<'a> {
         }
     }
 
+    /// What was answered, in a clause; none where nothing was.
+    pub(super) fn answer_words(&self) -> Option<String> {
+        let echo = self.echo.filter(|echo| echo.outcome == Outcome::Echo).map(echo_words);
+        let explored = || self.explored.iter().find(|(one, _)| passes(one));
+        echo.or_else(|| explored().map(|(one, near)| explored_words(one, *near)))
+    }
+
     /// What it tells of the causes of a silence.
     pub(super) fn clues(&self, case: &Case, question: &Question) -> Vec<Clue> {
         let echo = self.echo.map(|echo| Clue {

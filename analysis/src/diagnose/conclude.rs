@@ -27,8 +27,8 @@ use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::Blocker;
 use crate::report::{
-    CauseReport, Diagnosis, Finding, Gap, NextProbe, PartReport, Paths, Plan, SCHEMA, Severity, Source,
-    Verdict,
+    CauseReport, Diagnosis, Finding, Gap, HypothesisReport, NextProbe, PartReport, Paths, Plan, SCHEMA,
+    Severity, Source, Verdict,
 };
 use crate::topology::{ComponentType, NetworkId};
 
@@ -37,6 +37,7 @@ use crate::topology::{ComponentType, NetworkId};
 struct Conclusion {
     verdict: Option<Verdict>,
     causes: Vec<CauseReport>,
+    hypotheses: Vec<HypothesisReport>,
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
     plan: Option<Plan>,
@@ -103,6 +104,7 @@ pub(super) fn conclude(
         verdict: whole.verdict.unwrap_or(Verdict::Undetermined),
         summary: whole.summary,
         causes: whole.causes,
+        hypotheses: whole.hypotheses,
         plan: whole.plan,
         paths: whole.paths,
         partition: whole.partition,
@@ -184,18 +186,20 @@ fn one(
         causes = from_configuration;
     }
 
+    let mut hypotheses: Vec<HypothesisReport> = Vec::new();
     let unexplained = if public { Flows::none() } else { silent.difference(&blocked) };
     let mixed = !passing.is_empty();
     if !unexplained.is_empty() {
-        let candidates = if mixed {
+        let weighed = if mixed {
             loss::causes(case, question, deciding, &unexplained, observed)
         } else {
             let silent = if blocked.is_empty() { &question.asked } else { &unexplained };
             silence::candidates(case, question, silent, observed, &beside.clues(case, question))
         };
-        causes.extend(candidates);
+        causes.extend(weighed.causes);
+        hypotheses.extend(weighed.hypotheses);
     } else if loss::is_certain(deciding) {
-        causes.extend(loss::causes(case, question, deciding, &unexplained, observed));
+        causes.extend(loss::causes(case, question, deciding, &unexplained, observed).causes);
     }
 
     // What meets every connection comes before settings that stop some of them.
@@ -203,6 +207,7 @@ fn one(
     let application = application::judge(case, question, &seen, loses);
     let fails = !application.causes.is_empty();
     causes.splice(0..0, application.causes);
+    hypotheses.splice(0..0, application.hypotheses);
 
     changed::weigh(case, &mut causes);
     let verdict = match verdict(question, deciding, &blocked) {
@@ -217,11 +222,12 @@ fn one(
     }
     if verdict == Verdict::Reachable {
         causes.clear();
+        hypotheses.clear();
         plan = None;
     }
     let mut conclusion = Conclusion {
         verdict: Some(verdict),
-        findings: contradicted.iter().map(|blocker| disagreement(case, blocker, observed)).collect(),
+        findings: contradicted.iter().map(|blocker| disagreement(case, blocker, &seen)).collect(),
         gaps: gaps(case, question),
         plan,
         next_probe: next::next_probe(case, question, &causes, &seen),
@@ -231,7 +237,8 @@ fn one(
     if verdict != Verdict::Blocked {
         conclusion.gaps.extend(words::unanswered(case, question, &seen));
     }
-    if !unexplained.is_empty() && question.answer.is_some() && !loss::is_certain(deciding) {
+    let is_unaccounted = !unexplained.is_empty() && question.answer.is_some() && contradicted.is_empty();
+    if is_unaccounted && !loss::is_certain(deciding) {
         conclusion.findings.push(lost_although_open(case, question, observed));
     }
     conclusion.findings.extend(retransmission(deciding, &case.target.input));
@@ -248,6 +255,7 @@ fn one(
         }
     }
     conclusion.causes = causes;
+    conclusion.hypotheses = hypotheses;
     conclusion
 }
 
@@ -285,7 +293,11 @@ fn verdict(question: &Question, deciding: &[&Observation], blocked: &Flows) -> V
 }
 
 /// A setting that packets contradict.
-fn disagreement(case: &Case, blocker: &Blocker<'_>, observed: &str) -> Finding {
+fn disagreement(case: &Case, blocker: &Blocker<'_>, seen: &Seen<'_>) -> Finding {
+    // What was silent itself is contradicted by what was answered beside it.
+    let beside =
+        || seen.beside.answer_words().filter(|_| blocker.flows.intersection(&seen.passing).is_empty());
+    let observed = beside().unwrap_or_else(|| seen.words.clone());
     let topology = case.topology.as_ref();
     let explanation =
         topology.zip(blocker.parts.first()).map(|(topology, part)| blocker.gate.explain(topology, part));
@@ -372,6 +384,7 @@ fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
     whole.plan = joined(conclusions.iter_mut().filter_map(|one| one.plan.take()));
     for one in conclusions {
         whole.causes.extend(one.causes);
+        whole.hypotheses.extend(one.hypotheses);
         whole.partition.extend(one.partition);
         for finding in one.findings {
             if !whole.findings.contains(&finding) {

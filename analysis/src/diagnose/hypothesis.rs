@@ -12,7 +12,7 @@ use core::slice;
 
 use super::explore::Nearness;
 use crate::cause::CauseCode;
-use crate::report::{Basis, CauseReport, Evidence};
+use crate::report::{Basis, CauseReport, Evidence, HypothesisReport};
 
 /// What a fault stops, beside packets to the named port of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,9 +119,18 @@ pub fn extents(code: CauseCode) -> &'static [(Extent, f64)] {
     }
 }
 
+/// What is left of hypotheses, and what became of each.
+#[derive(Default)]
+pub(super) struct Weighed {
+    /// Those that may be, the most likely first.
+    pub(super) causes: Vec<CauseReport>,
+    /// All of them, in the same order, those that fell last.
+    pub(super) hypotheses: Vec<HypothesisReport>,
+}
+
 /// Turns the weight of each cause into its confidence by what was seen beside, and adds that to its evidence.
 /// Those that are refuted are left out; the most likely comes first.
-pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Vec<CauseReport> {
+pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Weighed {
     let prior: f64 = hypotheses.iter().map(|(weight, _)| weight).sum();
     let fits: Vec<f64> = hypotheses.iter().map(|(_, cause)| fit(cause.code, clues)).collect();
     let whole: f64 = hypotheses.iter().zip(&fits).map(|((weight, _), fit)| weight * fit).sum();
@@ -136,21 +145,29 @@ pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Vec<
         })
         .collect();
     let mut found: Vec<CauseReport> = Vec::new();
+    let mut thought: Vec<HypothesisReport> = Vec::new();
     for ((weight, mut cause), fit) in hypotheses.into_iter().zip(fits) {
         cause.confidence = confidence(weight, fit);
-        if cause.confidence < FORGOTTEN && cause.confidence < weight / prior * REFUTED {
-            continue;
-        }
+        let fell = cause.confidence < FORGOTTEN && cause.confidence < weight / prior * REFUTED;
         let told = expected.iter().filter_map(|(clue, together)| evidence(cause.code, clue, *together));
-        cause.evidence.extend(told);
-        found.push(cause);
+        let told: Vec<Evidence> = told.collect();
+        let because = told.iter().filter(|one| one.supports != fell).map(|one| one.text.clone()).collect();
+        thought.push(HypothesisReport::of(&cause, weight / prior, fell, because));
+        if !fell {
+            cause.evidence.extend(told);
+            found.push(cause);
+        }
     }
     let left: f64 = found.iter().map(|cause| cause.confidence).sum();
     for cause in &mut found {
         cause.confidence /= left;
     }
+    for one in &mut thought {
+        one.confidence = if one.fell { 0.0 } else { one.confidence / left };
+    }
     found.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
-    found
+    thought.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    Weighed { causes: found, hypotheses: thought }
 }
 
 /// How likely all clues are where this is the cause.

@@ -8,13 +8,14 @@ use alloc::vec::Vec;
 use peerscope_vocabulary::Observation;
 
 use super::case::{Case, Question};
+use super::hypothesis::Weighed;
 use super::observed::{Shows, passes, shows, source_ports};
 use super::prior::shown_in_order;
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::{Answer, Direction};
-use crate::report::{Basis, CauseReport, CauseStatus, Evidence};
+use crate::report::{Basis, CauseReport, CauseStatus, Evidence, HypothesisReport};
 use crate::topology::{ComponentId, ComponentType};
 
 /// So many connects that came about only after a packet was sent again are no accident.
@@ -51,7 +52,7 @@ pub(super) fn causes(
     deciding: &[&Observation],
     flows: &Flows,
     observed: &str,
-) -> Vec<CauseReport> {
+) -> Weighed {
     let path = ComponentId::Unknown(ComponentType::Path);
     let address = question.address;
     if is_certain(deciding) {
@@ -68,13 +69,14 @@ pub(super) fn causes(
             ),
             supports: true,
         });
-        return Vec::from([cause]);
+        return Weighed { causes: Vec::from([cause]), hypotheses: Vec::new() };
     }
     let runs = runs(deciding);
     let Likelihoods { by_filter, by_chance } = likelihoods(&runs);
     let is_swept = runs.iter().map(|run| run.count).sum::<usize>() >= SWEPT;
     let swept = if is_swept { silent_flows(&runs, &question.asked) } else { flows.clone() };
-    let mut found: Vec<CauseReport> = Vec::new();
+    // Each with its prior.
+    let mut found: Vec<(f64, CauseReport)> = Vec::new();
     let acls = question.answer.as_ref().map(network_acls).unwrap_or_default();
     let unknown = [ComponentId::Unknown(ComponentType::NetworkAcl)];
     let acls: &[_] = if acls.is_empty() { &unknown } else { &acls };
@@ -84,40 +86,49 @@ pub(super) fn causes(
         let doubt = if component.id().is_some() { shown_in_order(code, age) } else { 1.0 };
         let mut cause = cause(case, code, component, &swept, observed);
         cause.direction = Some(Direction::Return);
-        cause.confidence = case.priors.of_mixed(code) * doubt * by_filter / acls.len() as f64;
+        let prior = case.priors.of_mixed(code) * doubt / acls.len() as f64;
+        cause.confidence = prior * by_filter;
         cause.summary = format!(
             "A network ACL lets replies to some of the client's ports through and others not ({}).",
             runs_words(&runs)
         );
-        found.push(cause);
+        found.push((prior, cause));
     }
     if is_swept {
         let owner = show::owner(case, question, address);
         let mut firewall = cause(case, CauseCode::HostFirewall, &owner, &swept, observed);
-        firewall.confidence = case.priors.of_mixed(CauseCode::HostFirewall) * by_filter;
+        let prior = case.priors.of_mixed(CauseCode::HostFirewall);
+        firewall.confidence = prior * by_filter;
         firewall.summary = format!("The firewall of {address} itself judges by the client's port.");
-        found.push(firewall);
+        found.push((prior, firewall));
     }
     let mut loss = cause(case, CauseCode::PacketLoss, &path, flows, observed);
-    loss.confidence = case.priors.of_mixed(CauseCode::PacketLoss) * by_chance;
+    let prior = case.priors.of_mixed(CauseCode::PacketLoss);
+    loss.confidence = prior * by_chance;
     loss.summary = format!("Packets to or from {address} are lost on the way, or the host is overloaded.");
-    found.push(loss);
-    let whole: f64 = found.iter().map(|cause| cause.confidence).sum();
+    found.push((prior, loss));
+    let whole: f64 = found.iter().map(|(_, cause)| cause.confidence).sum();
     let even = 1.0 / found.len() as f64;
     let group = Some(format!("mixed-{address}"));
-    for cause in &mut found {
+    for (_, cause) in &mut found {
         // Whoever gives none of them any weight is told that they are equal.
         cause.confidence = if whole > 0.0 { cause.confidence / whole } else { even };
         cause.alternatives.clone_from(&group);
     }
     if let (true, Some(edges)) = (is_swept, edges_words(&runs)) {
-        for cause in found.iter_mut().filter(|cause| cause.code != CauseCode::PacketLoss) {
+        for (_, cause) in found.iter_mut().filter(|(_, cause)| cause.code != CauseCode::PacketLoss) {
             let text = edges.clone();
             cause.evidence.push(Evidence { kind: Basis::Probes, text, supports: true });
         }
     }
-    found.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
-    found
+    found.sort_by(|(_, one), (_, other)| other.confidence.total_cmp(&one.confidence));
+    let priors: f64 = found.iter().map(|(prior, _)| prior).sum();
+    let share = |prior: f64| if priors > 0.0 { prior / priors } else { even };
+    let hypothesis = |(prior, cause): &(f64, CauseReport)| {
+        HypothesisReport::of(cause, share(*prior), false, Vec::from([runs_words(&runs)]))
+    };
+    let hypotheses = found.iter().map(hypothesis).collect();
+    Weighed { causes: found.into_iter().map(|(_, cause)| cause).collect(), hypotheses }
 }
 
 /// The ACLs that judge replies by the client's port, known or not.

@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::case::{Case, Question};
-use super::hypothesis::{Clue, weigh};
+use super::hypothesis::{self, Clue, weigh};
 use super::prior::{Prior, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
 use super::show;
 use crate::cause::CauseCode;
@@ -22,7 +22,7 @@ pub(super) fn candidates(
     silent: &Flows,
     observed: &str,
     clues: &[Clue],
-) -> Vec<CauseReport> {
+) -> hypothesis::Weighed {
     let mut found = match (&question.answer, &case.topology) {
         (Some(answer), Some(topology)) => configured(case, question, topology, answer, silent),
         _ => by_prior(case, question, &case.priors.unconfigured, silent),

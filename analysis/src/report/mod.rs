@@ -5,6 +5,7 @@
 
 mod cause;
 mod flows;
+mod hypothesis;
 mod mending;
 mod observation;
 
@@ -22,6 +23,7 @@ use crate::topology::ComponentType;
 
 pub use cause::{Basis, CauseReport, CauseStatus, Evidence, together};
 pub use flows::{AffectedPart, Affects, PartBlocker, PartReport, PartRule};
+pub use hypothesis::HypothesisReport;
 pub use mending::{Calls, Fix, OpenedReport, Plan, PlanStep, Tool};
 pub use observation::{
     DnsAddressReport, DnsReport, HandshakeReport, ObservationReport, RequestReport, TlsReport,
@@ -51,6 +53,8 @@ pub struct Diagnosis {
     pub summary: String,
     /// Every independent cause, most probable first.
     pub causes: Vec<CauseReport>,
+    /// Everything that was weighed where no setting forces a cause, those that fell among them.
+    pub hypotheses: Vec<HypothesisReport>,
     /// What mends all causes that configuration shows, in the order to apply it; null where there are
     /// none.
     pub plan: Option<Plan>,

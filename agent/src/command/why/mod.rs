@@ -9,22 +9,23 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
-use peerscope_analysis::report::{Gap, GapKind};
+use peerscope_analysis::report::{Diagnosis, Gap, GapKind};
 use peerscope_analysis::topology::NetworkId;
 use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, capabilities, echo_permitted, ephemeral_port_range, source_address};
 
 use crate::case::{Known, Resolved, baseline, case, documented_addresses, known, priors, source, vantage};
-use crate::cli::WhyArgs;
+use crate::cli::{DiagnosisFormat, WhyArgs};
 use crate::clock;
 use crate::command::capabilities::CapabilityReport;
 use crate::drive::drive;
 use crate::dyno::Dyno;
 use crate::evidence::{Evidence, SavedSource};
 use crate::exit::{Failure, Status};
+use crate::output::print;
 use crate::resolve::{Limits, look_up, usable};
 use crate::target::{Host, TargetUrl};
-use crate::text::{Style, show};
+use crate::text::{Style, show, weighing};
 
 /// Diagnoses.
 pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure> {
@@ -42,8 +43,18 @@ pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
     if let Some(file) = &arguments.save {
         asked.evidence(&machine, at, elapsed).save(file)?;
     }
-    show(&diagnosis, arguments.case.format, style)?;
+    show_all(&diagnosis, arguments, style)?;
     Ok(Status::from(diagnosis.verdict))
+}
+
+/// Shows a diagnosis, and where that was asked for what was weighed: of the formats JSON has it anyway, and what
+/// is for others to read has no use for it.
+fn show_all(diagnosis: &Diagnosis, arguments: &WhyArgs, style: &Style) -> Result<(), Failure> {
+    show(diagnosis, arguments.case.format, style)?;
+    if arguments.verbose && arguments.case.format == DiagnosisFormat::Text {
+        print(&weighing(diagnosis, style))?;
+    }
+    Ok(())
 }
 
 /// Runs one diagnosis to its end.

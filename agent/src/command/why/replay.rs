@@ -7,7 +7,7 @@ use crate::cli::WhyArgs;
 use crate::evidence::Evidence;
 use crate::exit::{Failure, Status};
 use crate::target::TargetUrl;
-use crate::text::{Style, show};
+use crate::text::Style;
 
 /// Diagnoses saved evidence. The report is of the time of the evidence, so that it is the same on
 /// whichever machine and day.
@@ -31,6 +31,6 @@ pub(super) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
     let case = case(&target, resolved, source, evidence.vantage, known, false, arguments.deadline);
     let machine = Machine::replay(case, evidence.observations, evidence.spoken);
     let diagnosis = machine.report(evidence.elapsed, evidence.at);
-    show(&diagnosis, arguments.case.format, style)?;
+    super::show_all(&diagnosis, arguments, style)?;
     Ok(Status::from(diagnosis.verdict))
 }

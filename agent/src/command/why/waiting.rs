@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &WhyArgs, mut asked: Asked, style: &Style) -> Resul
                 );
             }
             if asked.case.mysql && count >= DIAGNOSES_OF_MYSQL {
-                show(&diagnosis, arguments.case.format, style)?;
+                super::show_all(&diagnosis, arguments, style)?;
                 return Ok(Status::from(diagnosis.verdict));
             }
             first.get_or_insert(diagnosis);

@@ -15,10 +15,11 @@ use super::{listeners, takes_connections};
 use crate::cause::CauseCode;
 use crate::diagnose::case::{Case, Question};
 use crate::diagnose::handshake::CONNECTS;
+use crate::diagnose::hypothesis::Weighed;
 use crate::diagnose::prior::{LOSS_WHERE_SEEN, Prior, STALLED};
 use crate::diagnose::show;
 use crate::flow::Flows;
-use crate::report::{Basis, CauseReport, CauseStatus, Evidence, Tool};
+use crate::report::{Basis, CauseStatus, Evidence, HypothesisReport, Tool};
 use crate::topology::{ComponentId, ComponentType};
 
 /// From this probability on the others are no alternatives any more.
@@ -82,13 +83,17 @@ fn likelihood(code: CauseCode, stall: &Stall) -> f64 {
         * before
 }
 
-/// The weight of each cause, after the clues; they sum to 1.
-fn weighed(stall: &Stall) -> Vec<(f64, &'static Prior)> {
-    let weight = |prior: &Prior| match prior.code {
+/// The weight of a cause before the clues.
+fn weight(prior: &Prior, stall: &Stall) -> f64 {
+    match prior.code {
         CauseCode::PacketLoss if stall.loses => LOSS_WHERE_SEEN,
         _ => prior.weight,
-    };
-    let fits = |prior: &'static Prior| (weight(prior) * likelihood(prior.code, stall), prior);
+    }
+}
+
+/// The weight of each cause, after the clues; they sum to 1.
+fn weighed(stall: &Stall) -> Vec<(f64, &'static Prior)> {
+    let fits = |prior: &'static Prior| (weight(prior, stall) * likelihood(prior.code, stall), prior);
     let mut weighed: Vec<(f64, &Prior)> = STALLED.iter().map(fits).collect();
     let normalise = |weighed: &mut Vec<(f64, &Prior)>| {
         let whole: f64 = weighed.iter().map(|(weight, _)| weight).sum();
@@ -102,13 +107,7 @@ fn weighed(stall: &Stall) -> Vec<(f64, &'static Prior)> {
 }
 
 /// The cause, or the group of candidates, of a silence towards `flows`; `words` is what was seen.
-pub(super) fn causes(
-    case: &Case,
-    question: &Question,
-    stall: &Stall,
-    flows: &Flows,
-    words: &str,
-) -> Vec<CauseReport> {
+pub(super) fn causes(case: &Case, question: &Question, stall: &Stall, flows: &Flows, words: &str) -> Weighed {
     let weighed = weighed(stall);
     let is_certain = weighed.first().is_some_and(|(weight, _)| *weight >= CERTAIN);
     let group = format!("stall-{}", question.address);
@@ -137,7 +136,20 @@ pub(super) fn causes(
         }
         cause
     };
-    weighed.iter().take(count).map(cause).collect()
+    let whole: f64 = STALLED.iter().map(|prior| weight(prior, stall)).sum();
+    let hypothesis = |prior: &'static Prior| {
+        let place = weighed.iter().position(|(_, one)| one.code == prior.code);
+        let fell = place.is_none_or(|place| place >= count);
+        let confidence = place.and_then(|place| weighed.get(place)).map_or(0.0, |(weight, _)| *weight);
+        let mut told = cause(&(confidence, prior));
+        told.alternatives = Some(group.clone());
+        let because = told.evidence.drain(1..).filter(|one| one.supports != fell).map(|one| one.text);
+        let because = because.collect();
+        HypothesisReport::of(&told, weight(prior, stall) / whole, fell, because)
+    };
+    let mut hypotheses: Vec<HypothesisReport> = STALLED.iter().map(hypothesis).collect();
+    hypotheses.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    Weighed { causes: weighed.iter().take(count).map(cause).collect(), hypotheses }
 }
 
 /// What speaks for or against a cause beside the silence itself.
