@@ -311,3 +311,30 @@ fn an_acl_of_ten_thousand_entries() {
     world.entries("acl-db").retain(|one| one.egress || one.rule_number != 20_000);
     assert_eq!(said(&from_space(&world)), blocked("SUBNET_ACL_RESTRICTION"));
 }
+
+#[test]
+fn an_acl_that_denies_every_second_dyno() {
+    let mut world = World::space_and_database();
+    world.entries("acl-db").retain(|one| one.rule_number > 32_000);
+    for towards in ["in", "out"] {
+        for (number, block) in (100..).zip(every_second(10_000)) {
+            let denies = entry(towards, number, "deny", IpProtocol::TCP, None, &block);
+            world.entries("acl-db").push(denies);
+        }
+        world.entries("acl-db").push(entry(towards, 20_000, "allow", IpProtocol::All, None, "0.0.0.0/0"));
+    }
+    let said = said(&from_space(&world));
+    assert_eq!(said, (Verdict::Impaired, vec!["SUBNET_ACL_RESTRICTION"; 2], true));
+}
+
+#[test]
+fn every_second_dyno_is_let_in_and_has_a_way_back() {
+    let mut world = World::space_and_database();
+    lists(&mut world, "pl-second", every_second(MANY));
+    world.rules("sg-db").ip_permissions =
+        vec![permission(IpProtocol::TCP, Some((5432, 5432)), &["pl-second"])];
+    world.routes("rtb-db").retain(|one| one.vpc_peering_connection_id.is_none());
+    world.routes("rtb-db").push(route("pl-second", "pcx-1"));
+    let said = said(&from_space(&world));
+    assert_eq!(said, (Verdict::Impaired, vec!["ENI_SG_RULES_MISMATCH", "NO_ROUTE_TO_DESTINATION"], true));
+}

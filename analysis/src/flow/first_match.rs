@@ -10,6 +10,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::dimension::Dimension;
+use super::meeting::meetings;
 use super::{FlowBox, Flows};
 
 /// What each rule decides, and what none does.
@@ -25,9 +26,13 @@ pub(crate) struct FirstMatch {
 /// may come several times, ascending, and a box.
 pub(crate) fn first_match(flows: &Flows, rules: &[(usize, FlowBox)]) -> FirstMatch {
     let mut sweep = Sweep { rules, decided: Vec::new(), rest: Vec::new() };
-    for base in flows.boxes() {
-        let active: Vec<usize> =
-            (0..rules.len()).filter(|at| rules[*at].1.intersection(base).is_some()).collect();
+    let boxes: Vec<FlowBox> = rules.iter().map(|(_, one)| *one).collect();
+    let mut met = meetings(flows.boxes(), &boxes).into_iter().peekable();
+    for (place, base) in flows.boxes().iter().enumerate() {
+        let mut active: Vec<usize> = Vec::new();
+        while let Some((_, rule, _)) = met.next_if(|(met, ..)| *met == place) {
+            active.push(rule);
+        }
         sweep.divide(*base, &active);
     }
     sweep.finish()

@@ -9,6 +9,7 @@ mod address_range;
 mod dimension;
 mod first_match;
 mod flow_box;
+mod meeting;
 mod port_range;
 mod projection;
 mod set;

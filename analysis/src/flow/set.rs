@@ -1,14 +1,13 @@
 //! Unions of boxes.
 
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::dimension::Dimension;
 use super::first_match::first_match;
-use super::{AddressRange, Family, Flow, FlowBox, PortRange, ProtocolRange};
-
-/// From how many boxes on two sets are swept together rather than tried box against box.
-const LONG: usize = 64;
+use super::meeting::{LONG, meetings};
+use super::{Flow, FlowBox};
 
 /// A set of flows: a union of boxes that do not overlap.
 #[derive(Clone, Debug, Default)]
@@ -60,15 +59,22 @@ impl Flows {
     /// The flows of both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        if self.is_long() && other.is_long() {
-            return self.difference(&self.difference(other));
+        Self { boxes: meetings(&self.boxes, &other.boxes).into_iter().map(|(.., both)| both).collect() }
+    }
+
+    /// What the sets of one list, disjoint, and those of another have in common: the pairs that have anything, by
+    /// their places in the lists, ascending.
+    pub(crate) fn common(ones: &[&Self], others: &[&Self]) -> BTreeMap<(usize, usize), Self> {
+        let all = |sets: &[&Self]| -> (Vec<usize>, Vec<FlowBox>) {
+            let numbered = sets.iter().enumerate();
+            numbered.flat_map(|(place, set)| set.boxes.iter().map(move |one| (place, *one))).unzip()
+        };
+        let ((places, ones), (others_places, others)) = (all(ones), all(others));
+        let mut common: BTreeMap<(usize, usize), Self> = BTreeMap::new();
+        for (one, other, both) in meetings(&ones, &others) {
+            common.entry((places[one], others_places[other])).or_default().boxes.push(both);
         }
-        let boxes = self
-            .boxes
-            .iter()
-            .flat_map(|one| other.boxes.iter().filter_map(|another| one.intersection(another)))
-            .collect();
-        Self { boxes }
+        common
     }
 
     /// The flows of this set that lie in the box.
@@ -80,11 +86,10 @@ impl Flows {
     /// The flows of this set that are not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        if self.is_long() && other.is_long() {
-            // Of two sets in this order, the second has what the first has not.
-            let found = first_match_anywhere(&[&other.boxes, &self.boxes]);
-            let second = found.into_iter().filter(|(index, _)| *index == 1);
-            return second.map(|(_, flows)| flows).next().unwrap_or_default();
+        if other.is_long() {
+            // Each box taken out by itself would be tried against all the pieces that those before it left.
+            let rules: Vec<(usize, FlowBox)> = other.boxes.iter().map(|one| (0, *one)).collect();
+            return first_match(self, &rules).rest;
         }
         let mut rest = self.clone();
         for one in &other.boxes {
@@ -156,8 +161,14 @@ impl Flows {
     /// The smallest box of each pair of families around all flows of the set.
     #[must_use]
     pub(crate) fn hull(&self) -> Self {
+        Self::around(&self.boxes)
+    }
+
+    /// The same around boxes that may overlap.
+    #[must_use]
+    pub(crate) fn around<'a>(boxes: impl IntoIterator<Item = &'a FlowBox>) -> Self {
         let mut around: Vec<FlowBox> = Vec::new();
-        for one in &self.boxes {
+        for one in boxes {
             match around.iter_mut().find_map(|known| known.around(one).map(|whole| (known, whole))) {
                 Some((known, whole)) => *known = whole,
                 None => around.push(*one),
@@ -173,26 +184,6 @@ impl Flows {
     }
 }
 
-/// What the first of several lists of boxes that holds a flow is, for all flows that any holds: by the
-/// lists' indexes, ascending.
-fn first_match_anywhere(lists: &[&[FlowBox]]) -> Vec<(usize, Flows)> {
-    let rules: Vec<(usize, FlowBox)> = lists
-        .iter()
-        .enumerate()
-        .flat_map(|(index, list)| list.iter().map(move |one| (index, *one)))
-        .collect();
-    let everything = |source, destination| FlowBox {
-        source: AddressRange::all(source),
-        destination: AddressRange::all(destination),
-        protocol: ProtocolRange::ALL,
-        source_ports: PortRange::ALL,
-        ports: PortRange::ALL,
-    };
-    let families = [Family::V4, Family::V6];
-    let all = families.into_iter().flat_map(|source| families.map(|other| everything(source, other)));
-    first_match(&Flows::of_disjoint(all.collect()), &rules).decided
-}
-
 impl From<FlowBox> for Flows {
     fn from(one: FlowBox) -> Self {
         Self { boxes: vec![one] }
@@ -204,8 +195,9 @@ impl FromIterator<FlowBox> for Flows {
     fn from_iter<I: IntoIterator<Item = FlowBox>>(boxes: I) -> Self {
         let boxes: Vec<FlowBox> = boxes.into_iter().collect();
         if boxes.len() > LONG {
-            let found = first_match_anywhere(&[&boxes]);
-            return found.into_iter().map(|(_, flows)| flows).next().unwrap_or_default();
+            let rules: Vec<(usize, FlowBox)> = boxes.iter().map(|one| (0, *one)).collect();
+            let decided = first_match(&Self::around(&boxes), &rules).decided;
+            return decided.into_iter().map(|(_, flows)| flows).next().unwrap_or_default();
         }
         boxes.into_iter().fold(Self::none(), |set, one| set.union(&Self::from(one)))
     }

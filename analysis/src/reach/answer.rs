@@ -134,7 +134,11 @@ impl Answer {
                 match found.iter_mut().find(same) {
                     Some(known) => {
                         known.parts.push(part);
-                        known.gates.push(evaluated.gate.as_ref());
+                        // The parts of a gate come one after another, and there may be very many.
+                        let gate = evaluated.gate.as_ref();
+                        if !known.gates.last().is_some_and(|last| core::ptr::addr_eq(*last, gate)) {
+                            known.gates.push(gate);
+                        }
                     }
                     None => found.push(Blocker {
                         gate: evaluated.gate.as_ref(),

@@ -3,10 +3,12 @@
 //! Blockers say what is wrong with which flows; what lets the others through is of as much interest to who
 //! reviews a change. Here each part has one verdict, the same blockers and the same deciding rules.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{Answer, Decision, Evaluated, Segment};
+use super::{Answer, Decision, Direction, Evaluated, Part, Segment, Witness};
 use crate::flow::Flows;
+use crate::topology::ComponentId;
 
 /// Flows about which the same things decide.
 #[derive(Debug)]
@@ -23,18 +25,7 @@ pub struct Decider<'a> {
     /// The gate.
     pub gate: &'a Evaluated,
     /// Its part.
-    pub part: &'a super::Part,
-}
-
-impl Decider<'_> {
-    /// Whether both are the same rule, route or state. There may be very many: what is cheap to tell comes
-    /// first.
-    fn decides_like(&self, other: &Self) -> bool {
-        let component = |one: &Self| one.gate.gate.component_of(one.part);
-        (&self.part.witness, self.part.decision) == (&other.part.witness, other.part.decision)
-            && self.gate.gate.direction() == other.gate.gate.direction()
-            && component(self) == component(other)
-    }
+    pub part: &'a Part,
 }
 
 impl PartitionPart<'_> {
@@ -52,49 +43,58 @@ impl PartitionPart<'_> {
     }
 }
 
+impl<'a> Decider<'a> {
+    fn identity(&self) -> Identity<'a> {
+        let gate = self.gate.gate.as_ref();
+        (gate.component_of(self.part), gate.direction(), self.part.decision, &self.part.witness)
+    }
+}
+
+/// What makes two deciders the same rule, route or state.
+type Identity<'a> = (ComponentId, Option<Direction>, Decision, &'a Witness);
+
 impl Answer {
     /// The partition of all that was asked: disjoint parts that together are all of it, one for each
     /// distinct set of deciding rules, routes and states, which also gives it one verdict.
     #[must_use]
-    pub fn partition(&self) -> Vec<PartitionPart<'_>> {
-        let mut parts: Vec<PartitionPart<'_>> = Vec::new();
+    pub fn partition<'a>(&'a self) -> Vec<PartitionPart<'a>> {
+        let mut identities: BTreeMap<Identity<'a>, usize> = BTreeMap::new();
+        let mut places: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
+        let mut found: Vec<PartitionPart<'a>> = Vec::new();
         for segment in &self.segments {
-            for part in divided(segment) {
-                let same = |known: &&mut PartitionPart<'_>| {
-                    known.deciders.len() == part.deciders.len()
-                        && known
-                            .deciders
-                            .iter()
-                            .zip(&part.deciders)
-                            .all(|(one, other)| one.decides_like(other))
-                };
-                match parts.iter_mut().find(same) {
-                    Some(known) => known.flows.add_disjoint(&part.flows),
-                    None => parts.push(part),
+            // There may be very many parts: who decides is told apart once for each part of a gate.
+            let mut number = |decider: &Decider<'a>| {
+                let next = identities.len();
+                *identities.entry(decider.identity()).or_insert(next)
+            };
+            let of_gate = |gate: &'a Evaluated| -> Vec<(Decider<'a>, usize)> {
+                let deciders = gate.parts.iter().map(|part| Decider { gate, part });
+                deciders.map(|decider| (decider, number(&decider))).collect()
+            };
+            let gates: Vec<Vec<(Decider<'a>, usize)>> = segment.gates.iter().map(of_gate).collect();
+            for (parts, flows) in divided(segment) {
+                let deciding = gates.iter().zip(parts).filter_map(|(gate, part)| gate.get(part).copied());
+                let (deciders, numbers): (Vec<Decider<'_>>, Vec<usize>) = deciding.unzip();
+                let place = places.entry(numbers).or_insert(found.len());
+                match found.get_mut(*place) {
+                    Some(known) => known.flows.add_disjoint(&flows),
+                    None => found.push(PartitionPart { flows, deciders }),
                 }
             }
         }
-        parts
+        found
     }
 }
 
-/// Divides the flows of a segment by one gate after another.
-fn divided(segment: &Segment) -> Vec<PartitionPart<'_>> {
-    let mut parts = Vec::from([PartitionPart { flows: segment.flows.clone(), deciders: Vec::new() }]);
+/// Divides the flows of a segment by one gate after another. Each part comes with its place in each gate.
+fn divided(segment: &Segment) -> Vec<(Vec<usize>, Flows)> {
+    let mut divided = Vec::from([(Vec::new(), segment.flows.clone())]);
     for gate in &segment.gates {
-        let mut after: Vec<PartitionPart<'_>> = Vec::new();
-        for known in parts {
-            for part in &gate.parts {
-                let flows = known.flows.intersection(&part.flows);
-                if flows.is_empty() {
-                    continue;
-                }
-                let mut deciders = known.deciders.clone();
-                deciders.push(Decider { gate, part });
-                after.push(PartitionPart { flows, deciders });
-            }
-        }
-        parts = after;
+        let known: Vec<&Flows> = divided.iter().map(|(_, flows)| flows).collect();
+        let parts: Vec<&Flows> = gate.parts.iter().map(|part| &part.flows).collect();
+        let common = Flows::common(&known, &parts).into_iter();
+        divided =
+            common.map(|((one, part), flows)| ([&divided[one].0[..], &[part]].concat(), flows)).collect();
     }
-    parts
+    divided
 }

@@ -60,7 +60,7 @@ fn is_local(route: &Route) -> bool {
 /// The flows whose packets go to an address of the block.
 pub(super) fn towards_block(flows: &Flows, end: End, block: IpNet) -> Flows {
     let range = AddressRange::from(block);
-    flows.boxes().iter().filter_map(|flows| end.restrict(flows, range)).collect()
+    Flows::of_disjoint(flows.boxes().iter().filter_map(|flows| end.restrict(flows, range)).collect())
 }
 
 /// The flows that each route wins, with the route's index; those that none wins are left out.
@@ -79,11 +79,13 @@ pub(super) fn won<'a>(
     won.collect()
 }
 
-/// The flows that each candidate wins, by its place among them. A prefix list may be a very long one.
+/// The flows that each candidate wins, by its place among them. A prefix list may be a very long one, and the
+/// flows in as many pieces: destinations are tried against what is around these.
 pub(super) fn winners(candidates: &[Candidate<'_>], flows: &Flows, end: End) -> FirstMatch {
+    let around = flows.hull();
     let towards = |(at, candidate): (usize, &Candidate<'_>)| {
         let range = AddressRange::from(candidate.destination);
-        let boxes = flows.boxes().iter().filter_map(move |flows| end.restrict(flows, range));
+        let boxes = around.boxes().iter().filter_map(move |flows| end.restrict(flows, range));
         boxes.map(move |one| (at, one)).collect::<Vec<_>>()
     };
     let rules: Vec<(usize, FlowBox)> = candidates.iter().enumerate().flat_map(towards).collect();

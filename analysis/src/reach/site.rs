@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use peerscope_document::id::{NetworkInterfaceId, SubnetId};
 
 use super::gate::between;
-use super::routing::candidates;
+use super::routing::{candidates, towards_block};
 use crate::flow::{AddressRange, FlowBox, Flows};
 use crate::topology::{NetworkId, Topology};
 
@@ -114,8 +114,7 @@ pub(super) fn split(topology: &Topology, network: &NetworkId, flows: &Flows, end
             break;
         }
         for cidr in &subnet.cidrs {
-            let range = AddressRange::from(*cidr);
-            let taken: Flows = rest.boxes().iter().filter_map(|flows| end.restrict(flows, range)).collect();
+            let taken = towards_block(&rest, end, *cidr);
             if !taken.is_empty() {
                 rest = rest.difference(&taken);
                 sites.push((site(Some(id.clone()), None), taken));

@@ -66,7 +66,7 @@ pub enum Direction {
 }
 
 /// What a gate does to a part of the flows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Decision {
     /// Lets them through.
     Admitted,
@@ -81,7 +81,7 @@ pub enum Decision {
 }
 
 /// What decided: meaningful to the gate that gave it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Witness {
     /// Nothing matched, or there is nothing to match.
     Nothing,

@@ -128,6 +128,8 @@ impl Gate for NetworkAclGate {
             }];
         };
         let mut rules = Rules::default();
+        // A set may be in very many pieces: entries are tried against what is around them.
+        let around = flows.hull();
         let on_this_side = |(_, entry): &(usize, &NetworkAclEntry)| entry.egress == self.egress;
         for (index, entry) in acl.entries.iter().enumerate().filter(on_this_side) {
             let decision = match entry.rule_action {
@@ -135,7 +137,7 @@ impl Gate for NetworkAclGate {
                 RuleAction::Deny => Decision::Blocked(code),
                 _ => Decision::Unknown(code),
             };
-            let boxes = flows.boxes().iter().filter_map(|flows| self.matching(entry, flows));
+            let boxes = around.boxes().iter().filter_map(|flows| self.matching(entry, flows));
             rules.add(decision, Witness::Rule(index), boxes);
         }
         let (mut parts, rest) = rules.decide(flows);

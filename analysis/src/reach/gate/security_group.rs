@@ -257,7 +257,8 @@ impl Gate for SecurityGroupGate {
     }
 
     fn admit(&self, topology: &Topology, flows: &Flows) -> Vec<Part> {
-        let (mut parts, rest) = self.gathered(topology, flows).decide(flows);
+        // A set may be in very many pieces: rules are tried against what is around them.
+        let (mut parts, rest) = self.gathered(topology, &flows.hull()).decide(flows);
         if !rest.is_empty() {
             let empty = self.has_no_rules(topology);
             let code = if empty { CauseCode::SgHasNoRules } else { CauseCode::EniSgRulesMismatch };

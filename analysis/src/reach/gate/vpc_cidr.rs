@@ -10,7 +10,8 @@ use ipnet::IpNet;
 
 use super::{Decision, Direction, Explanation, Gate, Part, Witness};
 use crate::cause::CauseCode;
-use crate::flow::{AddressRange, Flows, cidr_words};
+use crate::flow::{Flows, cidr_words};
+use crate::reach::routing::towards_block;
 use crate::reach::site::End;
 use crate::reach::{Site, Ways};
 use crate::topology::{ComponentId, NetworkId, Omission, Topology};
@@ -81,9 +82,7 @@ impl Gate for VpcCidr {
         }
         let mut take = |blocks: &[IpNet], decision: Decision, rest: &mut Flows| {
             for block in blocks {
-                let range = AddressRange::from(*block);
-                let taken: Flows =
-                    rest.boxes().iter().filter_map(|flows| self.end.restrict(flows, range)).collect();
+                let taken = towards_block(rest, self.end, *block);
                 if !taken.is_empty() {
                     *rest = rest.difference(&taken);
                     parts.push(Part { flows: taken, decision, witness: Witness::Nothing });

@@ -64,10 +64,7 @@ impl Judged {
         let passages: BTreeMap<(usize, usize), Passage> =
             passages.into_iter().filter(|(_, passage)| concerned(passage)).collect();
         let of_interest = passages.values().map(|one| if edited { &one.after } else { &one.fresh });
-        let judged = of_interest.fold(Flows::none(), |all, one| {
-            let both = all.boxes().iter().chain(one.hull().boxes()).copied().collect();
-            Flows::of_disjoint(both).hull()
-        });
+        let judged = Flows::around(of_interest.flat_map(Flows::boxes));
         let all = sources.len();
         let sources: Vec<(usize, Class)> = sources
             .into_iter()
@@ -142,7 +139,9 @@ fn passed(topology: &Topology, source: &Site, target: &Site, flows: &Flows) -> F
         let asked = if rest.boxes().len() > MANY { flows } else { &rest };
         let parts = gate.admit(topology, asked);
         let shut = |part: &&Part| matches!(part.decision, Decision::Blocked(_) | Decision::Unknown(_));
-        rest = rest.difference(&Flows::union_of(parts.iter().filter(shut).map(|part| &part.flows)));
+        let mut stopped = Flows::none();
+        parts.iter().filter(shut).for_each(|part| stopped.add_disjoint(&part.flows));
+        rest = rest.difference(&stopped);
         if rest.is_empty() {
             break;
         }
