@@ -7,6 +7,7 @@
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use peerscope_document::id::VpcId;
 
@@ -16,6 +17,7 @@ use super::fates::{Fates, Stage};
 use super::frames::Frames;
 use super::groups::{Groups, interface};
 use super::layers::Layer;
+use super::packed::{of_ports, packed, ports, unpacked};
 use super::partitions::{PartitionId, Partitions};
 use super::ports::common;
 use super::senders::Senders;
@@ -85,55 +87,51 @@ impl Crossing<'_> {
         let mut partitions = Partitions::new(Sets::new(senders.everybody()), Fates::new(client));
         let ends = [self.source, self.target];
         let mut frames = Frames::new(self.topology, ends, self.senders, &base, senders, &mut partitions);
-        let mut groups = Groups::new(
-            self.topology,
-            self.query,
-            self.vpc,
-            &self.targets.groups,
-            self.source,
-            protocol,
-            &base,
-        );
-        let mut inbounds: Vec<Vec<(PortRange, PartitionId)>> = Vec::new();
-        let mut of_groups: BTreeMap<&[u32], usize> = BTreeMap::new();
+        let mut groups =
+            Groups::new(self.topology, self.query, self.vpc, self.targets, self.source, protocol, &base);
+        let mut inbounds: BTreeMap<u32, Vec<(PortRange, PartitionId)>> = BTreeMap::new();
         let mut shares = Shares::new(protocol);
-        let mut found: Vec<(Share, u32)> = Vec::new();
+        let mut behind: Vec<(u32, u32)> = Vec::new();
+        // Shares with their targets, packed.
+        let mut found: Vec<u128> = Vec::new();
         for class in classes {
-            let number = match of_groups.get(class.groups.as_slice()) {
-                Some(number) => *number,
-                None => {
-                    inbounds.push(groups.inbound(class, senders, &mut partitions));
-                    of_groups.insert(&class.groups, inbounds.len() - 1);
-                    inbounds.len() - 1
-                }
-            };
-            let Some(inbound) = inbounds.get(number).filter(|inbound| !inbound.is_empty()) else { continue };
-            for (frame, members) in frames.before(class.subnet.as_ref(), &class.members, &mut partitions) {
+            let inbound = inbounds
+                .entry(class.list)
+                .or_insert_with(|| groups.inbound(class, senders, &mut partitions))
+                .as_slice();
+            if inbound.is_empty() {
+                continue;
+            }
+            let members = self.targets.members(class);
+            frames.before(class.subnet.as_ref(), members, &mut partitions, &mut behind);
+            for behind in behind.chunk_by(|(one, _), (other, _)| one == other) {
+                let Some((frame, _)) = behind.first().copied() else { continue };
                 let Some(layer) = frames.get(frame) else { continue };
-                let asked = (frame, number, class.stopped);
-                for share in shares.of(asked, layer, inbound, &mut partitions, matrix).iter() {
-                    found.extend(members.iter().map(|member| (*share, *member)));
+                let asked = (frame, class.list, class.stopped);
+                for (outcome, set, ports) in shares.of(asked, layer, inbound, &mut partitions, matrix) {
+                    found.extend(behind.iter().map(|(_, member)| packed([*outcome, set.0, *ports, *member])));
                 }
             }
         }
         let crossing = matrix.crossings.len().saturating_sub(1);
         let mut blocks: BTreeMap<SetId, u32> = BTreeMap::new();
         found.sort_unstable();
-        for same in found.chunk_by(|(one, _), (other, _)| one == other) {
-            let Some(((outcome, set, ports), first)) = same.first().copied() else { continue };
+        for same in found.chunk_by(|one, other| one >> 32 == other >> 32) {
+            let Some([outcome, set, ports, first]) = same.first().map(|one| unpacked(*one)) else { continue };
             let before = matrix.of_rows.len();
-            matrix.of_rows.extend(same.iter().map(|(_, target)| *target));
+            matrix.of_rows.extend(same.iter().map(|one| unpacked::<1>(*one)[0]));
             let targets = before..matrix.of_rows.len();
             let sources = *blocks
-                .entry(set)
-                .or_insert_with(|| matrix.sources.number(senders.blocks(partitions.sets.spans(set))));
+                .entry(SetId(set))
+                .or_insert_with(|| matrix.sources.number(senders.blocks(partitions.sets.spans(SetId(set)))));
             matrix.rows.push(Row { crossing, protocol, sources, ports, outcome, first, targets });
         }
     }
 
     /// Everything that is asked about with one protocol: to any address that is called.
     fn base(&self, protocol: u8, sources: &[AddressRange], classes: &[&Class]) -> Flows {
-        let addresses = || classes.iter().flat_map(|class| class.members.iter().map(|(_, address)| *address));
+        let members = || classes.iter().flat_map(|class| self.targets.members(class));
+        let addresses = || members().map(|(_, address)| *address);
         let hull = addresses().min().zip(addresses().max());
         let Some(destination) = hull.and_then(|(first, last)| AddressRange::new(first, last)) else {
             return Flows::none();
@@ -154,70 +152,89 @@ struct Shares {
     protocol: u8,
     /// The outcomes of a partition, with their senders.
     whole: BTreeMap<PartitionId, Rc<Vec<(u32, SetId)>>>,
-    known: BTreeMap<(u32, usize, bool), Rc<[Share]>>,
-    /// Room that is used again and again: thousands of short lists take long to make.
-    found: Vec<(PartitionId, PortRange)>,
-    of_share: Vec<((u32, SetId), PortRange)>,
+    /// Where the shares of a frame and a list of groups lie among `all`.
+    known: BTreeMap<(u32, u32, bool), Range<usize>>,
+    all: Vec<Share>,
+    /// Room that is used again and again, for what is packed: thousands of short lists take long to make.
+    found: Vec<u128>,
+    of_share: Vec<u128>,
+    ports: Vec<PortRange>,
 }
 
 impl Shares {
     fn new(protocol: u8) -> Self {
-        let (found, of_share) = (Vec::new(), Vec::new());
-        Self { protocol, whole: BTreeMap::new(), known: BTreeMap::new(), found, of_share }
+        let (whole, known, all) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { protocol, whole, known, all, found: Vec::new(), of_share: Vec::new(), ports: Vec::new() }
     }
 
     /// What becomes of the packets to interfaces behind a frame, whose groups do this; `asked` are the numbers
     /// of both, and whether the instances are stopped.
     fn of(
         &mut self,
-        asked: (u32, usize, bool),
+        asked: (u32, u32, bool),
         frame: &Layer,
         inbound: &Inbound,
         partitions: &mut Partitions,
         matrix: &mut Matrix,
-    ) -> Rc<[Share]> {
-        if let Some(known) = self.known.get(&asked) {
-            return Rc::clone(known);
-        }
-        let (_, _, stopped) = asked;
+    ) -> &[Share] {
+        let place = match self.known.get(&asked) {
+            Some(known) => known.clone(),
+            None => {
+                let before = self.all.len();
+                self.work_out(asked.2, frame, inbound, partitions, matrix);
+                let place = before..self.all.len();
+                self.known.insert(asked, place.clone());
+                place
+            }
+        };
+        self.all.get(place).unwrap_or_default()
+    }
+
+    fn work_out(
+        &mut self,
+        stopped: bool,
+        frame: &Layer,
+        inbound: &Inbound,
+        partitions: &mut Partitions,
+        matrix: &mut Matrix,
+    ) {
         let stopped = stopped.then(|| {
             let fate = partitions.fates.of(PortRange::ALL, Stage::Host, interface(CauseCode::HostSilent));
             partitions.of([(fate, Sets::ALL)])
         });
+        // Partitions with their ports.
         let mut found = core::mem::take(&mut self.found);
         found.clear();
         common(frame.rows(), inbound, |ports, before, groups| {
             let all = partitions.both(*before, *groups);
             let all = stopped.map_or(all, |stopped| partitions.both(all, stopped));
-            found.push((all, ports));
+            found.push(packed([all.0, of_ports(ports)]));
         });
         found.sort_unstable();
-        let mut of_share: Vec<((u32, SetId), PortRange)> = core::mem::take(&mut self.of_share);
+        // Outcomes and senders with their ports.
+        let mut of_share = core::mem::take(&mut self.of_share);
         of_share.clear();
-        for same in found.chunk_by(|(one, _), (other, _)| one == other) {
-            let Some((partition, _)) = same.first() else { continue };
-            for share in self.whole(*partition, partitions, matrix).iter() {
-                of_share.extend(same.iter().map(|(_, ports)| (*share, *ports)));
+        for same in found.chunk_by(|one, other| one >> 32 == other >> 32) {
+            let Some([partition, _]) = same.first().map(|one| unpacked(*one)) else { continue };
+            for (outcome, set) in self.whole(PartitionId(partition), partitions, matrix).iter() {
+                let share = packed([*outcome, set.0, 0]);
+                of_share.extend(same.iter().map(|one| share | u128::from(unpacked::<1>(*one)[0])));
             }
         }
         of_share.sort_unstable();
-        let mut shares: Vec<Share> = Vec::with_capacity(of_share.len());
-        let mut ports: Vec<PortRange> = Vec::new();
-        for same in of_share.chunk_by(|(one, _), (other, _)| one == other) {
-            let Some(((outcome, set), _)) = same.first() else { continue };
-            ports.clear();
-            for (_, range) in same.iter().filter(|_| has_ports(self.protocol)) {
-                match ports.last_mut().and_then(|last| last.joined(*range).map(|whole| (last, whole))) {
+        for same in of_share.chunk_by(|one, other| one >> 32 == other >> 32) {
+            let Some([outcome, set, _]) = same.first().map(|one| unpacked(*one)) else { continue };
+            self.ports.clear();
+            let ranges = same.iter().filter_map(|one| ports(unpacked::<1>(*one)[0]));
+            for range in ranges.filter(|_| has_ports(self.protocol)) {
+                match self.ports.last_mut().and_then(|last| last.joined(range).map(|whole| (last, whole))) {
                     Some((last, whole)) => *last = whole,
-                    None => ports.push(*range),
+                    None => self.ports.push(range),
                 }
             }
-            shares.push((*outcome, *set, matrix.ports.number(ports.as_slice())));
+            self.all.push((outcome, SetId(set), matrix.ports.number(self.ports.as_slice())));
         }
         (self.found, self.of_share) = (found, of_share);
-        let shares: Rc<[Share]> = shares.into();
-        self.known.insert(asked, Rc::clone(&shares));
-        shares
     }
 
     fn whole(

@@ -66,9 +66,11 @@ pub(super) struct Frames<'a> {
     groups: Vec<Group>,
     /// What the groups of those who send do, where they do not let all out.
     outbound: Vec<Concern>,
-    before: BTreeMap<Place, Before>,
-    /// The subnet that was asked about last, and its place.
-    last: Option<(Option<SubnetId>, Place)>,
+    places: BTreeMap<Place, usize>,
+    /// By the numbers of `places`.
+    before: Vec<Before>,
+    /// The subnet that was asked about last, and the number of its place.
+    last: Option<(Option<SubnetId>, usize)>,
     frames: Numbered<Layer>,
 }
 
@@ -81,10 +83,10 @@ impl<'a> Frames<'a> {
         senders: &'a Senders,
         partitions: &mut Partitions,
     ) -> Self {
-        let (before, frames, last) = (BTreeMap::new(), Numbered::default(), None);
-        let (groups, outbound) = (Vec::new(), Vec::new());
+        let (places, frames, last) = (BTreeMap::new(), Numbered::default(), None);
+        let (groups, outbound, before) = (Vec::new(), Vec::new(), Vec::new());
         let mut all =
-            Self { topology, source, target, base, senders, groups, outbound, before, last, frames };
+            Self { topology, source, target, base, senders, groups, outbound, places, before, last, frames };
         match (source, inhabitants) {
             (NetworkId::Vpc(vpc), Some(inhabitants)) => all.find_senders(vpc, inhabitants, partitions),
             _ => all.groups.push(Group {
@@ -101,24 +103,17 @@ impl<'a> Frames<'a> {
         self.frames.get(frame)
     }
 
-    /// The frames before addresses of a subnet, each with those of the members that are behind it.
+    /// The frames before addresses of a subnet, each with the members that are behind it: in `found`, ascending.
     pub(super) fn before(
         &mut self,
         subnet: Option<&SubnetId>,
         members: &[(u32, IpAddr)],
         partitions: &mut Partitions,
-    ) -> Vec<(u32, Vec<u32>)> {
-        // Classes come subnet by subnet.
-        let same = self.last.take().filter(|(last, _)| last.as_ref() == subnet);
-        let place = same.map_or_else(|| self.place(self.target, subnet), |(_, place)| place);
-        self.last = Some((subnet.cloned(), place.clone()));
-        if !self.before.contains_key(&place) {
-            let site = Site { network: self.target.clone(), subnet: subnet.cloned(), interface: None };
-            let before = self.meet(&site);
-            self.before.insert(place.clone(), before);
-        }
-        let Some(before) = self.before.get_mut(&place) else { return Vec::new() };
-        let mut found: Vec<(u32, Vec<u32>)> = Vec::new();
+        found: &mut Vec<(u32, u32)>,
+    ) {
+        found.clear();
+        let place = self.number_of_place(subnet);
+        let Some(before) = self.before.get_mut(place) else { return };
         for (member, address) in members {
             let address = AddressRange::from(*address);
             let at = before.slices.partition_point(|slice| slice.last() < address.first());
@@ -134,12 +129,30 @@ impl<'a> Frames<'a> {
                     frame
                 }
             };
-            match found.iter_mut().find(|(known, _)| *known == frame) {
-                Some((_, members)) => members.push(*member),
-                None => found.push((frame, Vec::from([*member]))),
-            }
+            found.push((frame, *member));
         }
-        found
+        found.sort_unstable();
+    }
+
+    /// The number of the place that a subnet is.
+    fn number_of_place(&mut self, subnet: Option<&SubnetId>) -> usize {
+        // Classes come subnet by subnet.
+        if let Some((_, place)) = self.last.as_ref().filter(|(last, _)| last.as_ref() == subnet) {
+            return *place;
+        }
+        let place = self.place(self.target, subnet);
+        let number = match self.places.get(&place) {
+            Some(number) => *number,
+            None => {
+                let site = Site { network: self.target.clone(), subnet: subnet.cloned(), interface: None };
+                let before = self.meet(&site);
+                self.before.push(before);
+                self.places.insert(place, self.before.len() - 1);
+                self.before.len() - 1
+            }
+        };
+        self.last = Some((subnet.cloned(), number));
+        number
     }
 
     /// Who sends from where, and whose groups do not let all out.

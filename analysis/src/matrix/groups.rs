@@ -1,12 +1,12 @@
 //! What the groups of a VPC let in from one network: each is asked once, and put together for each interface.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use peerscope_document::id::{SecurityGroupId, VpcId};
 
-use super::classes::Class;
+use super::classes::{Class, Inhabitants};
 use super::fates::{FateId, Stage};
+use super::pairs::Pairs;
 use super::partitions::{PartitionId, Partitions};
 use super::ports::{push, slices};
 use super::senders::{Senders, Span};
@@ -38,11 +38,11 @@ pub(super) struct Groups<'a> {
     /// The ports that are asked of everybody, ascending.
     asked: Vec<PortRange>,
     protocol: u8,
-    ids: &'a [SecurityGroupId],
+    inhabitants: &'a Inhabitants<'a>,
     /// By number, those that were asked.
     groups: Vec<Option<Rows>>,
     /// The partition in which just these are let in, for each of the two ways to be kept out.
-    closed: BTreeMap<(bool, SetId), PartitionId>,
+    closed: Pairs,
 }
 
 /// How many ranges of ports an interface's groups usually come to.
@@ -64,15 +64,15 @@ impl<'a> Groups<'a> {
         topology: &'a Topology,
         query: &'a MatrixQuery,
         vpc: &'a VpcId,
-        ids: &'a [SecurityGroupId],
+        inhabitants: &'a Inhabitants<'a>,
         peer: &'a NetworkId,
         protocol: u8,
         base: &'a Flows,
     ) -> Self {
         let asked = if super::has_ports(protocol) { query.ports.clone() } else { Vec::new() };
         let asked = PortRange::merged(asked);
-        let (groups, closed) = (ids.iter().map(|_| None).collect(), BTreeMap::new());
-        Self { topology, vpc, peer, base, asked, protocol, ids, groups, closed }
+        let (groups, closed) = (inhabitants.groups.iter().map(|_| None).collect(), Pairs::default());
+        Self { topology, vpc, peer, base, asked, protocol, inhabitants, groups, closed }
     }
 
     /// What becomes of packets to the ports that are asked of a class: those that any of its groups opens to
@@ -83,31 +83,36 @@ impl<'a> Groups<'a> {
         senders: &Senders,
         partitions: &mut Partitions,
     ) -> Vec<(PortRange, PartitionId)> {
-        for number in &class.groups {
+        let list = self.inhabitants.lists.get(class.list).unwrap_or_default();
+        for number in list {
             let number = *number as usize;
-            if let (Some(id), Some(None)) = (self.ids.get(number), self.groups.get(number)) {
+            if let (Some(id), Some(None)) = (self.inhabitants.groups.get(number), self.groups.get(number)) {
                 let group = self.group(id, senders, partitions);
                 if let Some(place) = self.groups.get_mut(number) {
                     *place = Some(group);
                 }
             }
         }
-        let of_class = class.groups.iter().filter_map(|number| self.groups.get(*number as usize)?.as_ref());
-        let mut groups: Vec<(&Rows, usize)> = of_class.map(|rows| (rows, 0)).collect();
-        let nobody = Vec::from([(PortRange::ALL, Row::default())]);
+        let of_class = list.iter().filter_map(|number| self.groups.get(*number as usize)?.as_ref());
+        // Of each group the rows from the present port on.
+        let mut groups: Vec<&[(PortRange, Row)]> = of_class.map(Vec::as_slice).collect();
+        let nobody = [(PortRange::ALL, Row::default())];
         if groups.is_empty() {
-            groups.push((&nobody, 0));
+            groups.push(&nobody);
         }
         let mut inbound: Vec<(PortRange, PartitionId)> = Vec::with_capacity(USUAL);
         let mut asked = self.asked.iter().peekable();
         let mut from = Some(0);
         while let Some(first) = from {
             let (mut last, mut open) = (u16::MAX, false);
-            for (rows, at) in &mut groups {
-                while rows.get(*at).is_some_and(|(ports, _)| ports.last() < first) {
-                    *at += 1;
+            for rows in &mut groups {
+                // Rows leave no port out, so each begins where the one before it ends.
+                if let [(ports, _), rest @ ..] = rows
+                    && ports.last() < first
+                {
+                    *rows = rest;
                 }
-                let Some((ports, row)) = rows.get(*at) else { continue };
+                let Some((ports, row)) = rows.first() else { continue };
                 last = last.min(ports.last());
                 open |= row.open;
             }
@@ -120,9 +125,13 @@ impl<'a> Groups<'a> {
             from = last.checked_add(1);
             let Some(ports) = PortRange::new(first, last).filter(|_| open) else { continue };
             let mut together = Row::default();
-            for (_, row) in groups.iter().filter_map(|(rows, at)| rows.get(*at)) {
-                together.admitted = partitions.sets.union(together.admitted, row.admitted);
-                together.unknown.extend_from_slice(&row.unknown);
+            for (_, row) in groups.iter().filter_map(|rows| rows.first()) {
+                if row.admitted != Sets::NONE {
+                    together.admitted = partitions.sets.union(together.admitted, row.admitted);
+                }
+                if !row.unknown.is_empty() {
+                    together.unknown.extend_from_slice(&row.unknown);
+                }
             }
             let partition = closed(&mut self.closed, &together, class.empty, partitions);
             push(&mut inbound, ports, partition);
@@ -153,18 +162,25 @@ impl<'a> Groups<'a> {
         }
         let mut rows: Rows = Vec::new();
         slices(&boxes, |ports, active| {
-            let mut open = false;
-            let mut spans: BTreeMap<Option<FateId>, Vec<Span>> = BTreeMap::new();
+            let open = active.iter().any(|(_, matched)| matches!(matched, Matched::Anybody));
+            let spans = |wanted: Option<FateId>| -> Vec<Span> {
+                let of_fate = |(_, matched): &&(PortRange, Matched)| match matched {
+                    Matched::Senders(fate, span) if *fate == wanted => Some(*span),
+                    _ => None,
+                };
+                active.iter().filter_map(of_fate).collect()
+            };
+            let admitted = partitions.sets.of(spans(None));
+            let mut unknown: Vec<(FateId, SetId)> = Vec::new();
             for (_, matched) in active {
-                match matched {
-                    Matched::Anybody => open = true,
-                    Matched::Senders(fate, span) => spans.entry(*fate).or_default().push(*span),
+                if let Matched::Senders(Some(fate), _) = matched
+                    && unknown.iter().all(|(known, _)| known != fate)
+                {
+                    unknown.push((*fate, partitions.sets.of(spans(Some(*fate)))));
                 }
             }
-            let admitted = spans.remove(&None).map_or(Sets::NONE, |spans| partitions.sets.of(spans));
-            let unknown =
-                spans.into_iter().filter_map(|(fate, spans)| Some((fate?, partitions.sets.of(spans))));
-            let row = Row { open, admitted, unknown: unknown.collect() };
+            unknown.sort_unstable();
+            let row = Row { open, admitted, unknown };
             push(&mut rows, ports, row);
         });
         rows
@@ -172,15 +188,10 @@ impl<'a> Groups<'a> {
 }
 
 /// The partition that a row comes to: whom no rule lets in is kept out.
-fn closed(
-    known: &mut BTreeMap<(bool, SetId), PartitionId>,
-    row: &Row,
-    empty: bool,
-    partitions: &mut Partitions,
-) -> PartitionId {
-    let key = (empty, row.admitted);
-    if let (true, Some(known)) = (row.unknown.is_empty(), known.get(&key)) {
-        return *known;
+fn closed(known: &mut Pairs, row: &Row, empty: bool, partitions: &mut Partitions) -> PartitionId {
+    let (kept_out, admitted) = (u32::from(empty), row.admitted.0);
+    if let (true, Some(known)) = (row.unknown.is_empty(), known.get(kept_out, admitted)) {
+        return PartitionId(known);
     }
     let mut fates: Vec<(FateId, SetId)> = Vec::new();
     let mut rest = partitions.sets.difference(Sets::ALL, row.admitted);
@@ -193,7 +204,7 @@ fn closed(
     fates.push((fate, rest));
     let partition = partitions.of(fates);
     if row.unknown.is_empty() {
-        known.insert(key, partition);
+        known.set(kept_out, admitted, partition.0);
     }
     partition
 }

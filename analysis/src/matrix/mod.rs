@@ -20,6 +20,7 @@ mod frames;
 mod groups;
 mod layers;
 mod numbered;
+mod packed;
 mod pairs;
 mod partitions;
 mod ports;

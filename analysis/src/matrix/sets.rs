@@ -40,14 +40,14 @@ impl Sets {
     /// The set of all that lie in any of these spans, in any order.
     pub(super) fn of(&mut self, mut spans: Vec<Span>) -> SetId {
         spans.sort_unstable();
-        let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
-        for (first, last) in spans {
-            match merged.last_mut() {
-                Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
-                _ => merged.push((first, last)),
+        spans.dedup_by(|(first, last), (_, end)| {
+            let touches = *first <= end.saturating_add(1);
+            if touches {
+                *end = (*last).max(*end);
             }
-        }
-        let number = self.sets.number(merged);
+            touches
+        });
+        let number = self.sets.number(spans);
         self.intersection(SetId(number), Self::ALL)
     }
 

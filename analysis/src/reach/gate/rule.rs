@@ -91,12 +91,13 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Adds a rule behind all others, by the flows that it matches.
+    /// Adds a rule behind all others, by the flows that it matches; more of the last one where the same decides.
     pub(super) fn add(&mut self, decision: Decision, witness: Witness, boxes: impl Iterator<Item = FlowBox>) {
-        let index = self.decisions.len();
+        let same = self.decisions.last().is_some_and(|last| (last.0, &last.1) == (decision, &witness));
+        let index = self.decisions.len() - usize::from(same);
         let before = self.boxes.len();
         self.boxes.extend(boxes.map(|one| (index, one)));
-        if self.boxes.len() > before {
+        if !same && self.boxes.len() > before {
             self.decisions.push((decision, witness));
         }
     }

@@ -34,9 +34,9 @@ pub struct SecurityGroupGate {
 }
 
 /// What a rule's peer comes to.
-enum Peers {
+enum Peers<'a> {
     /// These blocks.
-    Blocks(Vec<IpNet>),
+    Blocks(&'a [IpNet]),
     /// The documents do not tell.
     Unknown(CauseCode),
 }
@@ -116,28 +116,30 @@ impl SecurityGroupGate {
         if self.ingress { "inbound" } else { "outbound" }
     }
 
-    fn peers(&self, topology: &Topology, permission: &IpPermission) -> Vec<Peers> {
+    /// Visits what a rule's peers come to: single blocks, lists, references.
+    fn each_peers(&self, topology: &Topology, permission: &IpPermission, mut visit: impl FnMut(Peers<'_>)) {
         let ipv4 = permission.ip_ranges.iter().map(|range| range.cidr_ip.network());
         let ipv6 = permission.ipv6_ranges.iter().map(|range| range.cidr_ipv6.network());
-        let mut peers = Vec::from([Peers::Blocks(ipv4.chain(ipv6).collect())]);
-        peers.extend(permission.prefix_list_ids.iter().map(|list| {
-            let blocks = topology.prefix_list(&list.prefix_list_id).and_then(|list| list.blocks.clone());
-            blocks.map_or(Peers::Unknown(CauseCode::EniSgRulesMismatch), Peers::Blocks)
-        }));
-        peers.extend(permission.user_id_group_pairs.iter().map(|pair| self.referenced(topology, pair)));
-        peers
+        ipv4.chain(ipv6).for_each(|block| visit(Peers::Blocks(&[block])));
+        for list in &permission.prefix_list_ids {
+            let blocks = topology.prefix_list(&list.prefix_list_id).and_then(|list| list.blocks.as_deref());
+            visit(blocks.map_or(Peers::Unknown(CauseCode::EniSgRulesMismatch), Peers::Blocks));
+        }
+        for pair in &permission.user_id_group_pairs {
+            match self.referenced(topology, pair) {
+                Referenced::Addresses(blocks) => visit(Peers::Blocks(&blocks)),
+                Referenced::Unknown(code) => visit(Peers::Unknown(code)),
+            }
+        }
     }
 
     /// The addresses that a reference to a group stands for, in the network of the other end alone.
-    fn referenced(&self, topology: &Topology, pair: &UserIdGroupPair) -> Peers {
+    fn referenced(&self, topology: &Topology, pair: &UserIdGroupPair) -> Referenced {
         let NetworkId::Vpc(peer) = &self.peer_network else {
             // Heroku's groups are visible to nobody, so no reference can mean a dyno.
-            return Peers::Blocks(Vec::new());
+            return Referenced::Addresses(Vec::new());
         };
-        match referenced(topology, self.own.as_ref(), peer, pair) {
-            Referenced::Addresses(blocks) => Peers::Blocks(blocks),
-            Referenced::Unknown(code) => Peers::Unknown(code),
-        }
+        referenced(topology, self.own.as_ref(), peer, pair)
     }
 
     /// The rules, each with what it matches of `flows`.
@@ -145,6 +147,7 @@ impl SecurityGroupGate {
         let mut rules = Rules::default();
         // What a rule of unknown content may let through, if nothing else does: it comes last.
         let mut perhaps = Rules::default();
+        let mut concerned: Vec<FlowBox> = Vec::new();
         for (group_index, group) in self.groups.iter().enumerate() {
             let Some(permissions) = self.permissions(topology, group) else {
                 let unknown = Decision::Unknown(CauseCode::EniSgRulesMismatch);
@@ -154,32 +157,29 @@ impl SecurityGroupGate {
             };
             for (index, permission) in permissions.iter().enumerate() {
                 let (protocol, ports) = (permission.ip_protocol, permission_ports(permission));
-                let matched = |block: AddressRange| {
-                    let one =
-                        move |flows| matching(flows, self.peer(), block, protocol, ports, Direction::Forward);
-                    flows.boxes().iter().filter_map(one)
-                };
                 // Most rules are about other ports: who is meant by them need not be found out.
-                let concerned = |one: &FlowBox| {
-                    let whole = AddressRange::all(self.peer().addresses(one).family());
-                    matching(one, self.peer(), whole, protocol, ports, Direction::Forward)
+                let of_ports = |one: &FlowBox| {
+                    let anybody = AddressRange::all(self.peer().addresses(one).family());
+                    matching(one, self.peer(), anybody, protocol, ports, Direction::Forward)
                 };
-                let whole: Vec<FlowBox> = flows.boxes().iter().filter_map(concerned).collect();
-                if whole.is_empty() {
+                concerned.clear();
+                concerned.extend(flows.boxes().iter().filter_map(of_ports));
+                if concerned.is_empty() {
                     continue;
                 }
                 let witness = Witness::GroupRule(group_index, index);
-                for peers in self.peers(topology, permission) {
-                    match peers {
-                        Peers::Blocks(blocks) => {
-                            let boxes = blocks.into_iter().map(AddressRange::from).flat_map(matched);
-                            rules.add(Decision::Admitted, witness.clone(), boxes);
-                        }
-                        Peers::Unknown(code) => {
-                            perhaps.add(Decision::Unknown(code), witness.clone(), whole.iter().copied());
-                        }
+                self.each_peers(topology, permission, |peers| match peers {
+                    Peers::Blocks(blocks) => {
+                        let blocks = blocks.iter().map(|block| AddressRange::from(*block));
+                        let boxes = blocks.flat_map(|block| {
+                            concerned.iter().filter_map(move |one| self.peer().restrict(one, block))
+                        });
+                        rules.add(Decision::Admitted, witness.clone(), boxes);
                     }
-                }
+                    Peers::Unknown(code) => {
+                        perhaps.add(Decision::Unknown(code), witness.clone(), concerned.iter().copied());
+                    }
+                });
             }
         }
         rules.append(perhaps);
