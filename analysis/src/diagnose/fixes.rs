@@ -11,7 +11,7 @@ use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::{Blocker, End, reach};
 use crate::repair::{
-    Edit, Fill, Instruction, NewPeering, Opened, fills, instruction, newly_open, terraform, volume, widened,
+    Collateral, Edit, Fill, Instruction, NewPeering, Opened, fills, instruction, terraform, volume, widened,
 };
 use crate::report::{Affects, Calls, Fix, OpenedReport, Plan};
 use crate::topology::{ComponentId, NetworkId, Topology};
@@ -38,7 +38,14 @@ pub(super) fn mending(case: &Case, question: &Question, number: usize, blockers:
     let (Some(topology), Some((source, target))) = (&case.topology, &question.networks) else {
         return Mending { fixes: blockers.iter().map(|_| Vec::new()).collect(), plan: None };
     };
-    let bench = Bench { topology, source, target, served: &question.served, asked: &question.asked };
+    let bench = Bench {
+        topology,
+        source,
+        target,
+        served: &question.served,
+        asked: &question.asked,
+        collateral: Collateral::default(),
+    };
     // A peering with a network that was guessed is nothing to offer: it is made for good, and may be wrong.
     let is_guess =
         |blocker: &Blocker<'_>| blocker.code == CauseCode::PeeringMissing && !question.rivals.is_empty();
@@ -110,6 +117,7 @@ pub(super) struct Bench<'a> {
     target: &'a NetworkId,
     served: &'a Flows,
     asked: &'a Flows,
+    collateral: Collateral,
 }
 
 impl Bench<'_> {
@@ -155,7 +163,7 @@ impl Bench<'_> {
     }
 
     pub(super) fn opened(&self, before: &Topology, after: &Topology, plan: &[Edit]) -> Vec<Opened> {
-        newly_open(before, after, plan, self.source, self.target, self.served)
+        self.collateral.newly_open(before, after, plan, self.source, self.target, self.served)
     }
 
     /// Whether the analysis comes out reachable. Of a block of a VPC only the machines in it are asked

@@ -1,6 +1,8 @@
 //! The five dimensions of a box, for what does the same in each of them.
 
-use super::{AddressRange, FlowBox, PortRange, ProtocolRange};
+use core::cmp::Ordering;
+
+use super::{FlowBox, PortRange, ProtocolRange};
 
 /// A dimension of the boxes, in the order in which they are cut: that which rules differ in least first.
 #[derive(Clone, Copy)]
@@ -43,16 +45,41 @@ impl Dimension {
         })
     }
 
-    /// The box without limits in this dimension: equal for boxes that differ in it alone.
-    pub(super) fn without(self, flows: &FlowBox) -> FlowBox {
+    /// Whether two boxes have other values in this dimension.
+    pub(super) fn differs(self, one: &FlowBox, other: &FlowBox) -> bool {
         match self {
-            Self::Protocol => FlowBox { protocol: ProtocolRange::ALL, ..*flows },
-            Self::Source => FlowBox { source: AddressRange::all(flows.source.family()), ..*flows },
-            Self::Destination => {
-                FlowBox { destination: AddressRange::all(flows.destination.family()), ..*flows }
+            Self::Protocol => one.protocol != other.protocol,
+            Self::Source => one.source != other.source,
+            Self::Destination => one.destination != other.destination,
+            Self::SourcePorts => one.source_ports != other.source_ports,
+            Self::Ports => one.ports != other.ports,
+        }
+    }
+
+    /// The order of two boxes by all other dimensions, and by this one only if they agree in these.
+    pub(super) fn compare(self, one: &FlowBox, other: &FlowBox) -> Ordering {
+        let protocol = || one.protocol.cmp(&other.protocol);
+        let source = || one.source.cmp(&other.source);
+        let destination = || one.destination.cmp(&other.destination);
+        let source_ports = || one.source_ports.cmp(&other.source_ports);
+        let ports = || one.ports.cmp(&other.ports);
+        // What most boxes differ in comes first.
+        match self {
+            Self::Protocol => {
+                ports().then_with(source).then_with(destination).then_with(source_ports).then_with(protocol)
             }
-            Self::SourcePorts => FlowBox { source_ports: PortRange::ALL, ..*flows },
-            Self::Ports => FlowBox { ports: PortRange::ALL, ..*flows },
+            Self::Source => {
+                ports().then_with(destination).then_with(source_ports).then_with(protocol).then_with(source)
+            }
+            Self::Destination => {
+                ports().then_with(source).then_with(source_ports).then_with(protocol).then_with(destination)
+            }
+            Self::SourcePorts => {
+                ports().then_with(source).then_with(destination).then_with(protocol).then_with(source_ports)
+            }
+            Self::Ports => {
+                source().then_with(destination).then_with(source_ports).then_with(protocol).then_with(ports)
+            }
         }
     }
 }

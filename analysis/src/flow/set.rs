@@ -137,22 +137,27 @@ impl Flows {
     #[must_use]
     pub fn normalised(&self) -> Self {
         let mut boxes = self.boxes.clone();
-        loop {
-            let before = boxes.len();
-            // Sorted by the other dimensions first, boxes that differ in this one alone are neighbours.
-            for dimension in Dimension::ALL.into_iter().rev() {
-                boxes.sort_unstable_by_key(|one| (dimension.without(one), *one));
-                boxes.dedup_by(|next, kept| match kept.joined(next) {
-                    Some(whole) => {
-                        *kept = whole;
-                        true
-                    }
-                    None => false,
-                });
-            }
-            if boxes.len() == before {
+        // Boxes that agree in a dimension do not overlap, so they differ in another one.
+        let differ = |dimension: &Dimension| {
+            boxes.windows(2).any(|pair| matches!(pair, [one, next] if dimension.differs(one, next)))
+        };
+        let dimensions: Vec<Dimension> = Dimension::ALL.into_iter().rev().filter(differ).collect();
+        let mut unchanged = 0;
+        for dimension in dimensions.iter().cycle() {
+            if unchanged == dimensions.len() {
                 break;
             }
+            let before = boxes.len();
+            // Sorted by the other dimensions first, boxes that differ in this one alone are neighbours.
+            boxes.sort_unstable_by(|one, other| dimension.compare(one, other));
+            boxes.dedup_by(|next, kept| match kept.joined(next) {
+                Some(whole) => {
+                    *kept = whole;
+                    true
+                }
+                None => false,
+            });
+            unchanged = if boxes.len() == before { unchanged + 1 } else { 1 };
         }
         boxes.sort_unstable();
         Self { boxes }

@@ -20,7 +20,7 @@ use peerscope_document::id::NetworkInterfaceId;
 
 use self::between::Judged;
 use self::class::{Class, classes, only};
-use self::groups::Guarded;
+use self::groups::{Guarded, Memory};
 use self::scope::{Scope, scopes};
 use super::Edit;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange};
@@ -55,18 +55,40 @@ pub fn newly_open(
     target: &NetworkId,
     asked: &Flows,
 ) -> Vec<Opened> {
-    let mut opened: BTreeMap<(NetworkInterfaceId, End), Flows> = BTreeMap::new();
-    let asked = Asked { source, target, flows: asked };
-    let bench = Bench { before, after, edits };
-    for edit in edits {
-        let meant = asked.meant(before, edit);
-        for scope in scopes(after, edit) {
-            let meant = if asked.is_between(&scope) { meant.clone() } else { Flows::none() };
-            open_in(&bench, &scope, &meant, &mut opened);
+    Collateral::default().newly_open(before, after, edits, source, target, asked)
+}
+
+/// What was found of some plans, for others on copies of the same topology.
+#[derive(Default)]
+pub struct Collateral {
+    memory: Memory,
+}
+
+impl Collateral {
+    /// [`newly_open`], which takes less time the more of it was found for another plan.
+    #[must_use]
+    pub fn newly_open(
+        &self,
+        before: &Topology,
+        after: &Topology,
+        edits: &[Edit],
+        source: &NetworkId,
+        target: &NetworkId,
+        asked: &Flows,
+    ) -> Vec<Opened> {
+        let mut opened: BTreeMap<(NetworkInterfaceId, End), Flows> = BTreeMap::new();
+        let asked = Asked { source, target, flows: asked };
+        let bench = Bench { before, after, memory: &self.memory };
+        for edit in edits {
+            let meant = asked.meant(before, edit);
+            for scope in scopes(after, edit) {
+                let meant = if asked.is_between(&scope) { meant.clone() } else { Flows::none() };
+                open_in(&bench, &scope, &meant, &mut opened);
+            }
         }
+        let opened = opened.into_iter().filter(|(_, flows)| !flows.is_empty());
+        opened.map(|((interface, end), flows)| Opened { interface, end, flows: flows.normalised() }).collect()
     }
-    let opened = opened.into_iter().filter(|(_, flows)| !flows.is_empty());
-    opened.map(|((interface, end), flows)| Opened { interface, end, flows: flows.normalised() }).collect()
 }
 
 /// How much is opened: the number of flows, as near as a floating-point number comes.
@@ -88,8 +110,7 @@ pub fn volume(opened: &[Opened]) -> f64 {
 struct Bench<'a> {
     before: &'a Topology,
     after: &'a Topology,
-    /// All that the two differ in.
-    edits: &'a [Edit],
+    memory: &'a Memory,
 }
 
 /// What was asked for.
@@ -172,7 +193,8 @@ fn add(source: &Class, target: &Class, new: &Flows, opened: &mut BTreeMap<(Netwo
         let flows: Vec<FlowBox> = new.boxes().iter().filter_map(|one| end.restrict(one, own)).collect();
         // What a machine says to itself does not leave it.
         let others = flows.into_iter().filter(|one| one.source != one.destination || !one.source.is_single());
-        let flows: Flows = others.collect();
+        // Boxes do not overlap, so neither does what they have of one address.
+        let flows = Flows::of_disjoint(others.collect());
         if !flows.is_empty() {
             let known = opened.entry((id.clone(), end)).or_default();
             *known = known.union(&flows);

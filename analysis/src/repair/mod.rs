@@ -16,7 +16,7 @@ mod security_group;
 mod terraform;
 mod widened;
 
-pub use collateral::{Opened, newly_open, volume};
+pub use collateral::{Collateral, Opened, newly_open, volume};
 pub(crate) use command::request_of_peering;
 pub use command::{Instruction, instruction};
 pub use edit::{Accepter, Edit, EntryPorts};

@@ -70,7 +70,7 @@ impl Topology {
             self.route_tables.insert(table.route_table_id.clone(), route_table_from(table));
         }
         for group in documents.security_groups.iter().flatten() {
-            self.security_groups.insert(group.group_id.clone(), SecurityGroup::from_document(group));
+            self.security_groups.insert(group.group_id.clone(), SecurityGroup::from_document(group).into());
         }
         for acl in documents.network_acls.iter().flatten() {
             if acl.is_default {
@@ -248,6 +248,7 @@ impl Topology {
             settle(&mut table.ownership, Some(&table.vpc));
         }
         for group in self.security_groups.values_mut() {
+            let group = &mut **group;
             settle(&mut group.ownership, group.vpc.as_ref());
         }
         for acl in self.network_acls.values_mut() {
@@ -291,7 +292,7 @@ impl Topology {
     }
 
     fn index(&mut self) {
-        for (id, table) in &self.route_tables {
+        for (id, table) in self.route_tables.iter() {
             for subnet in &table.subnets {
                 self.route_table_of.insert(subnet.clone(), id.clone());
             }
@@ -299,15 +300,15 @@ impl Topology {
                 self.main_route_table_of.insert(table.vpc.clone(), id.clone());
             }
         }
-        for (id, acl) in &self.network_acls {
+        for (id, acl) in self.network_acls.iter() {
             for subnet in &acl.subnets {
                 self.network_acl_of.insert(subnet.clone(), id.clone());
             }
         }
-        for (id, subnet) in &self.subnets {
+        for (id, subnet) in self.subnets.iter() {
             self.subnets_of.entry(subnet.vpc.clone()).or_default().push(id.clone());
         }
-        for (id, interface) in &self.interfaces {
+        for (id, interface) in self.interfaces.iter() {
             for address in &interface.addresses {
                 self.by_address.entry(*address).or_default().push(id.clone());
                 if let Some(vpc) = &interface.vpc {

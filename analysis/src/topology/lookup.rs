@@ -41,8 +41,6 @@ impl Topology {
         subnet, subnets: SubnetId => Subnet;
         /// The route table of an id.
         route_table, route_tables: RouteTableId => RouteTable;
-        /// The security group of an id.
-        security_group, security_groups: SecurityGroupId => SecurityGroup;
         /// The network ACL of an id.
         network_acl, network_acls: NetworkAclId => NetworkAcl;
         /// The peering connection of an id.
@@ -55,6 +53,38 @@ impl Topology {
         prefix_list, prefix_lists: PrefixListId => PrefixList;
         /// The gateway of an id, as far as a document tells of it beside the routes that lead to it.
         gateway, gateways: GatewayId => Gateway;
+    }
+
+    /// The security group of an id.
+    #[must_use]
+    pub fn security_group(&self, id: &SecurityGroupId) -> Option<&SecurityGroup> {
+        self.security_groups.get(id).map(|group| &**group)
+    }
+
+    /// All of them, ascending by id.
+    pub fn security_groups(&self) -> impl Iterator<Item = (&SecurityGroupId, &SecurityGroup)> {
+        self.security_groups.iter().map(|(id, group)| (id, &**group))
+    }
+
+    /// Whether these groups let the same through here and in a copy: nothing that decides about it was
+    /// changed. `refer` says whether any of their rules means the interfaces of a group, which holds over
+    /// an active peering alone.
+    pub(crate) fn has_same_groups(&self, copy: &Self, groups: &[SecurityGroupId], refer: bool) -> bool {
+        let is_same = |group: &SecurityGroupId| match (
+            self.security_groups.get(group),
+            copy.security_groups.get(group),
+        ) {
+            (Some(one), Some(other)) => one.is_same(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let statuses = |topology: &Self| -> Vec<_> {
+            topology.peerings.iter().map(|(id, peering)| (id.clone(), peering.status.clone())).collect()
+        };
+        groups.iter().all(is_same)
+            && self.interfaces.is_same(&copy.interfaces)
+            && self.prefix_lists.is_same(&copy.prefix_lists)
+            && self.vpcs.is_same(&copy.vpcs)
+            && (!refer || self.peerings.is_same(&copy.peerings) || statuses(self) == statuses(copy))
     }
 
     /// The Heroku Private Space, where a document describes one.
@@ -276,7 +306,7 @@ impl Topology {
     }
 
     pub(crate) fn security_group_mut(&mut self, id: &SecurityGroupId) -> Option<&mut SecurityGroup> {
-        self.security_groups.get_mut(id)
+        self.security_groups.get_mut(id).map(|group| &mut **group)
     }
 
     pub(crate) fn network_acl_mut(&mut self, id: &NetworkAclId) -> Option<&mut NetworkAcl> {
@@ -299,7 +329,7 @@ impl Topology {
         peering: &VpcPeeringConnectionId,
     ) -> Vec<(RouteTableId, RouteDestination)> {
         let mut found = Vec::new();
-        for (id, table) in &self.route_tables {
+        for (id, table) in self.route_tables.iter() {
             let over =
                 table.routes.iter().filter(|route| route.vpc_peering_connection_id.as_ref() == Some(peering));
             found.extend(over.filter_map(|route| Some((id.clone(), RouteDestination::of(route)?))));

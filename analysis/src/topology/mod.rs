@@ -10,6 +10,7 @@ mod lookup;
 mod peering;
 mod region;
 mod security_group;
+mod shared;
 mod space;
 mod tags;
 mod unlisted;
@@ -26,6 +27,8 @@ use peerscope_document::id::{
     AccountId, GatewayId, InstanceId, NetworkAclId, NetworkInterfaceId, PrefixListId, Region, RouteTableId,
     SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
+
+use shared::Shared;
 
 pub use component::{ComponentId, ComponentType};
 pub use gateway::{Attachment, Gateway, GatewayKind, RouteTarget};
@@ -180,35 +183,35 @@ pub struct Omission {
     pub would_tell: String,
 }
 
-/// Everything that the snapshot tells, joined.
+/// Everything that the snapshot tells, joined. A copy costs little: what is not changed in it is shared.
 #[derive(Clone, Debug, Default)]
 pub struct Topology {
-    vpcs: BTreeMap<VpcId, Vpc>,
-    subnets: BTreeMap<SubnetId, Subnet>,
-    route_tables: BTreeMap<RouteTableId, RouteTable>,
-    security_groups: BTreeMap<SecurityGroupId, SecurityGroup>,
-    network_acls: BTreeMap<NetworkAclId, NetworkAcl>,
-    peerings: BTreeMap<VpcPeeringConnectionId, Peering>,
-    interfaces: BTreeMap<NetworkInterfaceId, NetworkInterface>,
-    instances: BTreeMap<InstanceId, Instance>,
-    prefix_lists: BTreeMap<PrefixListId, PrefixList>,
-    gateways: BTreeMap<GatewayId, Gateway>,
+    vpcs: Shared<BTreeMap<VpcId, Vpc>>,
+    subnets: Shared<BTreeMap<SubnetId, Subnet>>,
+    route_tables: Shared<BTreeMap<RouteTableId, RouteTable>>,
+    security_groups: Shared<BTreeMap<SecurityGroupId, Shared<SecurityGroup>>>,
+    network_acls: Shared<BTreeMap<NetworkAclId, NetworkAcl>>,
+    peerings: Shared<BTreeMap<VpcPeeringConnectionId, Peering>>,
+    interfaces: Shared<BTreeMap<NetworkInterfaceId, NetworkInterface>>,
+    instances: Shared<BTreeMap<InstanceId, Instance>>,
+    prefix_lists: Shared<BTreeMap<PrefixListId, PrefixList>>,
+    gateways: Shared<BTreeMap<GatewayId, Gateway>>,
     space: Option<Space>,
-    omissions: Vec<Omission>,
+    omissions: Shared<Vec<Omission>>,
     /// Whose peerings are listed.
     peerings_listed: PeeringsListed,
     /// Interfaces by address; several networks may use the same one.
-    by_address: BTreeMap<IpAddr, Vec<NetworkInterfaceId>>,
+    by_address: Shared<BTreeMap<IpAddr, Vec<NetworkInterfaceId>>>,
     /// The same within each VPC, in the order of the addresses.
-    owned_in: BTreeMap<VpcId, BTreeMap<IpAddr, NetworkInterfaceId>>,
-    subnets_of: BTreeMap<VpcId, Vec<SubnetId>>,
-    by_security_group: BTreeMap<SecurityGroupId, Vec<NetworkInterfaceId>>,
-    route_table_of: BTreeMap<SubnetId, RouteTableId>,
-    main_route_table_of: BTreeMap<VpcId, RouteTableId>,
-    network_acl_of: BTreeMap<SubnetId, NetworkAclId>,
-    default_network_acl_of: BTreeMap<VpcId, NetworkAclId>,
+    owned_in: Shared<BTreeMap<VpcId, BTreeMap<IpAddr, NetworkInterfaceId>>>,
+    subnets_of: Shared<BTreeMap<VpcId, Vec<SubnetId>>>,
+    by_security_group: Shared<BTreeMap<SecurityGroupId, Vec<NetworkInterfaceId>>>,
+    route_table_of: Shared<BTreeMap<SubnetId, RouteTableId>>,
+    main_route_table_of: Shared<BTreeMap<VpcId, RouteTableId>>,
+    network_acl_of: Shared<BTreeMap<SubnetId, NetworkAclId>>,
+    default_network_acl_of: Shared<BTreeMap<VpcId, NetworkAclId>>,
     /// The interfaces of each VPC for which any interface document was read, ascending.
-    interfaces_of: BTreeMap<VpcId, Vec<NetworkInterfaceId>>,
+    interfaces_of: Shared<BTreeMap<VpcId, Vec<NetworkInterfaceId>>>,
 }
 
 /// Whose peerings some document lists, if only to say that there is none: an account's list tells nothing of

@@ -15,7 +15,7 @@ use peerscope_document::aws::{
 };
 use peerscope_document::id::{SecurityGroupId, VpcId};
 
-use super::{Omission, Ownership, tags};
+use super::{Omission, Ownership, Shared, tags};
 
 /// A security group.
 #[derive(Clone, Debug)]
@@ -86,13 +86,13 @@ impl ListedRules {
     /// a group its own document counts: it is whole by itself. What disagrees is said.
     pub(super) fn join(
         self,
-        groups: &mut BTreeMap<SecurityGroupId, SecurityGroup>,
+        groups: &mut BTreeMap<SecurityGroupId, Shared<SecurityGroup>>,
         omissions: &mut Vec<Omission>,
     ) {
         for (id, listed) in self.groups {
             match groups.get(&id) {
                 None => {
-                    groups.insert(id, listed);
+                    groups.insert(id, listed.into());
                 }
                 Some(known) if agrees(known, &listed) => {}
                 Some(_) => omissions.push(Omission {

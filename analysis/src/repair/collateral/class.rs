@@ -15,6 +15,8 @@ use crate::topology::{NetworkId, Topology};
 pub(super) struct Class {
     /// That of any of them.
     pub(super) site: Site,
+    /// Their groups, ascending.
+    pub(super) groups: Vec<SecurityGroupId>,
     /// Their instance, where it does not run.
     pub(super) stopped: Option<InstanceId>,
     pub(super) members: Vec<(NetworkInterfaceId, IpAddr)>,
@@ -28,7 +30,7 @@ type Key = (Option<SubnetId>, Vec<SecurityGroupId>, Option<InstanceId>);
 pub(super) fn classes(topology: &Topology, ends: &Ends) -> Vec<Class> {
     let NetworkId::Vpc(vpc) = &ends.network else {
         let site = Site { network: ends.network.clone(), subnet: None, interface: None };
-        return Vec::from([Class { site, stopped: None, members: Vec::new() }]);
+        return Vec::from([Class { site, groups: Vec::new(), stopped: None, members: Vec::new() }]);
     };
     let mut classes: BTreeMap<Key, Class> = BTreeMap::new();
     let concerned = |id: &NetworkInterfaceId| ends.only.as_ref().is_none_or(|only| only.contains(id));
@@ -47,10 +49,13 @@ pub(super) fn classes(topology: &Topology, ends: &Ends) -> Vec<Class> {
                 subnet: subnet.clone(),
                 interface: Some(id.clone()),
             };
-            let key = (subnet.clone(), groups, instance.clone());
-            let class = classes.entry(key);
-            let class =
-                class.or_insert_with(|| Class { site: site(), stopped: instance, members: Vec::new() });
+            let key = (subnet.clone(), groups.clone(), instance.clone());
+            let class = classes.entry(key).or_insert_with(|| Class {
+                site: site(),
+                groups,
+                stopped: instance,
+                members: Vec::new(),
+            });
             class.members.push((id.clone(), *address));
         }
     }
@@ -74,6 +79,7 @@ pub(super) fn only(topology: &Topology, flows: &Flows, class: &Class) -> Flows {
     }
     let mut own: Vec<IpAddr> = class.members.iter().map(|(_, address)| *address).collect();
     own.sort_unstable();
+    own.dedup();
     let others = if own.len() < MANY { Vec::new() } else { others(topology, class, &own) };
     let mut ranges: Vec<AddressRange> = Vec::new();
     for address in own {
@@ -89,8 +95,11 @@ pub(super) fn only(topology: &Topology, flows: &Flows, class: &Class) -> Flows {
             _ => ranges.push(AddressRange::from(address)),
         }
     }
-    let of = |one: &FlowBox| ranges.iter().filter_map(|range| End::Source.restrict(one, *range)).collect();
-    flows.boxes().iter().flat_map(|one| -> Vec<FlowBox> { of(one) }).collect()
+    let of = |one: &FlowBox| -> Vec<FlowBox> {
+        ranges.iter().filter_map(|range| End::Source.restrict(one, *range)).collect()
+    };
+    // Neither the boxes overlap nor the ranges.
+    Flows::of_disjoint(flows.boxes().iter().flat_map(of).collect())
 }
 
 /// The addresses of every other machine of the network, ascending. One at least, so that nothing is

@@ -2,13 +2,15 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use peerscope_document::id::SecurityGroupId;
 
 use super::Bench;
 use super::class::Class;
 use crate::flow::{FlowBox, Flows};
 use crate::reach::gate::SecurityGroupGate;
 use crate::reach::{End, Site};
-use crate::repair::Edit;
 use crate::topology::{NetworkId, Topology};
 
 /// A class and what its groups let through.
@@ -28,6 +30,22 @@ pub(super) struct Through {
     pub(super) before: Option<Vec<FlowBox>>,
 }
 
+/// What groups were found to let through, in topologies that are copies of each other: few plans change
+/// any, and several are weighed for the same machines.
+#[derive(Default)]
+pub(super) struct Memory {
+    known: RefCell<BTreeMap<Key, Vec<Known>>>,
+}
+
+/// Which groups, in which network, for calls from or to which other one.
+type Key = (Vec<SecurityGroupId>, NetworkId, NetworkId, End);
+
+struct Known {
+    topology: Topology,
+    judged: Flows,
+    through: Flows,
+}
+
 /// The groups at one end.
 pub(super) struct Groups<'a> {
     pub(super) bench: &'a Bench<'a>,
@@ -42,19 +60,18 @@ impl Groups<'_> {
         SecurityGroupGate::new(topology, site, &peer, self.end == End::Destination)
     }
 
-    /// Whether an edit may change what the groups of a class let through.
+    /// Whether the groups of a class may let something else through after than before.
     pub(super) fn are_edited(&self, class: &Class) -> bool {
-        let Bench { after, edits, .. } = self.bench;
-        let Some(interface) = class.site.interface.as_ref().and_then(|id| after.interface(id)) else {
-            return false;
-        };
-        edits.iter().any(|edit| match edit {
-            Edit::Authorize { group, ingress, .. } => {
-                *ingress == (self.end == End::Destination) && interface.security_groups.contains(group)
-            }
-            Edit::AllowInNetworkAcl { .. } | Edit::CreateRoute { .. } | Edit::ReplaceRoute { .. } => false,
-            // A reference to a group holds over an active peering alone.
-            _ => self.gate(after, &class.site).refers_to_groups(after),
+        !self.are_same(self.bench.before, self.bench.after, class)
+    }
+
+    fn are_same(&self, one: &Topology, other: &Topology, class: &Class) -> bool {
+        let interface = class.site.interface.as_ref().and_then(|id| one.interface(id));
+        interface.is_none_or(|interface| {
+            // A space has no interface that a reference could mean.
+            let refer =
+                matches!(self.peers, NetworkId::Vpc(_)) && self.gate(one, &class.site).refers_to_groups(one);
+            one.has_same_groups(other, &interface.security_groups, refer)
         })
     }
 
@@ -77,12 +94,23 @@ impl Groups<'_> {
 
     fn through(&self, class: &Class, flows: &Flows) -> Through {
         let Bench { before, after, .. } = self.bench;
-        let admitted = |topology: &Topology| {
-            let admitted = self.gate(topology, &class.site).admitted(topology, flows);
-            admitted.normalised().boxes().to_vec()
-        };
+        let admitted = |topology| self.admitted(topology, class, flows);
         let with = admitted(after);
         let without = self.are_edited(class).then(|| admitted(before)).filter(|without| *without != with);
         Through { after: with, before: without }
+    }
+
+    fn admitted(&self, topology: &Topology, class: &Class, flows: &Flows) -> Vec<FlowBox> {
+        let key = (class.groups.clone(), class.site.network.clone(), self.peers.clone(), self.end);
+        let mut known = self.bench.memory.known.borrow_mut();
+        let known = known.entry(key).or_default();
+        let holds = |one: &&Known| one.judged.covers(flows) && self.are_same(&one.topology, topology, class);
+        if let Some(one) = known.iter().find(holds) {
+            return flows.intersection(&one.through).boxes().to_vec();
+        }
+        let through = self.gate(topology, &class.site).admitted(topology, flows).normalised();
+        let boxes = through.boxes().to_vec();
+        known.push(Known { topology: topology.clone(), judged: flows.clone(), through });
+        boxes
     }
 }
