@@ -45,17 +45,6 @@ impl Dimension {
         })
     }
 
-    /// Whether two boxes have other values in this dimension.
-    pub(super) fn differs(self, one: &FlowBox, other: &FlowBox) -> bool {
-        match self {
-            Self::Protocol => one.protocol != other.protocol,
-            Self::Source => one.source != other.source,
-            Self::Destination => one.destination != other.destination,
-            Self::SourcePorts => one.source_ports != other.source_ports,
-            Self::Ports => one.ports != other.ports,
-        }
-    }
-
     /// The order of two boxes by all other dimensions, and by this one only if they agree in these.
     pub(super) fn compare(self, one: &FlowBox, other: &FlowBox) -> Ordering {
         let protocol = || one.protocol.cmp(&other.protocol);

@@ -137,11 +137,13 @@ impl Flows {
     #[must_use]
     pub fn normalised(&self) -> Self {
         let mut boxes = self.boxes.clone();
-        // Boxes that agree in a dimension do not overlap, so they differ in another one.
+        // Where all have the same values none can be joined.
         let differ = |dimension: &Dimension| {
-            boxes.windows(2).any(|pair| matches!(pair, [one, next] if dimension.differs(one, next)))
+            let spans = || boxes.iter().map(|one| dimension.span(one));
+            spans().zip(spans().skip(1)).any(|(one, next)| one != next)
         };
         let dimensions: Vec<Dimension> = Dimension::ALL.into_iter().rev().filter(differ).collect();
+        // In how many dimensions, one after another, nothing was left to join.
         let mut unchanged = 0;
         for dimension in dimensions.iter().cycle() {
             if unchanged == dimensions.len() {
@@ -157,7 +159,7 @@ impl Flows {
                 }
                 None => false,
             });
-            unchanged = if boxes.len() == before { unchanged + 1 } else { 1 };
+            unchanged = if boxes.len() == before { unchanged + 1 } else { 0 };
         }
         boxes.sort_unstable();
         Self { boxes }
