@@ -415,3 +415,49 @@ fn cutting_a_box_out_of_the_middle_leaves_at_most_ten_pieces() {
     assert!(rest.union(&Flows::from(middle)) == Flows::from(whole));
     assert!(rest.intersection(&Flows::from(middle)).is_empty());
 }
+
+prop_compose! {
+    /// A box among few coordinates: of hundreds, many meet.
+    fn fragment()(source in (0..200_u8, 0..4_u8), destination in (0..8_u8, 0..3_u8),
+                  from in (0..4_u16, 0..3_u16), to in (0..60_u16, 0..6_u16)) -> FlowBox {
+        let addresses = |(first, more): (u8, u8)| {
+            let address = |last: u8| IpAddr::from([10, 0, 0, last]);
+            AddressRange::new(address(first), address(first + more)).expect("a range")
+        };
+        let ports = |(first, more): (u16, u16)| PortRange::new(first, first + more).expect("a range");
+        FlowBox {
+            source: addresses(source),
+            destination: addresses(destination),
+            protocol: ProtocolRange::single(6),
+            source_ports: ports(from),
+            ports: ports(to),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+
+    /// Sets of very many boxes are put together in other ways than short ones.
+    #[test]
+    fn operations_on_long_sets_are_those_on_membership(
+        one in prop::collection::vec(fragment(), 0..200),
+        two in prop::collection::vec(fragment(), 0..200),
+        picks in picks(),
+    ) {
+        let both: Vec<FlowBox> = one.iter().chain(&two).copied().collect();
+        let (first, second) = (set(&one), set(&two));
+        let (union, intersection) = (first.union(&second), first.intersection(&second));
+        let (difference, normalised) = (first.difference(&second), first.normalised());
+        for flow in probes(&both, &picks) {
+            let (in_one, in_two) = (is_member(&flow, &one), is_member(&flow, &two));
+            prop_assert_eq!(union.contains(&flow), in_one || in_two, "{:?}", flow);
+            prop_assert_eq!(intersection.contains(&flow), in_one && in_two, "{:?}", flow);
+            prop_assert_eq!(difference.contains(&flow), in_one && !in_two, "{:?}", flow);
+            prop_assert_eq!(normalised.contains(&flow), in_one, "{:?}", flow);
+        }
+        for made in [&union, &intersection, &difference, &normalised] {
+            prop_assert!(is_disjoint(made), "{:?}", made.boxes());
+        }
+    }
+}
