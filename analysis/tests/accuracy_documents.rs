@@ -20,7 +20,7 @@ mod starting;
 
 use fastrand::Rng;
 use peerscope_laboratory::fault::FaultKind;
-use peerscope_laboratory::scenario::{DocumentKind, Given, GivenSnapshot, Scenario};
+use peerscope_laboratory::scenario::{DocumentKind, Expect, Given, GivenSnapshot, Scenario};
 
 use documented::measured::{Judged, Measured};
 use documented::{Documented, Reading, differences_from_kernel};
@@ -39,7 +39,8 @@ fn worlds() -> u64 {
 
 /// Every scenario of one fault whose documents are true.
 fn singles() -> Vec<Scenario> {
-    let is_single = |scenario: &Scenario| scenario.faults.len() == 1 && scenario.expect.cause.is_some();
+    let says = |expect: &Expect| expect.cause.is_some() || !expect.candidates.is_empty();
+    let is_single = |scenario: &Scenario| scenario.faults.len() == 1 && says(&scenario.expect);
     truthful().into_iter().filter(is_single).collect()
 }
 

@@ -32,8 +32,8 @@ use crate::starting;
 pub(crate) struct Truth {
     pub(crate) code: String,
     /// The ids of its component, where it does not exist none: an interface may be known as a host alone, a
-    /// subnet by its VPC.
-    components: Vec<String>,
+    /// subnet by its VPC. `None`: the scenario does not say where.
+    components: Option<Vec<String>>,
     direction: Option<&'static str>,
 }
 
@@ -42,7 +42,9 @@ impl Truth {
     pub(crate) fn is_said_by(&self, cause: &CauseReport) -> bool {
         let id = cause.component.id.as_deref();
         cause.code.name() == self.code
-            && id.is_none_or(|id| self.components.iter().any(|one| one == id))
+            && id.is_none_or(|id| {
+                self.components.as_ref().is_none_or(|known| known.iter().any(|one| one == id))
+            })
             && self.direction.is_none_or(|one| cause.direction.is_none_or(|said| word(said) == one))
     }
 }
@@ -86,7 +88,8 @@ impl Hidden {
 }
 
 /// What hosts and boxes may do that no document shows, and the cause that it is.
-const HIDDEN: [(FaultKind, &str); 8] = [
+const HIDDEN: [(FaultKind, &str); 9] = [
+    (FaultKind::SpaceShut, "CONFIGURATION_DISAGREES"),
     (FaultKind::NothingListening, "PORT_CLOSED"),
     (FaultKind::HostFirewallDrop, "HOST_FIREWALL"),
     (FaultKind::HostSilent, "HOST_SILENT"),
@@ -134,15 +137,17 @@ impl Documented {
         let expect = &self.scenario.expect;
         let first = expect.cause.iter().map(|code| Truth {
             code: code.clone(),
-            components: expect.component.as_deref().map(|role| self.ids(role)).unwrap_or_default(),
+            components: expect.component.as_deref().map(|role| self.ids(role)),
             direction: expect.direction.map(|direction| direction.as_str()),
         });
         let also = expect.also.iter().map(|also| Truth {
             code: also.cause.clone(),
-            components: self.ids(&also.component),
+            components: Some(self.ids(&also.component)),
             direction: also.direction.map(|direction| direction.as_str()),
         });
-        first.chain(also).collect()
+        let may = expect.candidates.iter().filter(|_| expect.cause.is_none());
+        let may = may.map(|code| Truth { code: code.clone(), components: None, direction: None });
+        first.chain(also).chain(may).collect()
     }
 
     fn ids(&self, role: &str) -> Vec<String> {
@@ -238,6 +243,12 @@ impl Documented {
         });
         if let Some(refused) = refused_here {
             return refused;
+        }
+        let mut shut = on(self.world.source()).chain(on(self.world.target()));
+        let (source, asked) = (self.world.source_address(), request.address);
+        let is_shut = |condition: &Condition| matches!(condition, Condition::ShutTowards { from } if from.contains(&asked) || from.contains(&source));
+        if shut.any(is_shut) {
+            return Meets::Silent;
         }
         let packet = packet(self.world.source_address(), request);
         let stopped = !blockers(snapshot, &self.from, &self.to, packet).is_empty();

@@ -4,7 +4,7 @@ use super::address::unowned;
 use super::edit::{Lacking, interface_subnet};
 use super::icmp::admit_icmp;
 use super::{Fault, FaultKind};
-use crate::twin::{Condition, Forbidding, NoRoute, Prohibition};
+use crate::twin::{Condition, Forbidding, Host, NoRoute, Prohibition};
 use crate::world::{Lot, World};
 
 pub(super) fn apply(fault: &Fault, world: &mut World, lot: &mut Lot) -> Lacking<()> {
@@ -43,6 +43,10 @@ pub(super) fn apply(fault: &Fault, world: &mut World, lot: &mut Lot) -> Lacking<
                 world.interface(),
                 Condition::BehindMiddlebox { port, sender, saying, towards: world.source_address() },
             )
+        }
+        FaultKind::SpaceShut => {
+            let dyno = world.dynos().first().copied().ok_or("a space")?;
+            (Host::Dyno(dyno), Condition::ShutTowards { from: world.site.block.into() })
         }
         FaultKind::LocalNoRoute => {
             let how = lot.pick([NoRoute::Missing, NoRoute::Unreachable]);

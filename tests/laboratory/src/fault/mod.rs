@@ -110,6 +110,8 @@ pub enum FaultKind {
     HostSilent,
     /// Something before the customer's interface rejects the flow by ICMP, from another address.
     MiddleboxReject,
+    /// Heroku's side, which nobody can see, drops what comes from the customer's VPC.
+    SpaceShut,
     /// The source has no route to the target.
     LocalNoRoute,
     /// The source's own policy forbids the flow.
@@ -254,6 +256,7 @@ impl Fault {
             | FaultKind::HostFirewallReject
             | FaultKind::HostSilent
             | FaultKind::MiddleboxReject
+            | FaultKind::SpaceShut
             | FaultKind::LocalNoRoute
             | FaultKind::LocalPolicy
             | FaultKind::PacketLoss => host::apply(self, world, &mut lot),

@@ -54,6 +54,11 @@ pub enum Condition {
     /// Three of five packets that are sent to it are lost: of SYNs exactly three of any five that follow
     /// each other, so that no test depends on luck, of others at random.
     LosesPackets,
+    /// What comes from this block is dropped on its last hop, like by the side of a space that nobody can see.
+    ShutTowards {
+        /// The block.
+        from: IpNet,
+    },
     /// It has no route to an address.
     NoRoute {
         /// The address.
@@ -149,6 +154,7 @@ pub(crate) fn host_rules(id: &str, conditions: &[Condition]) -> (String, Vec<(St
                 let from = from.map(is_from).unwrap_or_default();
                 input.push(format!("{from}{} goto {drop}", is_to(*port)));
             }
+            Condition::ShutTowards { from } => input.push(format!("{}goto {drop}", is_from(*from))),
             Condition::FirewallDropsData { port } => {
                 // Headers with TCP's usual options are 52 bytes long, 72 by IPv6.
                 for (version, headers) in [("ipv4", 52), ("ipv6", 72)] {
