@@ -27,6 +27,8 @@ use simulated::{Meets, run_by};
 /// Worlds, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: u64 = 2_000;
 const MORE_WORLDS: &str = "PEERSCOPE_ACCURACY_WORLDS";
+/// The environment variable with the file that the reliability plot is written to.
+const PLOT: &str = "PEERSCOPE_RELIABILITY_PLOT";
 /// Seeds that nothing was ever tuned on.
 const FIRST_SEED: u64 = 1_000_000;
 
@@ -179,6 +181,9 @@ fn measured(name: &'static str, drawn_from: impl Fn(&mut Rng) -> Priors, first_s
 #[test]
 fn without_configuration_the_truth_is_among_the_candidates_as_often_as_they_say() {
     let table = measured("no configuration", |_| Priors::default(), FIRST_SEED);
+    if let Some(file) = std::env::var_os(PLOT) {
+        std::fs::write(file, table.plot()).expect("the plot can be written");
+    }
     assert!(table.within_set() >= 0.98, "{}", table.within_set());
     assert_eq!(table.wider_than_the_class(), 0);
     assert!(table.excess_log_loss() < 0.05, "{}", table.excess_log_loss());

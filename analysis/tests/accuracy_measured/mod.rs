@@ -76,6 +76,50 @@ impl Table {
         statements.chunks(size).map(mean).collect()
     }
 
+    /// The reliability plot, as an SVG: each bin of what was said, and how often it was so.
+    pub(crate) fn plot(&self) -> String {
+        const SIZE: f64 = 360.0;
+        const EDGE: f64 = 44.0;
+        let bins = self.bins();
+        let most = bins.iter().fold(0.0_f64, |most, (said, so)| most.max(*said).max(*so));
+        // The next tenth, so that the scale is round.
+        let scale = (most * 10.0).ceil().max(1.0) / 10.0;
+        let x = |share: f64| EDGE + share / scale * SIZE;
+        let y = |share: f64| EDGE + SIZE - share / scale * SIZE;
+        let side = SIZE + 2.0 * EDGE;
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+             <rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/>\n\
+             <path d=\"M{0:.1} {1:.1}L{2:.1} {3:.1}\" stroke=\"#999\" fill=\"none\"/>\n\
+             <path d=\"M{0:.1} {3:.1}V{1:.1}H{2:.1}\" stroke=\"#333\" fill=\"none\"/>\n",
+            x(0.0),
+            y(0.0),
+            x(scale),
+            y(scale)
+        );
+        for tenth in 0..=(scale * 10.0).round() as u32 {
+            let share = f64::from(tenth) / 10.0;
+            svg += &format!(
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{share:.1}</text>\n\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{share:.1}</text>\n",
+                x(share),
+                y(0.0) + 18.0,
+                x(0.0) - 8.0,
+                y(share) + 4.0
+            );
+        }
+        for (said, so) in bins {
+            svg += &format!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"#06c\"/>\n", x(said), y(so));
+        }
+        let middle = side / 2.0;
+        let (low, name, count) = (side - 6.0, self.name, self.worlds.len());
+        svg += &format!(
+            "<text x=\"{middle}\" y=\"{low}\" text-anchor=\"middle\">said</text>\n\
+             <text x=\"{middle}\" y=\"18\" text-anchor=\"middle\">was so: {name}, n = {count}</text>\n</svg>\n"
+        );
+        svg
+    }
+
     /// The expected calibration error.
     pub(crate) fn calibration_error(&self) -> f64 {
         let bins = self.bins();

@@ -70,6 +70,8 @@ pub(crate) struct Documented {
     world: World,
     /// What the machine is given to read.
     given: Snapshot,
+    /// The world as it was when documents were taken.
+    before: World,
     from: Place,
     to: Place,
     seed: u64,
@@ -113,10 +115,12 @@ impl Documented {
     pub(crate) fn new(scenario: &Scenario, reading: &Reading, seed: u64) -> Option<Self> {
         let scenario = Scenario { given: reading.given.clone(), ..scenario.clone() };
         let world = scenario.world(seed).ok()?;
+        let before =
+            Scenario { given: Given { without: Vec::new(), ..reading.given.clone() }, ..scenario.clone() };
+        let before = before.given(seed).ok()??;
         let mut given = scenario.given(seed).ok()??.snapshot;
         if let Some(index) = reading.denied_in {
-            let whole = Given { without: Vec::new(), ..reading.given.clone() };
-            let mut whole = Scenario { given: whole, ..scenario.clone() }.given(seed).ok()??.snapshot;
+            let mut whole = before.snapshot.clone();
             let denied = index % whole.aws.len();
             whole.aws[denied] = given.aws[denied].clone();
             given = whole;
@@ -126,7 +130,7 @@ impl Documented {
             Err(_) => Place::Space,
         };
         let (from, to) = (place("source.vpc"), place("target.vpc"));
-        Some(Self { scenario, world, given, from, to, seed })
+        Some(Self { scenario, world, given, before, from, to, seed })
     }
 
     /// Every cause that is so.
@@ -157,7 +161,12 @@ impl Documented {
         let found = self.world.role(role).unwrap_or_else(|error| panic!("{error}"));
         let vpc = role.strip_suffix(".subnet").and_then(|end| self.world.role(&format!("{end}.vpc")).ok());
         let address = found.address.map(|address| address.to_string());
-        [found.id].into_iter().chain(address).chain(vpc.map(|vpc| vpc.id)).collect()
+        // By IPv6 the host has another address than the role's.
+        let asked = (role == "target").then(|| self.world.target_address().ip().to_string());
+        // A subnet that was given another table is known by the one that it had.
+        let had = self.before.role(role).ok().filter(|_| role.ends_with(".route_table"));
+        let around = vpc.into_iter().chain(had).map(|role| role.id);
+        [found.id].into_iter().chain(address).chain(asked).chain(around).collect()
     }
 
     /// The codes of the fewest departures from what the documents say, by which every probe meets what it met.
