@@ -210,6 +210,12 @@ fn one(
     hypotheses.splice(0..0, application.hypotheses);
 
     changed::weigh(case, &mut causes);
+    for one in hypotheses.iter_mut().filter(|one| !one.fell) {
+        let named = causes.iter().find(|cause| {
+            cause.code == one.code && cause.component == one.component && cause.direction == one.direction
+        });
+        one.confidence = named.map_or(one.confidence, |cause| cause.confidence);
+    }
     let verdict = match verdict(question, deciding, &blocked) {
         Verdict::Reachable if fails => Verdict::Impaired,
         verdict => verdict,
