@@ -43,6 +43,7 @@ impl Destination {
             port: self.port,
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout,
             greeting_wait: Duration::ZERO,
         }

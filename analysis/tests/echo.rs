@@ -33,6 +33,7 @@ fn observed(id: u32, kind: ProbeKind, outcome: Outcome) -> Observation {
             port: if source_port.is_some() { 5432 } else { 0 },
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout: Duration::from_millis(3100),
             greeting_wait: Duration::ZERO,
         },
@@ -43,6 +44,7 @@ fn observed(id: u32, kind: ProbeKind, outcome: Outcome) -> Observation {
         rtt: None,
         retransmissions: 0,
         greeting: None,
+        largest_packet: None,
     }
 }
 

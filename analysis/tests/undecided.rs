@@ -43,6 +43,7 @@ fn connect(outcome: Outcome) -> Observation {
             port: 5432,
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout: Duration::from_millis(3100),
             greeting_wait: Duration::ZERO,
         },
@@ -53,6 +54,7 @@ fn connect(outcome: Outcome) -> Observation {
         rtt: None,
         retransmissions: 0,
         greeting: None,
+        largest_packet: None,
     }
 }
 

@@ -88,6 +88,7 @@ fn request(kind: ProbeKind, target: SocketAddr) -> ProbeRequest {
         port: target.port(),
         hop_limit: None,
         payload_length: 0,
+        dont_fragment: false,
         timeout: PATIENCE,
         greeting_wait: Duration::ZERO,
     }

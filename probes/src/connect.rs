@@ -45,6 +45,10 @@ pub const DRAIN_LIMIT: usize = 64 * 1024;
 /// Enough for any greeting; what does not fit is drained later.
 const READ_AT_ONCE: usize = 4096;
 
+/// What IP's and TCP's headers take without options: of the latter the segment's size tells.
+const HEADERS: u32 = 40;
+const HEADERS_V6: u32 = 60;
+
 /// What was known when the handshake was complete.
 #[derive(Clone, Copy, Debug)]
 struct Handshake {
@@ -233,9 +237,9 @@ impl Connect {
         self.observation(now, Outcome::Reset, handshake.measurement)
     }
 
-    /// The end of an attempt whose handshake did not complete, and that so has no round trip.
+    /// The end of an attempt whose handshake did not complete, and that so has neither a round trip nor anything agreed.
     fn failed(&self, now: Duration, outcome: Outcome) -> Observation {
-        let measurement = Measurement { rtt: None, ..self.connection.measure() };
+        let measurement = Measurement { rtt: None, largest_segment: None, ..self.connection.measure() };
         self.observation(now, outcome, measurement)
     }
 
@@ -247,9 +251,11 @@ impl Connect {
     }
 
     fn observation(&self, finished_at: Duration, outcome: Outcome, measurement: Measurement) -> Observation {
+        let headers = if self.connection.is_ipv4() { HEADERS } else { HEADERS_V6 };
         Observation {
             rtt: measurement.rtt,
             retransmissions: measurement.retransmissions,
+            largest_packet: measurement.largest_segment.map(|segment| segment + headers),
             ..self.departure.observation(finished_at, outcome, None)
         }
     }

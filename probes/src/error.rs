@@ -93,6 +93,7 @@ impl ProbeError {
             }
             // Ping sockets outside of `ping_group_range`, raw sockets without CAP_NET_RAW (icmp(7), raw(7)).
             (SystemCall::Socket, Errno::EACCES | Errno::EPERM) => LocalRefusal::NotPermitted,
+            (SystemCall::Send, Errno::EMSGSIZE) => LocalRefusal::TooLarge,
             (_, Errno::EADDRINUSE | Errno::EADDRNOTAVAIL) => LocalRefusal::AddressUnavailable,
             (
                 _,
@@ -138,6 +139,7 @@ mod tests {
         assert_eq!(refused(SystemCall::SetOption, Errno::EINVAL), LocalRefusal::Other);
         assert_eq!(refused(SystemCall::Connect, Errno::ENETUNREACH), LocalRefusal::NoRoute);
         assert_eq!(refused(SystemCall::Send, Errno::EPERM), LocalRefusal::Policy);
+        assert_eq!(refused(SystemCall::Send, Errno::EMSGSIZE), LocalRefusal::TooLarge);
         assert_eq!(refused(SystemCall::Socket, Errno::EACCES), LocalRefusal::NotPermitted);
         assert_eq!(refused(SystemCall::Socket, Errno::EPERM), LocalRefusal::NotPermitted);
         assert_eq!(refused(SystemCall::Socket, Errno::EMFILE), LocalRefusal::Resources);

@@ -24,7 +24,7 @@ pub(crate) use self::echo::{Cookie, Cookies};
 use crate::departure::Departure;
 use crate::error::{ProbeError, SystemCall};
 use crate::flight::{Flight, Step, Stray, StrayKind};
-use crate::socket::{DatagramSocket, Ends, Packet, QueuedIcmp, Received, Transport};
+use crate::socket::{DatagramSocket, Ends, Packet, QueuedIcmp, Received, Transport, WallTime};
 use crate::verdict;
 use crate::watch::Interest;
 
@@ -128,6 +128,11 @@ impl Exchange {
         }
     }
 
+    fn observation(&self, now: Duration, outcome: Outcome, stamped_at: Option<WallTime>) -> Observation {
+        let largest_packet = self.socket.largest_packet();
+        Observation { largest_packet, ..self.departure.observation(now, outcome, stamped_at) }
+    }
+
     /// Reads replies up to the first that answers. Errors that were pending are given beside it.
     fn read(&self) -> (Option<Packet>, Option<Errno>) {
         let mut error = None;
@@ -165,7 +170,7 @@ impl Exchange {
                 Question::Datagram => Outcome::Answered,
                 Question::Echo(_) => Outcome::Echo,
             };
-            let observation = self.departure.observation(now, outcome, packet.stamped_at);
+            let observation = self.observation(now, outcome, packet.stamped_at);
             return self.report(Stage::Answered, now, observation);
         }
         let queued = self.take_icmp();
@@ -182,7 +187,9 @@ impl Exchange {
         };
         // What the ICMP error answered will not be answered again.
         let stamped_at = queued.and_then(|icmp| icmp.stamped_at);
-        Step::Over(Some(self.departure.observation(now, outcome, stamped_at)))
+        let observation = self.observation(now, outcome, stamped_at);
+        let named = queued.and_then(|icmp| icmp.mtu);
+        Step::Over(Some(Observation { largest_packet: named.or(observation.largest_packet), ..observation }))
     }
 
     fn take_icmp(&self) -> Option<QueuedIcmp> {
@@ -253,7 +260,7 @@ impl Flight for Exchange {
     fn on_deadline(&mut self, now: Duration) -> Step {
         match self.stage {
             Stage::Waiting => {
-                let observation = self.departure.observation(now, Outcome::Timeout, None);
+                let observation = self.observation(now, Outcome::Timeout, None);
                 self.report(Stage::Overdue, now, observation)
             }
             Stage::Overdue | Stage::Answered => Step::Over(None),
@@ -265,7 +272,7 @@ impl Flight for Exchange {
     }
 
     fn fail(&self, now: Duration, error: ProbeError) -> Option<Observation> {
-        self.is_unreported().then(|| self.departure.observation(now, error.outcome(), None))
+        self.is_unreported().then(|| self.observation(now, error.outcome(), None))
     }
 
     fn is_unreported(&self) -> bool {

@@ -120,5 +120,6 @@ pub(crate) fn unmeasured(
         rtt: None,
         retransmissions: 0,
         greeting: None,
+        largest_packet: None,
     }
 }

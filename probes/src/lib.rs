@@ -29,6 +29,7 @@
 //!     port: target.local_addr()?.port(),
 //!     hop_limit: None,
 //!     payload_length: 0,
+//!     dont_fragment: false,
 //!     timeout: Duration::from_secs(1),
 //!     greeting_wait: Duration::ZERO,
 //! };

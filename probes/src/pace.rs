@@ -180,6 +180,7 @@ mod tests {
             port: 1,
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::ZERO,
         }

@@ -1,7 +1,7 @@
 //! The sockets themselves.
 //!
 //! Above this module is no file descriptor and no error number without its call; below it is the
-//! kernel. All of the project's `unsafe` lives in [`option`], for three socket options
+//! kernel. All of the project's `unsafe` lives in [`option`], for the socket options
 //! that neither `nix` nor `socket2` knows in the shape needed here.
 
 mod connection;

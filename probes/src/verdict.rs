@@ -55,7 +55,7 @@ pub(crate) fn of_late_error(errno: Errno, is_ipv4: bool) -> Outcome {
     let message = |v4, v6| {
         let (version, icmp_type, code) =
             if is_ipv4 { (IcmpVersion::V4, 3, v4) } else { (IcmpVersion::V6, 1, v6) };
-        of_icmp(QueuedIcmp { version, icmp_type, code, from: None, stamped_at: None })
+        of_icmp(QueuedIcmp { version, icmp_type, code, from: None, mtu: None, stamped_at: None })
     };
     match errno {
         Errno::ECONNREFUSED => Outcome::Refused,
@@ -76,7 +76,8 @@ mod tests {
     const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 0, 2));
 
     fn word(version: IcmpVersion, icmp_type: u8, code: u8) -> (&'static str, Option<UnreachableScope>) {
-        let outcome = of_icmp(QueuedIcmp { version, icmp_type, code, from: Some(ROUTER), stamped_at: None });
+        let outcome =
+            of_icmp(QueuedIcmp { version, icmp_type, code, from: Some(ROUTER), mtu: None, stamped_at: None });
         assert_eq!(outcome.icmp(), Some(IcmpMessage { icmp_type, code, from: Some(ROUTER) }));
         match outcome {
             Outcome::Unreachable { scope, .. } => ("unreachable", Some(scope)),
@@ -119,7 +120,7 @@ mod tests {
         let target = IpAddr::V4(Ipv4Addr::new(10, 2, 0, 2));
         let of = |code, from| {
             let version = IcmpVersion::V4;
-            let queued = QueuedIcmp { version, icmp_type: 3, code, from, stamped_at: None };
+            let queued = QueuedIcmp { version, icmp_type: 3, code, from, mtu: None, stamped_at: None };
             of_datagram_icmp(queued, target).word()
         };
         assert_eq!(of(3, Some(target)), "refused");

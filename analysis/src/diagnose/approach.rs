@@ -471,6 +471,7 @@ impl Approach {
                 port,
                 hop_limit: None,
                 payload_length: 0,
+                dont_fragment: false,
                 timeout,
                 greeting_wait,
             })
@@ -492,6 +493,7 @@ impl Approach {
                 port,
                 hop_limit: None,
                 payload_length: 0,
+                dont_fragment: false,
                 timeout,
                 greeting_wait: Duration::ZERO,
             })

@@ -231,6 +231,7 @@ mod tests {
             port: 5432,
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::from_secs(1),
         };
@@ -243,6 +244,7 @@ mod tests {
             rtt: None,
             retransmissions: 0,
             greeting: None,
+            largest_packet: None,
         };
         let reply = HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(1500) };
         let one = HandshakeObservation {

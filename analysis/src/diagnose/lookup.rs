@@ -186,6 +186,7 @@ mod tests {
             port: 53,
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::ZERO,
         };
@@ -198,6 +199,7 @@ mod tests {
             rtt: None,
             retransmissions: 0,
             greeting: None,
+            largest_packet: None,
         };
         let question = DnsQuestion { name: "db".into(), record_type: AddressRecord::A };
         DnsObservation { question, observation, reply: DnsReply { said, ..DnsReply::default() } }

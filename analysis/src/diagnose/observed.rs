@@ -136,6 +136,7 @@ pub(super) fn reason(observation: &Observation) -> Option<String> {
                 LocalRefusal::Policy => "this machine's policy forbids it",
                 LocalRefusal::AddressUnavailable => "the source address or port is not to be had",
                 LocalRefusal::Resources => "this machine ran out of sockets or memory",
+                LocalRefusal::TooLarge => "the packet is larger than this machine's link takes",
                 LocalRefusal::Unsupported => "this system cannot do it",
                 LocalRefusal::NotPermitted => "this process may not send such packets",
                 LocalRefusal::Other => "this system refused",

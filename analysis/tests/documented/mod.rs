@@ -332,6 +332,7 @@ pub(crate) fn differences_from_kernel(scenario: &Scenario, seed: u64) -> Vec<Str
             port: target.port(),
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::ZERO,
         };

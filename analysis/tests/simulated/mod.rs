@@ -201,6 +201,7 @@ fn event(request: ProbeRequest, met: Meets, now: Duration) -> Option<(Duration, 
         rtt: (outcome == answer).then_some(after),
         retransmissions: if met == Meets::Silent && request.kind == ProbeKind::TcpConnect { 2 } else { 0 },
         greeting,
+        largest_packet: None,
     };
     Some((now + after, Event::Completed(observation)))
 }

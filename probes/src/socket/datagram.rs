@@ -84,6 +84,7 @@ impl DatagramSocket {
         // A kernel without timestamps costs the round-trip time, not the probe.
         let _ = stamp_received(&socket);
         ends.apply(&socket)?;
+        ends.keep_whole(&socket)?;
         socket
             .connect(&SockAddr::from(ends.target))
             .map_err(|error| ProbeError::from_io(SystemCall::Connect, &error))?;
@@ -121,6 +122,11 @@ impl DatagramSocket {
         let local = self.socket.local_addr().ok()?.as_socket()?;
         let port = if self.ends.target.port() == 0 { 0 } else { local.port() };
         (!local.ip().is_unspecified()).then_some(SocketAddr::new(local.ip(), port))
+    }
+
+    /// How large a packet may be by what this machine knows of the way, where packets are to be kept whole.
+    pub(crate) fn largest_packet(&self) -> Option<u32> {
+        self.ends.largest_packet(&self.socket)
     }
 
     /// The address that is asked.

@@ -12,7 +12,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use peerscope_vocabulary::{ProbeKind, ProbeRequest};
 use socket2::{SockAddr, Socket};
 
-use super::option::set_bind_address_without_port;
+use super::option::{path_mtu, set_bind_address_without_port, set_dont_fragment};
 use crate::error::{ProbeError, SystemCall};
 
 /// Where a probe goes from and to, and how far.
@@ -22,6 +22,7 @@ pub(crate) struct Ends {
     source: Option<IpAddr>,
     source_port: Option<u16>,
     hop_limit: Option<NonZero<u8>>,
+    dont_fragment: bool,
 }
 
 impl Ends {
@@ -39,7 +40,8 @@ impl Ends {
         if source.is_some_and(|address| address.is_ipv4() != target.is_ipv4()) {
             return Err(ProbeError::new(SystemCall::Request, Errno::EAFNOSUPPORT));
         }
-        Ok(Self { target, source, source_port, hop_limit: request.hop_limit })
+        let ProbeRequest { hop_limit, dont_fragment, .. } = *request;
+        Ok(Self { target, source, source_port, hop_limit, dont_fragment })
     }
 
     /// Binds what was named, and sets the hop limit.
@@ -71,6 +73,16 @@ impl Ends {
             if self.target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let local = SocketAddr::new(self.source.unwrap_or(any), self.source_port.unwrap_or(0));
         socket.bind(&SockAddr::from(local)).map_err(|error| ProbeError::from_io(SystemCall::Bind, &error))
+    }
+
+    /// Has packets arrive whole or not at all, where that was asked for.
+    pub(crate) fn keep_whole(&self, socket: &Socket) -> Result<(), ProbeError> {
+        if self.dont_fragment { set_dont_fragment(socket, self.target.is_ipv4()) } else { Ok(()) }
+    }
+
+    /// How large a packet may be by what this machine knows of the way, where that was asked for.
+    pub(crate) fn largest_packet(&self, socket: &Socket) -> Option<u32> {
+        if self.dont_fragment { path_mtu(socket, self.target.is_ipv4()) } else { None }
     }
 
     /// Has ICMP errors put into the socket's queue, or no longer (`IP_RECVERR`, ip(7)).

@@ -33,6 +33,8 @@ pub(crate) struct QueuedIcmp {
     pub(crate) icmp_type: u8,
     pub(crate) code: u8,
     pub(crate) from: Option<IpAddr>,
+    /// Of a packet that is too large: what would fit, in bytes (RFC 1191; RFC 4443, section 3.2), where it says so.
+    pub(crate) mtu: Option<u32>,
     /// When the kernel took it in, where it says so.
     pub(crate) stamped_at: Option<WallTime>,
 }
@@ -91,5 +93,8 @@ fn icmp_of(message: ControlMessageOwned) -> Option<QueuedIcmp> {
         ORIGIN_ICMPV6 => IcmpVersion::V6,
         _ => return None,
     };
-    Some(QueuedIcmp { version, icmp_type: error.ee_type, code: error.ee_code, from, stamped_at: None })
+    let is_too_big =
+        matches!((version, error.ee_type, error.ee_code), (IcmpVersion::V4, 3, 4) | (IcmpVersion::V6, 2, _));
+    let mtu = (is_too_big && error.ee_info > 0).then_some(error.ee_info);
+    Some(QueuedIcmp { version, icmp_type: error.ee_type, code: error.ee_code, from, mtu, stamped_at: None })
 }

@@ -13,6 +13,11 @@ use nix::errno::Errno;
 
 use crate::error::{ProbeError, SystemCall};
 
+/// `TCPI_OPT_TIMESTAMPS` of linux/tcp.h: each segment carries the option of RFC 7323.
+const TIMESTAMPS: u8 = 1;
+/// How many bytes that option takes from a segment, padding included.
+const TIMESTAMP_OPTION: u32 = 12;
+
 /// What `TCP_INFO` told (tcp(7), linux/tcp.h).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Measurement {
@@ -20,6 +25,9 @@ pub(crate) struct Measurement {
     pub(crate) rtt: Option<Duration>,
     /// `tcpi_total_retrans`; zero where the kernel does not tell.
     pub(crate) retransmissions: u32,
+    /// The largest segment, with its options, that this side sends (`tcpi_snd_mss`); none where the kernel does
+    /// not tell.
+    pub(crate) largest_segment: Option<u32>,
 }
 
 /// Reads `TCP_INFO`. A kernel that has none, or a shorter one, gives a measurement with less in it:
@@ -48,7 +56,13 @@ pub(crate) fn measure(socket: impl AsFd) -> Measurement {
     let microseconds = if has(offset_of!(libc::tcp_info, tcpi_rtt)) { u64::from(info.tcpi_rtt) } else { 0 };
     let retransmissions =
         if has(offset_of!(libc::tcp_info, tcpi_total_retrans)) { info.tcpi_total_retrans } else { 0 };
-    Measurement { rtt: (microseconds > 0).then(|| Duration::from_micros(microseconds)), retransmissions }
+    let segment = if has(offset_of!(libc::tcp_info, tcpi_snd_mss)) { info.tcpi_snd_mss } else { 0 };
+    let options = if info.tcpi_options & TIMESTAMPS == 0 { 0 } else { TIMESTAMP_OPTION };
+    Measurement {
+        rtt: (microseconds > 0).then(|| Duration::from_micros(microseconds)),
+        retransmissions,
+        largest_segment: (segment > 0).then_some(segment + options),
+    }
 }
 
 /// How many bytes that were written the other side has not acknowledged (SIOCOUTQ, tcp(7)); none where the
@@ -70,6 +84,31 @@ pub(crate) fn set_syn_retries(socket: impl AsFd, retries: u8) -> Result<(), Prob
 /// (`IP_BIND_ADDRESS_NO_PORT`, ip(7)), which then may reuse a port that goes elsewhere.
 pub(crate) fn set_bind_address_without_port(socket: impl AsFd) -> Result<(), ProbeError> {
     set_integer(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
+/// Has the kernel send packets whole, up to what its link takes, whatever it has heard of the way
+/// (`IP_PMTUDISC_PROBE`, ip(7); `IPV6_PMTUDISC_PROBE`, ipv6(7)).
+pub(crate) fn set_dont_fragment(socket: impl AsFd, is_ipv4: bool) -> Result<(), ProbeError> {
+    if is_ipv4 {
+        set_integer(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)
+    } else {
+        set_integer(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)
+    }
+}
+
+/// What the kernel takes for the largest packet to where the socket is connected, IP header included (`IP_MTU`,
+/// ip(7); `IPV6_MTU`, ipv6(7)); none where it does not tell.
+pub(crate) fn path_mtu(socket: impl AsFd, is_ipv4: bool) -> Option<u32> {
+    let (level, name) =
+        if is_ipv4 { (libc::IPPROTO_IP, libc::IP_MTU) } else { (libc::IPPROTO_IPV6, libc::IPV6_MTU) };
+    let mut mtu: libc::c_int = 0;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the descriptor is open as long as `socket` is borrowed; the pointer and `length` denote one whole
+    // integer, which lives until the call returns.
+    let result = unsafe {
+        libc::getsockopt(socket.as_fd().as_raw_fd(), level, name, (&raw mut mtu).cast(), &mut length)
+    };
+    if result == 0 { u32::try_from(mtu).ok().filter(|mtu| *mtu > 0) } else { None }
 }
 
 fn set_integer(

@@ -22,6 +22,7 @@ pub(crate) fn to(target: SocketAddr) -> ProbeRequest {
         port: target.port(),
         hop_limit: None,
         payload_length: 0,
+        dont_fragment: false,
         timeout: Duration::from_secs(2),
         greeting_wait: Duration::ZERO,
     }

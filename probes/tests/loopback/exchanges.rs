@@ -121,7 +121,7 @@ fn a_packet_that_is_too_large_is_this_hosts_refusal() {
     let mut driver = Driver::new();
     let observation = driver.ask(request);
     let errno = Errno::EMSGSIZE as i32;
-    assert_eq!(observation.outcome, Outcome::LocalError { refusal: LocalRefusal::Other, errno });
+    assert_eq!(observation.outcome, Outcome::LocalError { refusal: LocalRefusal::TooLarge, errno });
     assert_eq!(driver.engine.failure(ProbeId(0)).map(|error| error.call), Some(SystemCall::Send));
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Case {
     /// None where the kernel may or may not have resent while it looked for a neighbour.
     retransmissions: Option<u32>,
     mysql: bool,
+    /// The largest packet that is to be told, where that is looked at.
+    largest_packet: Option<Option<u32>>,
 }
 
 impl Case {
@@ -43,6 +45,20 @@ impl Case {
     pub(crate) fn echo(mut self) -> Self {
         self.request.kind = ProbeKind::IcmpEcho;
         self.resent(0)
+    }
+
+    /// With a packet of so many bytes, IP header included, that is to arrive whole; and what fits by what is told.
+    pub(crate) fn whole(mut self, length: u16, largest_packet: impl Into<Option<u32>>) -> Self {
+        let is_ipv4 = self.request.address.is_ipv4();
+        self.request.payload_length = length - if is_ipv4 { 28 } else { 48 };
+        self.request.dont_fragment = true;
+        self.largest_packet = Some(largest_packet.into());
+        self
+    }
+
+    pub(crate) fn agreeing_on(mut self, largest_packet: u32) -> Self {
+        self.largest_packet = Some(Some(largest_packet));
+        self
     }
 
     pub(crate) fn hops(mut self, limit: u8) -> Self {
@@ -91,6 +107,7 @@ impl Case {
             && observation.outcome == self.expected
             && self.retransmissions.is_none_or(|expected| expected == observation.retransmissions)
             && observation.greeting.is_some_and(|greeting| greeting.is_mysql()) == self.mysql
+            && self.largest_packet.is_none_or(|expected| expected == observation.largest_packet)
             && self.has_right_times(&observation)
             && self.has_right_source(&observation);
         if is_right {
@@ -149,11 +166,12 @@ pub(crate) fn case(name: &'static str, address: &str, port: u16, expected: Outco
         port,
         hop_limit: None,
         payload_length: 0,
+        dont_fragment: false,
         timeout: TIMEOUT,
         greeting_wait: Duration::ZERO,
     };
     let retransmissions = Some(u32::from(expected == Outcome::Timeout));
-    Case { name, request, expected, retransmissions, mysql: false }
+    Case { name, request, expected, retransmissions, mysql: false, largest_packet: None }
 }
 
 pub(crate) fn icmp(icmp_type: u8, code: u8, from: &str) -> IcmpMessage {

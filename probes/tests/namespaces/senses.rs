@@ -28,7 +28,21 @@ pub(crate) fn raw() -> Vec<Case> {
         case("raw_echo_dropped_ipv6", "fd00:2::3", 0, Timeout).echo(),
         case("raw_echo_hop_1_ipv6", "fd00:2::3", 0, exceeded(R1_V6)).echo().hops(1),
         case("raw_echo_ipv6", SERVER_V6, 0, Echo).echo(),
+        case("raw_echo_whole_and_lost", SILENTLY_NARROW, 0, Timeout).echo().whole(1401, 1500),
+        case("raw_echo_whole_and_too_big", NARROW, 0, too_big(R2)).echo().whole(1401, 1400),
+        case("raw_echo_whole_and_too_big_ipv6", NARROW_V6, 0, too_big(R2_V6)).echo().whole(1401, 1400),
     ])
+}
+
+/// Behind a link of 1,400 bytes, whose router says so or does not.
+const NARROW: &str = "10.2.0.7";
+const NARROW_V6: &str = "fd00:2::7";
+const SILENTLY_NARROW: &str = "10.2.0.8";
+const SILENTLY_NARROW_V6: &str = "fd00:2::8";
+
+fn too_big(from: &str) -> Outcome {
+    let (icmp_type, code) = if from.contains(':') { (2, 0) } else { (3, 4) };
+    unreachable(UnreachableScope::TooBig, icmp_type, code, from)
 }
 
 fn exceeded(from: &str) -> Outcome {
@@ -37,7 +51,7 @@ fn exceeded(from: &str) -> Outcome {
 }
 
 fn ipv4() -> Vec<Case> {
-    use LocalRefusal::{NoRoute, Policy};
+    use LocalRefusal::{NoRoute, Policy, TooLarge};
     use Outcome::{Answered, Connected, Echo, Refused, Timeout};
     use UnreachableScope::{Host, Network};
     vec![
@@ -72,10 +86,27 @@ fn ipv4() -> Vec<Case> {
         case("echo_hop_1", SERVER, 0, exceeded(R1)).echo().hops(1),
         case("echo_hop_2", SERVER, 0, exceeded(R2)).echo().hops(2),
         case("echo_hop_3", SERVER, 0, Echo).echo().hops(3),
+        case("tcp_of_full_size", SERVER, UNCOUNTED, Connected).agreeing_on(1500),
+        case("echo_whole", SERVER, 0, Echo).echo().whole(1500, 1500),
+        case("echo_whole_and_larger_than_the_own_link", SERVER, 0, local(TooLarge, Errno::EMSGSIZE))
+            .echo()
+            .whole(1501, None),
+        case("echo_whole_and_just_fitting", SILENTLY_NARROW, 0, Echo).echo().whole(1400, 1500),
+        case("echo_whole_and_lost", SILENTLY_NARROW, 0, Timeout).echo().whole(1401, 1500),
+        case("echo_whole_and_too_big", NARROW, 0, too_big(R2)).echo().whole(1401, 1400),
+        // Whatever was heard of the way before, the packet is sent.
+        case("echo_whole_and_too_big_again", NARROW, 0, too_big(R2)).echo().whole(1500, 1400),
+        case("udp_whole", SERVER, ECHOING, Answered).udp().whole(1500, 1500),
+        case("udp_whole_and_larger_than_the_own_link", SERVER, ECHOING, local(TooLarge, Errno::EMSGSIZE))
+            .udp()
+            .whole(1501, None),
+        case("udp_whole_and_lost", SILENTLY_NARROW, ECHOING, Timeout).udp().whole(1401, 1500),
+        case("udp_whole_and_too_big", NARROW, ECHOING, too_big(R2)).udp().whole(1401, 1400),
     ]
 }
 
 fn ipv6() -> Vec<Case> {
+    use LocalRefusal::TooLarge;
     use Outcome::{Answered, Connected, Echo, Refused, Timeout};
     use UnreachableScope::Host;
     vec![
@@ -98,5 +129,14 @@ fn ipv6() -> Vec<Case> {
         case("echo_hop_1_ipv6", SERVER_V6, 0, exceeded(R1_V6)).echo().hops(1),
         case("echo_hop_2_ipv6", SERVER_V6, 0, exceeded(R2_V6)).echo().hops(2),
         case("echo_hop_3_ipv6", SERVER_V6, 0, Echo).echo().hops(3),
+        case("tcp_of_full_size_ipv6", SERVER_V6, UNCOUNTED, Connected).agreeing_on(1500),
+        case("echo_whole_ipv6", SERVER_V6, 0, Echo).echo().whole(1500, 1500),
+        case("echo_whole_and_larger_than_the_own_link_ipv6", SERVER_V6, 0, local(TooLarge, Errno::EMSGSIZE))
+            .echo()
+            .whole(1501, None),
+        case("echo_whole_and_just_fitting_ipv6", SILENTLY_NARROW_V6, 0, Echo).echo().whole(1400, 1500),
+        case("echo_whole_and_lost_ipv6", SILENTLY_NARROW_V6, 0, Timeout).echo().whole(1401, 1500),
+        case("echo_whole_and_too_big_ipv6", NARROW_V6, 0, too_big(R2_V6)).echo().whole(1401, 1400),
+        case("udp_whole_and_too_big_ipv6", NARROW_V6, ECHOING, too_big(R2_V6)).udp().whole(1401, 1400),
     ]
 }

@@ -74,6 +74,8 @@ address add fd00:9::2/64 dev west nodad
 address add fd00:2::1/64 dev east nodad
 route add 10.1.0.0/24 via 10.9.0.1
 route add 10.2.12.0/24 via 10.9.0.1
+route add 10.2.0.7/32 dev east mtu lock 1400
+route add fd00:2::7/128 dev east mtu lock 1400
 route add fd00:1::/64 via fd00:9::1
 route add fd00:d::/48 via fd00:9::1
 ";
@@ -86,9 +88,13 @@ address add 10.2.0.3/24 dev eth0
 address add 10.2.0.4/24 dev eth0
 address add 10.2.0.5/24 dev eth0
 address add 10.2.0.6/24 dev eth0
+address add 10.2.0.7/24 dev eth0
+address add 10.2.0.8/24 dev eth0
 address add fd00:2::2/64 dev eth0 nodad
 address add fd00:2::3/64 dev eth0 nodad preferred_lft 0
 address add fd00:2::4/64 dev eth0 nodad preferred_lft 0
+address add fd00:2::7/64 dev eth0 nodad preferred_lft 0
+address add fd00:2::8/64 dev eth0 nodad preferred_lft 0
 route add default via 10.2.0.1
 route add default via fd00:2::1
 ";
@@ -123,6 +129,8 @@ table inet filter {
     ip daddr 10.2.0.4 icmp type echo-request reject with icmp admin-prohibited
     ip daddr 10.2.0.6 icmp type echo-request reject with icmp net-unreachable
     ip saddr 10.2.0.5 icmp type echo-reply drop
+    ip daddr 10.2.0.8 meta length > 1400 drop
+    ip6 daddr fd00:2::8 meta length > 1400 drop
     ip6 daddr fd00:2::3 icmpv6 type echo-request drop
     ip6 daddr fd00:2::4 icmpv6 type echo-request reject with icmpv6 admin-prohibited
   }

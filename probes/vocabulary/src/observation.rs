@@ -31,6 +31,12 @@ pub struct Observation {
     /// What the other side said first, where [`ProbeRequest::greeting_wait`] asked to listen; of an
     /// application's handshake, where it said anything.
     pub greeting: Option<Greeting>,
+    /// The largest packet for this path in bytes, IP header included, where the kernel tells. Of an established
+    /// connection: what this machine sends in it at the most, as both ends agreed (the MSS). Where
+    /// [`ProbeRequest::dont_fragment`] was set: what the ICMP message names that says the packet is too large, else
+    /// what this machine's link, routes and earlier messages allow (`IP_MTU`, ip(7)). None where no packet left.
+    #[serde(default)]
+    pub largest_packet: Option<u32>,
 }
 
 impl Observation {
@@ -193,6 +199,8 @@ pub enum LocalRefusal {
     AddressUnavailable,
     /// Descriptors, memory or buffers ran out (EMFILE, ENFILE, ENOBUFS, ENOMEM).
     Resources,
+    /// The packet is larger than this machine's link takes (EMSGSIZE).
+    TooLarge,
     /// The system has no such feature (EAFNOSUPPORT, ENOPROTOOPT).
     Unsupported,
     /// This process may not send such packets (EACCES or EPERM of every kind of socket that could: no

@@ -66,6 +66,11 @@ pub struct ProbeRequest {
     /// TCP ignores it.
     #[serde(default)]
     pub payload_length: u16,
+    /// Whether the packet is to arrive whole or not at all: no router may divide it, and this machine sends it
+    /// although it has heard of a smaller link (IPv4's "don't fragment" bit; `IP_PMTUDISC_PROBE`, ip(7)). Its
+    /// observation then tells [`Observation::largest_packet`](crate::Observation). TCP ignores it, which sends so anyhow.
+    #[serde(default)]
+    pub dont_fragment: bool,
     /// How long silence is waited for before it counts as an answer.
     pub timeout: Duration,
     /// How long an opened connection is kept to hear whether the other side speaks first, as MySQL

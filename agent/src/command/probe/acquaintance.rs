@@ -144,6 +144,7 @@ mod tests {
             rtt: None,
             retransmissions: 0,
             greeting: greeting.map(Greeting::new),
+            largest_packet: None,
         }
     }
 

@@ -221,6 +221,7 @@ mod tests {
             port: 80,
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout: Duration::ZERO,
             greeting_wait: Duration::ZERO,
         };
@@ -233,6 +234,7 @@ mod tests {
             rtt: None,
             retransmissions: 0,
             greeting: None,
+            largest_packet: None,
         }
     }
 

@@ -242,6 +242,7 @@ mod tests {
             port: 53,
             hop_limit: None,
             payload_length: 0,
+            dont_fragment: false,
             timeout: Duration::from_secs(2),
             greeting_wait: Duration::ZERO,
         };
@@ -254,6 +255,7 @@ mod tests {
             rtt: None,
             retransmissions: 0,
             greeting: None,
+            largest_packet: None,
         };
         let question = DnsQuestion { name: "db.internal".to_string(), record_type };
         DnsObservation { question, observation, reply: DnsReply { said, length: 80, ..DnsReply::default() } }
