@@ -4,6 +4,7 @@
 
 #[expect(dead_code, reason = "each room of tests uses the documents that it needs")]
 mod documents;
+#[expect(dead_code, reason = "each room of tests uses the means that it needs")]
 mod simulated;
 mod starting;
 

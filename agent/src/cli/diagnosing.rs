@@ -74,7 +74,8 @@ pub(crate) struct WhyArgs {
     pub(crate) priors: Option<PathBuf>,
 
     /// Sweep the client's ports, in up to 50 connects: finds to the port what a network ACL lets through,
-    /// and tells loss from it. A MySQL is spared
+    /// and tells loss from it; a MySQL is spared. And, where ICMP echoes may be sent and are answered, find
+    /// which sizes of packets pass, by up to 14 of them
     #[arg(long, conflicts_with_all = ["no_probe", "replay", "until_reachable"])]
     pub(crate) thorough: bool,
 

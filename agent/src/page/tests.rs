@@ -111,6 +111,7 @@ fn diagnosis() -> Diagnosis {
             port: 5432,
             name: None,
             record_type: None,
+            packet_bytes: None,
         },
         result: "timeout",
         rtt_seconds: None,

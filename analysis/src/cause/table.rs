@@ -189,7 +189,7 @@ causes! {
         fix: "On the host, ss -ltn shows the queue (Recv-Q beside Send-Q): mend what keeps the service from taking connections, or give it a longer queue (listen's backlog, net.core.somaxconn).";
     PathMtuBlackhole = "PATH_MTU_BLACKHOLE", aws: None, component: Path,
         meaning: "Large packets are lost on the way, and small ones pass: a link takes smaller ones only, and nobody says so.",
-        evidence: "A connection and small answers come about, and an answer of several full packets (a server's certificates) does not.",
+        evidence: "Echoes that may not be divided (why --thorough): small ones are answered, larger ones, which this machine's own link takes, are not, time and again. Or a connection and small answers come about, and an answer of several full packets (a server's certificates) does not. Which way it is a connection tells: bytes that are not acknowledged are lost on the way there, a large answer that does not come on the way back.",
         fix: "Let ICMP fragmentation needed (type 3 code 4; ICMPv6 type 2) through both ways, or set a smaller MTU or MSS at the ends (ip route change ... advmss).";
     ApplicationSilent = "APPLICATION_SILENT", aws: None, component: NetworkInterface,
         meaning: "The connection is taken, and the application does not answer: it says nothing, or closes without a word.",

@@ -83,8 +83,15 @@ pub(super) fn unsaid(spoken: &[(&Observation, &Spoken)]) -> Option<String> {
     })
 }
 
-/// Judges what was said once connected. `loses` is whether packets were lost beside that no setting accounts for.
-pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>, loses: bool) -> Application {
+/// Judges what was said once connected. `loses` is whether packets were lost beside that no setting accounts for,
+/// `large_pass` whether large ones pass, where that was seen.
+pub(super) fn judge(
+    case: &Case,
+    question: &Question,
+    seen: &Seen<'_>,
+    loses: bool,
+    large_pass: Option<bool>,
+) -> Application {
     let mut application = Application::default();
     let judged: Vec<(&Observation, &Spoken, Judgement)> = seen
         .spoken
@@ -121,8 +128,10 @@ pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>, loses: bo
             }
             // Loss that is certain accounts for it; that nothing came says no more.
             Judgement::Stalls(_) if loss::is_certain(&seen.deciding) => continue,
+            // Known for itself, and all that such a silence needs.
+            Judgement::Stalls(stall) if stall.is_large && large_pass == Some(false) => continue,
             Judgement::Stalls(stall) => {
-                let stall = stall::Stall { loses, ..stall };
+                let stall = stall::Stall { loses, large_pass: large_pass == Some(true), ..stall };
                 let weighed = stall::causes(case, question, &stall, &flows, &words);
                 application.hypotheses = weighed.hypotheses;
                 weighed.causes
@@ -211,6 +220,7 @@ fn judgement(case: &Case, observation: &Observation, one: &Spoken) -> Judgement 
             is_large: *step == HandshakeStep::Tls,
             has_spoken: *step == HandshakeStep::Tls && !handshake.tls,
             loses: false,
+            large_pass: false,
             protocol: handshake.protocol,
             port: request.port,
         }),

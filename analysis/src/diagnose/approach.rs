@@ -7,11 +7,12 @@
 //!  Fresh ─▶ First ── silent for 300 ms: two more ──▶ Watched ───────▶ Spread ─────────▶ Settled
 //!    ▲      │   │                                      answered, or silent   │             ▲ ▲
 //!    └──────┘   │                                      for 1.3 s: two more   ▼             │ │
-//!  port in use  │                                                         Sweeping ────────┘ │
+//!  port in use  │                                                  Sizing, Sweeping ────────┘ │
 //!               └───────── this machine refuses, or the deadline comes ──────────────────────┘
 //! ```
 //!
-//! Where it is to be thorough, and no MySQL, the source ports are swept ([`super::sweep`]) before it settles.
+//! Where it is to be thorough, echoes of several sizes are sent to who answers ([`super::sizes`]) and, unless that is a
+//! MySQL, the source ports are swept ([`super::sweep`]) before it settles.
 //!
 //! A first connect goes alone: it tells whether the other side is a MySQL, which blocks a client that
 //! connects too often without logging in. Silence is told early, so that others wait beside it; but as
@@ -30,7 +31,8 @@ use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKin
 use super::battery::{Random, differing_parts, source_ports};
 use super::case::{Case, Question};
 use super::explore;
-use super::observed::{Shows, shows};
+use super::observed::{Shows, passes, shows};
+use super::sizes;
 use super::sweep::{self, Sweep, Told};
 
 /// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
@@ -87,6 +89,11 @@ pub(super) struct Approach {
     /// What each source port told, for the sweep.
     told: Told,
     sweep: Option<Sweep>,
+    /// Whether the target answered anything that it was asked.
+    is_answered: bool,
+    /// The largest packet that a connection to it would send.
+    agreed: Option<u32>,
+    sizes: Option<sizes::Search>,
 }
 
 /// A probe that has not ended.
@@ -114,6 +121,8 @@ enum State {
     Watched { first: ProbeId, sent_at: Duration, answered: bool },
     /// All are out.
     Spread,
+    /// A round of echoes of several sizes is out, or is to come.
+    Sizing,
     /// A round of the sweep is out, or is to come.
     Sweeping,
     /// Nothing more is sent; some are still out.
@@ -165,6 +174,9 @@ impl Approach {
             is_rejected: false,
             told: Told::default(),
             sweep: None,
+            is_answered: false,
+            agreed: None,
+            sizes: None,
         }
     }
 
@@ -220,7 +232,14 @@ impl Approach {
             .is_some_and(|greeting| greeting.is_mysql());
         self.mysql |= case.mysql || greets;
         let mysql = self.mysql;
+        if let (Some(observation), Some(search)) = (observation, self.sizes.as_mut()) {
+            search.sizes.learn(&observation);
+        }
         if let Some(observation) = observation {
+            self.is_answered |= passes(&observation);
+            if observation.request.kind != ProbeKind::IcmpEcho {
+                self.agreed = self.agreed.max(observation.largest_packet);
+            }
             self.learn(&observation);
         }
         match (self.state, observation) {
@@ -250,6 +269,11 @@ impl Approach {
 
     /// What follows when all of the battery have ended.
     fn after_spread(&mut self, case: &Case) -> State {
+        // What carries nothing carries nothing large.
+        if case.thorough && case.echo && self.is_answered && self.sizes.is_none() {
+            self.sizes = Some(sizes::Search::new());
+            return State::Sizing;
+        }
         let told = !self.told.passing.is_empty() || !self.told.silent.is_empty();
         // A service that was heard by none of its datagrams is silent for reasons of its own.
         let heard = !case.is_udp() || !self.told.passing.is_empty();
@@ -281,6 +305,30 @@ impl Approach {
                 self.told.unusable.insert(port);
             }
         }
+    }
+
+    /// The next round of echoes of several sizes.
+    fn measure(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
+        let time = means.end.saturating_sub(now);
+        let round = self.sizes.as_mut().and_then(|search| search.next(self.agreed, time));
+        let Some(round) = round else {
+            self.state = match self.after_spread(means.case) {
+                State::Settled => State::Draining,
+                other => other,
+            };
+            return self.advance(means, now);
+        };
+        let ports = core::iter::repeat_n(None, round.lengths.len());
+        let mut requests = self.batch(means, ProbeKind::IcmpEcho, ports, 0, round.timeout, Duration::ZERO);
+        for (request, length) in requests.iter_mut().zip(&round.lengths) {
+            request.dont_fragment = true;
+            request.payload_length = sizes::payload(*length, request.address);
+        }
+        // They are no connects, of which a sweep may make so many.
+        let before = self.sent;
+        self.await_all(&requests, now, true);
+        self.sent = before;
+        Step { requests, wake_at: None }
     }
 
     /// The next round of the sweep.
@@ -377,12 +425,15 @@ impl Approach {
                     }
                 }
             }
+            State::Sizing if !self.outstanding.iter().any(|one| one.of_round) => self.measure(means, now),
             State::Sweeping if !self.outstanding.iter().any(|one| one.of_round) => self.sweep(means, now),
             State::Draining if self.outstanding.is_empty() => {
                 self.state = State::Settled;
                 Step::default()
             }
-            State::Spread | State::Sweeping | State::Draining | State::Settled => Step::default(),
+            State::Spread | State::Sizing | State::Sweeping | State::Draining | State::Settled => {
+                Step::default()
+            }
         }
     }
 

@@ -21,7 +21,8 @@ use super::observed::{Shows, shows, source_ports};
 use super::plan::joined;
 use super::seen::Seen;
 use super::{
-    application, changed, handshake, loss, naming, next, partition, path, show, silence, undecided, words,
+    application, changed, handshake, loss, naming, next, partition, path, path_mtu, show, silence, undecided,
+    words,
 };
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
@@ -204,9 +205,14 @@ fn one(
 
     // What meets every connection comes before settings that stop some of them.
     let loses = !unexplained.is_empty() || loss::repeated(deciding) > 0;
-    let application = application::judge(case, question, &seen, loses);
-    let fails = !application.causes.is_empty();
-    causes.splice(0..0, application.causes);
+    let path_mtu = path_mtu::judge(case, question, &seen, loses);
+    let application = application::judge(case, question, &seen, loses, path_mtu.large_pass);
+    let failing: Vec<CauseReport> = path_mtu.cause.into_iter().chain(application.causes).collect();
+    let fails = !failing.is_empty();
+    // Where nobody takes connections, that comes first.
+    let is_taken = deciding.iter().any(|one| shows(one) == Shows::Connected);
+    let place = if is_taken { 0 } else { causes.len() };
+    causes.splice(place..place, failing);
     hypotheses.splice(0..0, application.hypotheses);
 
     changed::weigh(case, &mut causes);
@@ -237,9 +243,10 @@ fn one(
         gaps: gaps(case, question),
         plan,
         next_probe: next::next_probe(case, question, &causes, &seen),
-        summary: words::summary(case, question, verdict, &causes, &seen),
+        summary: words::summary(case, question, verdict, &causes, &seen, path_mtu.words.as_deref()),
         ..Conclusion::default()
     };
+    conclusion.gaps.extend(path_mtu.gap);
     if verdict != Verdict::Blocked {
         conclusion.gaps.extend(words::unanswered(case, question, &seen));
     }

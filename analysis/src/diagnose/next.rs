@@ -104,7 +104,7 @@ fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'
 fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]) -> Vec<Act> {
     let (address, port) = (question.address, case.target.port.unwrap_or_default());
     let target = &case.target.input;
-    Vec::from([
+    let mut acts = Vec::from([
         Act {
             what: "probe the same port from a host in the target's subnet",
             how: format!("on another host of that subnet: peerscope why {target}"),
@@ -135,7 +135,16 @@ fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]
             minutes: 3.0,
             bits: information(causes, |cause| cause.code == CauseCode::HostOverloaded),
         },
-    ])
+    ]);
+    if case.probing && case.echo && !case.thorough {
+        acts.push(Act {
+            what: "ask which sizes of packets pass",
+            how: format!("peerscope why --thorough {target}: ICMP echoes of several sizes, and a sweep"),
+            minutes: 0.5,
+            bits: information(causes, |cause| cause.code == CauseCode::PathMtuBlackhole),
+        });
+    }
+    acts
 }
 
 /// What an act tells whose outcome for each cause is this.

@@ -127,7 +127,9 @@ pub(super) fn reason(observation: &Observation) -> Option<String> {
                 UnreachableScope::TooBig => "the packet is too large for the next link",
                 UnreachableScope::Other => "cannot be delivered",
             };
-            Some(format!("ICMP type {} code {}, {what},{}", icmp.icmp_type, icmp.code, from(icmp)))
+            let fits = observation.largest_packet.filter(|_| scope == UnreachableScope::TooBig);
+            let fits = fits.map(|fits| format!("; it takes {fits} bytes")).unwrap_or_default();
+            Some(format!("ICMP type {} code {}, {what},{}{fits}", icmp.icmp_type, icmp.code, from(icmp)))
         }
         Outcome::TimeExceeded { icmp } => Some(format!("ICMP time exceeded{}", from(icmp))),
         Outcome::LocalError { refusal, errno } => {

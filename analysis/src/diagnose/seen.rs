@@ -16,7 +16,7 @@ use peerscope_vocabulary::{Observation, ProbeKind, Spoken};
 use super::beside::Beside;
 use super::case::{Case, Question};
 use super::observed::{self, Shows, passes, shows};
-use super::{application, words};
+use super::{application, path_mtu, words};
 use crate::flow::{FlowBox, Flows};
 
 /// The observations of one address.
@@ -27,6 +27,8 @@ pub(super) struct Seen<'a> {
     pub(super) mute: Vec<&'a Observation>,
     /// What was seen beside them.
     pub(super) beside: Beside<'a>,
+    /// Echoes that were to arrive whole: they tell which sizes pass, and of the named port nothing.
+    pub(super) whole: Vec<&'a Observation>,
     /// The flows of which packets pass both ways.
     pub(super) passing: Flows,
     /// The flows of which nothing came back.
@@ -53,8 +55,11 @@ impl<'a> Seen<'a> {
                 |source| case.source.ranges.iter().any(|range| range.contains(source)),
             )
         };
+        let (whole, others): (Vec<&Observation>, Vec<&Observation>) =
+            observations.iter().filter(from_source).partition(|one| path_mtu::is_of_size(&one.request));
+        let whole = whole.into_iter().filter(|one| one.request.address == question.address).collect();
         let counting: Vec<&Observation> =
-            observations.iter().filter(from_source).filter(|one| shows(one) != Shows::Nothing).collect();
+            others.into_iter().filter(|one| shows(one) != Shows::Nothing).collect();
         let named = |one: &&Observation| {
             let kind = match case.target.port {
                 Some(port) => one.request.kind != ProbeKind::IcmpEcho && one.request.port == port,
@@ -68,6 +73,7 @@ impl<'a> Seen<'a> {
             deciding,
             mute,
             beside,
+            whole,
             passing: Flows::none(),
             silent: Flows::none(),
             spoken: Vec::new(),

@@ -11,6 +11,7 @@ use super::application;
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
+use super::{path_mtu, sizes};
 use crate::report::{
     CauseReport, CauseStatus, Gap, GapKind, ObservationReport, RequestReport, Verdict, together,
 };
@@ -92,6 +93,7 @@ pub(super) fn summary(
     verdict: Verdict,
     causes: &[CauseReport],
     seen: &Seen<'_>,
+    sizes: Option<&str>,
 ) -> String {
     let what = case.destination_words(question.address);
     let observed = &seen.words;
@@ -109,7 +111,9 @@ pub(super) fn summary(
         (Verdict::Reachable, _) if observed.is_empty() => format!(
             "The configuration lets {what} through, both ways; no answer came, which of UDP says nothing."
         ),
-        (Verdict::Reachable, _) => format!("{what} is reachable: {observed}."),
+        (Verdict::Reachable, _) => {
+            format!("{what} is reachable: {observed}{}.", sizes.unwrap_or_default())
+        }
         (_, Some(first)) => format!("{}{}", first.summary, more(established.len() - 1)),
         (Verdict::Undetermined, None) if !seen.mute.is_empty() => {
             let open = causes.first().map(|cause| format!(" {}", cause.summary)).unwrap_or_default();
@@ -143,6 +147,9 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
     let sent = SignedDuration::try_from(observation.sent_at).ok().and_then(|sent| at.checked_add(sent).ok());
     let request = &observation.request;
     let detail = match observation.retransmissions {
+        0 if path_mtu::is_of_size(request) => {
+            Some(format!("a packet of {} bytes, not to be divided", sizes::packet_length(request)))
+        }
         0 => None,
         1 => Some("1 retransmission".to_string()),
         count => Some(format!("{count} retransmissions")),
@@ -162,6 +169,7 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
             port: request.port,
             name: None,
             record_type: None,
+            packet_bytes: path_mtu::is_of_size(request).then(|| sizes::packet_length(request)),
         },
         result: observation.outcome.word(),
         rtt_seconds: observation.rtt.map(|rtt| rtt.as_secs_f64()),

@@ -141,4 +141,7 @@ pub struct RequestReport {
     /// The kind of record: `A`, `AAAA`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_type: Option<&'static str>,
+    /// Of a packet that was to arrive whole or not at all: its length in bytes, IP header included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_bytes: Option<u32>,
 }

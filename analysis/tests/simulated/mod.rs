@@ -8,7 +8,7 @@ use std::time::Duration;
 use peerscope_analysis::diagnose::{Action, Case, Event, Machine};
 use peerscope_vocabulary::{
     Greeting, Handshake, HandshakeEnd, HandshakeObservation, HandshakeReply, IcmpMessage, LocalRefusal,
-    Observation, Outcome, ProbeId, ProbeKind, ProbeRequest,
+    Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, UnreachableScope,
 };
 
 /// What a probe meets.
@@ -28,6 +28,8 @@ pub(crate) enum Meets {
     LocalNoRoute,
     LocalPolicy,
     PortInUse,
+    /// A router says that the packet is too large for its next link, which takes [`NARROW`] bytes.
+    TooBig,
     /// The engine does not take the probe.
     NotTaken,
     /// The engine never says anything of it.
@@ -62,6 +64,11 @@ pub(crate) struct Run {
 }
 
 pub(crate) const SEED: u64 = 7;
+
+/// What this machine sends on its own link, and agrees on with others.
+pub(crate) const OWN: u32 = 1_500;
+/// What a router's next link takes, where it says so.
+pub(crate) const NARROW: u32 = 1_400;
 
 /// Drives a case to its end. `meets` tells what the n-th probe towards an address is to meet.
 pub(crate) fn run(case: Case, meets: impl Fn(IpAddr, usize) -> Meets) -> Run {
@@ -187,6 +194,10 @@ fn event(request: ProbeRequest, met: Meets, now: Duration) -> Option<(Duration, 
         Meets::LocalNoRoute => (Duration::ZERO, local(LocalRefusal::NoRoute)),
         Meets::LocalPolicy => (Duration::ZERO, local(LocalRefusal::Policy)),
         Meets::PortInUse => (Duration::ZERO, local(LocalRefusal::AddressUnavailable)),
+        Meets::TooBig => {
+            let icmp = IcmpMessage { icmp_type: 3, code: 4, from: Some(IpAddr::from([10, 9, 9, 9])) };
+            (soon, Outcome::Unreachable { scope: UnreachableScope::TooBig, icmp })
+        }
         Meets::NotTaken => return Some((now, Event::Refused(request.id))),
         Meets::Forgotten => return None,
     };
@@ -201,7 +212,10 @@ fn event(request: ProbeRequest, met: Meets, now: Duration) -> Option<(Duration, 
         rtt: (outcome == answer).then_some(after),
         retransmissions: if met == Meets::Silent && request.kind == ProbeKind::TcpConnect { 2 } else { 0 },
         greeting,
-        largest_packet: None,
+        largest_packet: match met {
+            Meets::TooBig => Some(NARROW),
+            _ => (outcome == Outcome::Connected || request.dont_fragment).then_some(OWN),
+        },
     };
     Some((now + after, Event::Completed(observation)))
 }

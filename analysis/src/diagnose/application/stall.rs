@@ -19,6 +19,7 @@ use crate::diagnose::hypothesis::Weighed;
 use crate::diagnose::prior::{LOSS_WHERE_SEEN, Prior, STALLED};
 use crate::diagnose::show;
 use crate::flow::Flows;
+use crate::reach::Direction;
 use crate::report::{Basis, CauseStatus, Evidence, HypothesisReport, Tool};
 use crate::topology::{ComponentId, ComponentType};
 
@@ -40,6 +41,8 @@ pub(super) struct Stall {
     pub(super) has_spoken: bool,
     /// Whether packets were lost beside.
     pub(super) loses: bool,
+    /// Whether echoes of full size passed.
+    pub(super) large_pass: bool,
     /// The protocol.
     pub(super) protocol: ApplicationProtocol,
     /// The port.
@@ -56,9 +59,13 @@ struct Predicts {
     spoke: f64,
     /// That an answer of one packet does not come.
     stops_small: f64,
+    /// That an echo of full size passes, its answer too.
+    passes_echo: f64,
 }
 
 fn predicts(code: CauseCode) -> Predicts {
+    // By IPv4 routers may divide an echo's answer, and both ways need not take the same links.
+    let passes_echo = if code == CauseCode::PathMtuBlackhole { 0.2 } else { 1.0 };
     let (acknowledged, partial, spoke, stops_small) = match code {
         // A box that answers SYNs for a backend that is not there acknowledges nothing more.
         CauseCode::ApplicationSilent => (0.9, 0.05, 0.1, 1.0),
@@ -67,12 +74,12 @@ fn predicts(code: CauseCode) -> Predicts {
         CauseCode::HostFirewall | CauseCode::HostOverloaded => (0.02, 0.01, 0.01, 1.0),
         _ => (0.5, 0.2, 0.5, 1.0),
     };
-    Predicts { acknowledged, partial, spoke, stops_small }
+    Predicts { acknowledged, partial, spoke, stops_small, passes_echo }
 }
 
 /// How likely the clues are where this is the cause.
 fn likelihood(code: CauseCode, stall: &Stall) -> f64 {
-    let Predicts { acknowledged, partial, spoke, stops_small } = predicts(code);
+    let Predicts { acknowledged, partial, spoke, stops_small, passes_echo } = predicts(code);
     let of = |is: bool, chance: f64| if is { chance } else { 1.0 - chance };
     let size = if stall.is_large { 1.0 } else { stops_small };
     // Only in the one protocol that speaks in clear before TLS could it have spoken.
@@ -81,6 +88,7 @@ fn likelihood(code: CauseCode, stall: &Stall) -> f64 {
         * of(stall.is_partial, partial)
         * size
         * before
+        * if stall.large_pass { passes_echo } else { 1.0 }
 }
 
 /// The weight of a cause before the clues.
@@ -121,6 +129,10 @@ pub(super) fn causes(case: &Case, question: &Question, stall: &Stall, flows: &Fl
         cause.evidence.push(Evidence { kind: Basis::Probes, text: words.to_string(), supports: true });
         cause.evidence.extend(clue(prior.code, stall));
         cause.confidence = *weight;
+        // What was said arrived: it is the answer that is lost.
+        if prior.code == CauseCode::PathMtuBlackhole && stall.is_acknowledged == Some(true) {
+            cause.direction = Some(Direction::Return);
+        }
         cause.summary = prior.summary.to_string();
         cause.alternatives = Some(group.clone());
         if is_certain {
@@ -199,6 +211,7 @@ mod tests {
             is_large: false,
             has_spoken: false,
             loses: false,
+            large_pass: false,
             protocol: ApplicationProtocol::Redis,
             port: 6379,
         }
@@ -214,6 +227,7 @@ mod tests {
             for is_acknowledged in [None, Some(true), Some(false)] {
                 let is = |bit: u8| bits & (1 << bit) != 0;
                 let seen = Stall {
+                    large_pass: is(1) && is(2),
                     is_partial: is(0),
                     is_large: is(1),
                     has_spoken: is(2),
@@ -251,6 +265,12 @@ mod tests {
         ] {
             assert_eq!(codes(&told)[0], CauseCode::PathMtuBlackhole);
         }
+        // Where echoes of full size pass, less than before.
+        let path = |seen: &Stall| {
+            let path = weighed(seen).into_iter().find(|(_, prior)| prior.code == CauseCode::PathMtuBlackhole);
+            path.map(|(weight, _)| weight).unwrap_or_default()
+        };
+        assert!(path(&Stall { large_pass: true, ..large }) < path(&large) / 3.0);
         for is_acknowledged in [None, Some(true), Some(false)] {
             assert!(!codes(&stall(is_acknowledged)).contains(&CauseCode::PathMtuBlackhole));
         }

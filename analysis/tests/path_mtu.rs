@@ -1,0 +1,202 @@
+//! `--thorough`: which sizes of packets pass, by echoes that may not be divided, in simulated time.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[expect(dead_code, reason = "each room of tests uses the documents that it needs")]
+mod documents;
+#[expect(dead_code, reason = "each room of tests uses the means that it needs")]
+mod simulated;
+mod starting;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use peerscope_analysis::diagnose::{Case, Machine};
+use peerscope_analysis::reach::Direction;
+use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Vantage, VantageKind, Verdict};
+use peerscope_analysis::topology::{ComponentType, NetworkId};
+use peerscope_vocabulary::{
+    ApplicationProtocol, Handshake, HandshakeEnd, HandshakeReply, HandshakeStep, ProbeKind, ProbeRequest,
+};
+
+use simulated::{Meets, NARROW, OWN, Run, run_by, run_speaking};
+
+/// The header of IPv4 and that of an echo.
+const HEADERS: u32 = 28;
+
+fn case() -> Case {
+    let dyno = IpAddr::from([10, 0, 128, 7]);
+    Case {
+        vantage: Vantage { kind: VantageKind::Dyno, address: Some(dyno) },
+        probing: true,
+        thorough: true,
+        echo: true,
+        ..starting::case(None, NetworkId::Space, &["10.0.128.7/32"], "10.100.2.20")
+    }
+}
+
+fn icmp() -> Case {
+    let mut case = Case { protocol: 1, ..case() };
+    (case.target.port, case.target.protocol) = (None, "icmp");
+    case
+}
+
+/// Of a whole echo its length; none of any other probe.
+fn whole(request: &ProbeRequest) -> Option<u32> {
+    (request.kind == ProbeKind::IcmpEcho && request.dont_fragment)
+        .then(|| u32::from(request.payload_length) + HEADERS)
+}
+
+/// A path that does this to whole echoes of a length, and carries all else.
+fn path(does: impl Fn(u32) -> Meets) -> impl Fn(&ProbeRequest, usize) -> Meets {
+    move |request, _| whole(request).map_or(Meets::Connected, &does)
+}
+
+fn up_to(fits: u32) -> impl Fn(u32) -> Meets {
+    move |length| if length <= fits { Meets::Connected } else { Meets::Silent }
+}
+
+fn reported(run: &Run) -> Diagnosis {
+    run.machine.report(run.ended, Timestamp::UNIX_EPOCH)
+}
+
+fn echoes(run: &Run) -> Vec<u32> {
+    run.probes.iter().filter_map(|(request, _)| whole(request)).collect()
+}
+
+fn blackhole(report: &Diagnosis) -> &CauseReport {
+    let code = |cause: &&CauseReport| cause.code.name() == "PATH_MTU_BLACKHOLE";
+    report.causes.iter().find(code).unwrap_or_else(|| panic!("{report:#?}"))
+}
+
+#[test]
+fn large_packets_that_are_lost_in_silence_impair_the_path() {
+    for case in [case(), icmp()] {
+        for (fits, lost) in [(1_280, 1_340), (1_400, 1_420), (1_492, 1_500)] {
+            let run = run_by(case.clone(), path(up_to(fits)));
+            let report = reported(&run);
+            assert_eq!(report.verdict, Verdict::Impaired);
+            let cause = blackhole(&report);
+            assert_eq!((cause.status, cause.direction), (CauseStatus::Established, None));
+            assert!(cause.alternatives.is_none() && cause.confidence >= 0.9);
+            assert_eq!(cause.component.component_type, ComponentType::Path);
+            let words = format!("Packets of {lost} bytes and more to or from 10.100.2.20 are lost");
+            assert!(report.summary.starts_with(&words), "{}", report.summary);
+            assert_eq!(report.causes.len(), 1);
+            assert!(run.ended < Duration::from_secs(8), "{:?}", run.ended);
+            // A handful of packets, and none is larger than this machine's link takes.
+            let echoes = echoes(&run);
+            assert!(echoes.len() <= 14 && echoes.iter().all(|length| *length <= OWN), "{echoes:?}");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_takes_all_or_says_what_it_takes_is_reachable() {
+    for case in [case(), icmp()] {
+        let run = run_by(case.clone(), path(|_| Meets::Connected));
+        let report = reported(&run);
+        assert_eq!(report.verdict, Verdict::Reachable);
+        assert!(report.causes.is_empty() && report.summary.contains("packets of 1500 bytes pass whole"));
+        assert_eq!(echoes(&run), [100, OWN]);
+        let says = |length| if length <= NARROW { Meets::Connected } else { Meets::TooBig };
+        let run = run_by(case, path(says));
+        let report = reported(&run);
+        assert_eq!(report.verdict, Verdict::Reachable, "{}", report.summary);
+        assert!(report.causes.is_empty());
+        assert!(report.summary.contains("sent back by 10.9.9.9, which says so"), "{}", report.summary);
+        assert_eq!(echoes(&run), [100, OWN, NARROW]);
+    }
+}
+
+#[test]
+fn nothing_large_is_sent_to_who_answers_no_small_echo_nor_to_who_is_silent() {
+    let run = run_by(case(), path(|_| Meets::Silent));
+    let report = reported(&run);
+    assert_eq!((report.verdict, echoes(&run)), (Verdict::Reachable, [100].to_vec()));
+    assert!(report.gaps.iter().any(|gap| gap.what.contains("full size")), "{:?}", report.gaps);
+    let run = run_by(case(), |_, _| Meets::Silent);
+    assert!(echoes(&run).is_empty() && reported(&run).verdict == Verdict::Blocked);
+    // Without leave to send echoes, and without being asked to be thorough, none are sent.
+    let run = run_by(Case { echo: false, ..case() }, path(up_to(1_400)));
+    let report = reported(&run);
+    assert!(echoes(&run).is_empty() && report.gaps.iter().any(|gap| gap.what.contains("full size")));
+    let run = run_by(Case { thorough: false, ..case() }, path(up_to(1_400)));
+    assert!(echoes(&run).is_empty() && !reported(&run).gaps.iter().any(|gap| gap.what.contains("full size")));
+}
+
+#[test]
+fn a_port_that_is_closed_comes_first() {
+    let refusing = |request: &ProbeRequest, _| whole(request).map_or(Meets::Refused, up_to(1_400));
+    let report = reported(&run_by(case(), refusing));
+    assert_eq!(report.verdict, Verdict::Blocked);
+    let codes: Vec<&str> = report.causes.iter().map(|cause| cause.code.name()).collect();
+    assert_eq!(codes, ["PORT_CLOSED", "PATH_MTU_BLACKHOLE"]);
+}
+
+#[test]
+fn where_packets_of_any_size_are_lost_none_are_accused_for_their_size() {
+    let lossy = |request: &ProbeRequest, nth: usize| match whole(request) {
+        Some(length) if length > 1_400 => Meets::Silent,
+        Some(_) => Meets::Connected,
+        None if nth % 3 == 1 => Meets::Silent,
+        None => Meets::Connected,
+    };
+    let report = reported(&run_by(case(), lossy));
+    assert_eq!(report.verdict, Verdict::Impaired);
+    assert!(report.causes.iter().all(|cause| cause.code.name() != "PATH_MTU_BLACKHOLE"));
+}
+
+/// What a connection shows: its end, and which way is accused.
+fn direction(end: HandshakeEnd) -> Option<Direction> {
+    let handshake =
+        Handshake { protocol: ApplicationProtocol::Tls, tls: true, host: "db.internal".into(), login: false };
+    let case = Case { handshake: Some(handshake), ..case() };
+    let reply = HandshakeReply { end: Some(end), ..HandshakeReply::default() };
+    let run = run_speaking(case.clone(), path(up_to(1_400)), &reply);
+    let report = reported(&run);
+    let cause = blackhole(&report);
+    assert_eq!((report.verdict, cause.status), (Verdict::Impaired, CauseStatus::Established));
+    // Saved evidence comes to the same.
+    let (observations, spoken) = (run.machine.observations().to_vec(), run.machine.spoken().to_vec());
+    let again = Machine::replay(case, observations, spoken).report(run.ended, Timestamp::UNIX_EPOCH);
+    assert_eq!(again.summary, report.summary);
+    cause.direction
+}
+
+#[test]
+fn a_connection_that_stalls_tells_the_way() {
+    let silent = |unacknowledged| HandshakeEnd::Silent {
+        step: HandshakeStep::Tls,
+        waited: Duration::ZERO,
+        received: 0,
+        unacknowledged,
+    };
+    assert_eq!(direction(silent(Some(0))), Some(Direction::Return));
+    assert_eq!(direction(silent(Some(1_448))), Some(Direction::Forward));
+    assert_eq!(direction(silent(None)), None);
+    // What is not acknowledged is small: that is not for its size.
+    assert_eq!(direction(silent(Some(300))), None);
+}
+
+#[test]
+fn where_echoes_of_full_size_pass_a_stall_is_rather_the_applications() {
+    let handshake =
+        Handshake { protocol: ApplicationProtocol::Tls, tls: true, host: "db.internal".into(), login: false };
+    let end = HandshakeEnd::Silent {
+        step: HandshakeStep::Tls,
+        waited: Duration::ZERO,
+        received: 0,
+        unacknowledged: Some(0),
+    };
+    let reply = HandshakeReply { end: Some(end), ..HandshakeReply::default() };
+    let confidence = |thorough| {
+        let case = Case { handshake: Some(handshake.clone()), thorough, ..case() };
+        let report = reported(&run_speaking(case, path(|_| Meets::Connected), &reply));
+        assert_eq!(report.causes[0].code.name(), "APPLICATION_SILENT");
+        let cause = blackhole(&report);
+        assert_eq!((cause.status, cause.direction), (CauseStatus::Candidate, Some(Direction::Return)));
+        cause.confidence
+    };
+    assert!(confidence(true) < confidence(false) / 3.0);
+}
