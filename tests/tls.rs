@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use bench::Bench;
 use libtest_mimic::{Arguments, Failed, Trial};
+use peerscope_laboratory::fault::admit_echo;
 use peerscope_laboratory::scenario::Stage;
 use peerscope_laboratory::world::{Base, Service, Style, Vary, World};
-use peerscope_laboratory::{Condition, Direction, Enclosure, GateKind, Heard};
+use peerscope_laboratory::{Condition, Direction, Enclosure, GateKind, Heard, Told};
 use serde_json::Value;
 use servers::{Authority, missing, shown};
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
             trial("a_good_certificate_is_reachable", good),
             trial("an_expired_certificate_is_the_cause", expired),
             trial("a_way_that_loses_large_packets_is_among_the_candidates", large_packets_lost),
+            trial("a_narrow_wire_is_told_with_its_direction_by_sizes_and_stall", narrow_wire),
         ];
         Ok((Arguments::from_args(), trials))
     })
@@ -67,9 +69,14 @@ impl<'e> Secured<'e> {
     /// With a certificate of so many days, and under a condition of the target.
     fn set(enclosure: &'e Enclosure, days: i32, condition: Option<Condition>) -> Result<Self, Failed> {
         let mut world = World::generate(Base::DynoToVpc, &Vary::ALL, 31);
-        world.service = Service::Closed;
         let target = world.target();
         world.conditions.extend(condition.map(|condition| (target, condition)));
+        Self::set_world(enclosure, days, world)
+    }
+
+    /// The same in a world of one's own.
+    fn set_world(enclosure: &'e Enclosure, days: i32, mut world: World) -> Result<Self, Failed> {
+        world.service = Service::Closed;
         let stage = Stage::set(enclosure, world)?;
         let (host, address) = (stage.world.target(), stage.world.target_address());
         let authority = Authority::named("ours");
@@ -111,12 +118,16 @@ impl<'e> Secured<'e> {
     }
 
     fn why(&self, bench: &Bench) -> Result<Value, Failed> {
+        self.why_with(bench, &[])
+    }
+
+    fn why_with(&self, bench: &Bench, arguments: &[&str]) -> Result<Value, Failed> {
         let snapshot = bench.folder("tls");
         self.stage.world.write(&snapshot, Style::of_seed(self.stage.world.seed()))?;
         let mut command = bench.peerscope(&self.stage)?;
         command.env("SSL_CERT_FILE", self.authority.root()).env_remove("SSL_CERT_DIR");
         let target = format!("tls://{}", self.stage.world.target_address());
-        command.args(["why", &target, "--format", "json", "--snapshot"]).arg(&snapshot);
+        command.args(["why", &target, "--format", "json", "--snapshot"]).arg(&snapshot).args(arguments);
         let output = command.output()?;
         serde_json::from_slice(&output.stdout)
             .map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&output.stderr)).into())
@@ -164,4 +175,20 @@ fn large_packets_lost(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed
     expect(named("PATH_MTU_BLACKHOLE") && named("APPLICATION_SILENT"), format!("{report:#}"))?;
     expect(causes.iter().all(|cause| cause["status"] == "candidate"), format!("{report:#}"))?;
     expect(!report["next_probe"].is_null(), format!("{report:#}"))
+}
+
+fn narrow_wire(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let mut world = World::generate(Base::DynoToVpc, &Vary::ALL, 31);
+    admit_echo(&mut world)?;
+    let (target, towards) = (world.target(), world.source_address());
+    let narrow = Condition::BehindNarrowWire { bytes: 1_400, towards, told: Told::Nobody };
+    world.conditions.push((target, narrow));
+    let secured = Secured::set_world(enclosure, 1, world)?;
+    expect(!secured.completes()?, "another client gets no further either")?;
+    let report = secured.why_with(bench, &["--thorough", "--deadline", "20"])?;
+    expect(report["verdict"] == "impaired", format!("{report:#}"))?;
+    let cause = &report["causes"][0];
+    let is_told = cause["code"] == "PATH_MTU_BLACKHOLE" && cause["status"] == "established";
+    expect(is_told && cause["direction"] == "return", format!("{report:#}"))?;
+    expect(report["causes"].as_array().map(Vec::len) == Some(1), format!("{report:#}"))
 }

@@ -49,5 +49,5 @@ pub use minimise::{fewest, fewest_documents};
 pub use twin::{
     Answering, Call, Called, Capture, Captured, Condition, DatagramService, DatagramServiceKind, Direction,
     DnsBehaviour, DnsServer, Dropped, FlowProtocol, Forbidding, Gate, GateKind, Heard, Host, KernelOutcome,
-    Listener, ListenerKind, LostFlow, NameFiles, NoRoute, Prohibition, Twin,
+    Listener, ListenerKind, LostFlow, NameFiles, NoRoute, Prohibition, Told, Twin,
 };

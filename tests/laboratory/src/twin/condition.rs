@@ -33,6 +33,15 @@ pub enum Condition {
     },
     /// Packets of more than 1,000 bytes that it sends are lost on the way, and nobody says so.
     LosesLargePackets,
+    /// The wire between its network and another takes packets of so many bytes at the most.
+    BehindNarrowWire {
+        /// How many, IP header included.
+        bytes: u16,
+        /// Who is in the other network.
+        towards: IpAddr,
+        /// Who is told of it.
+        told: Told,
+    },
     /// Its firewall rejects what comes to this port and says so, from the host's own address.
     FirewallRejects {
         /// The port.
@@ -75,6 +84,17 @@ pub enum Condition {
     },
     /// Every process may send ICMP echo requests (ping sockets), which a dyno's may not.
     MayPing,
+}
+
+/// Who is told that a wire takes small packets only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Nobody: the ICMP message that would say so is filtered, as by firewalls that drop all ICMP.
+    Nobody,
+    /// The sender of each packet that is too large, by the router before the wire (IPv4 alone).
+    Senders,
+    /// Both ends of every connection as it begins: a router lowers the MSS of their SYNs. Nobody else is.
+    Connections,
 }
 
 /// The ICMP messages by which firewalls reject.
@@ -180,6 +200,7 @@ pub(crate) fn host_rules(id: &str, conditions: &[Condition]) -> (String, Vec<(St
                 output.push(format!("{} reject with icmp type admin-prohibited", is_to_address(*to)));
             }
             Condition::BehindMiddlebox { .. }
+            | Condition::BehindNarrowWire { .. }
             | Condition::NoRoute { .. }
             | Condition::Forbids { .. }
             | Condition::MayPing => {}
@@ -239,4 +260,46 @@ pub(crate) fn middlebox(condition: &Condition, host_port: &str, way: &str) -> Op
         IpNet::from(*towards)
     );
     Some((rules, routes))
+}
+
+/// What the router at one end of a narrow wire does about it: rules for `nft`, routes for `ip -batch`. `wire` is its
+/// port there, `ways` the ports that lead to the ends of the flow. Its own address is `sender`.
+pub(crate) fn narrow_wire(
+    (bytes, told): (u16, Told),
+    sender: IpAddr,
+    wire: &str,
+    ways: &[(IpAddr, String)],
+) -> (String, String) {
+    let mut routes = format!("link set {wire} mtu {bytes}\n");
+    let rules = match told {
+        Told::Nobody => String::new(),
+        Told::Senders => {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                routes,
+                "addr replace {} dev lo\nrule add pref 50 iif lo lookup {MIDDLEBOX_ROUTES}\n",
+                IpNet::from(sender)
+            );
+            for (address, way) in ways {
+                let _ = writeln!(
+                    routes,
+                    "route replace {} dev {way} table {MIDDLEBOX_ROUTES}",
+                    IpNet::from(*address)
+                );
+            }
+            format!(
+                " chain output {{\n  type filter hook output priority filter - 10; policy accept;\n  \
+                 icmp type destination-unreachable icmp code frag-needed meta mark set {SPOKEN}\n }}\n"
+            )
+        }
+        Told::Connections => {
+            let segment = bytes.saturating_sub(40);
+            format!(
+                " chain forward {{\n  type filter hook forward priority filter - 10; policy accept;\n  \
+                 oifname \"{wire}\" tcp flags & (syn | rst) == syn tcp option maxseg size set {segment}\n }}\n"
+            )
+        }
+    };
+    let table = format!("inet {TABLE}-narrow");
+    (format!("table {table}\ndelete table {table}\ntable {table} {{\n{rules}}}\n"), routes)
 }

@@ -21,6 +21,10 @@ use crate::error::LaboratoryError;
 const WORDS: &[u8] = b"peerscope";
 /// The length of an IPv4 header without options, which a raw socket is given with what it receives.
 const IPV4_HEADER: usize = 20;
+/// That of an IPv6 header.
+const IPV6_HEADER: usize = 40;
+/// That of UDP's header, and of an echo's.
+const HEADER: usize = 8;
 /// The types of ICMPv6's echo (RFC 4443, section 4).
 const ECHO_REQUEST_V6: u8 = 128;
 const ECHO_REPLY_V6: u8 = 129;
@@ -40,7 +44,28 @@ impl Twin<'_> {
         calls: &[Call],
         silence: Duration,
     ) -> Result<Vec<KernelOutcome>, LaboratoryError> {
-        self.by_each_host(calls, |calls| exchange_from_here(protocol, calls, silence))
+        self.by_each_host(calls, |calls| exchange_from_here(protocol, calls, WORDS, silence))
+    }
+
+    /// The same with packets of this length, IP header included. By Linux's default they may not be divided until the
+    /// sender has heard that they are too large (`IP_PMTUDISC_WANT`, ip(7)): that is [`KernelOutcome::Other`]
+    /// with EMSGSIZE.
+    ///
+    /// # Errors
+    /// As [`Twin::exchange_all`].
+    pub fn exchange_of_length(
+        &self,
+        protocol: FlowProtocol,
+        calls: &[Call],
+        length: usize,
+        silence: Duration,
+    ) -> Result<Vec<KernelOutcome>, LaboratoryError> {
+        self.by_each_host(calls, |calls| {
+            let is_ipv4 = calls.iter().all(|(_, call)| call.target.is_ipv4());
+            let words =
+                vec![0; length.saturating_sub(if is_ipv4 { IPV4_HEADER } else { IPV6_HEADER } + HEADER)];
+            exchange_from_here(protocol, calls, &words, silence)
+        })
     }
 }
 
@@ -55,13 +80,14 @@ struct Pending<'c> {
 fn exchange_from_here(
     protocol: FlowProtocol,
     calls: &[(usize, &Call)],
+    words: &[u8],
     silence: Duration,
 ) -> Result<Vec<(usize, KernelOutcome)>, LaboratoryError> {
     let mut pending = Vec::new();
     let mut ended = Vec::new();
     for &(index, call) in calls {
         let socket = socket(protocol, call)?;
-        match socket.send(&message(protocol, call)) {
+        match socket.send(&message(protocol, call, words)) {
             Ok(_) => pending.push(Pending { index, call, socket }),
             Err(error) => ended.push((index, refusal(error.raw_os_error().unwrap_or_default()))),
         }
@@ -113,10 +139,10 @@ fn socket(protocol: FlowProtocol, call: &Call) -> Result<Socket, LaboratoryError
     Ok(socket)
 }
 
-fn message(protocol: FlowProtocol, call: &Call) -> Vec<u8> {
+fn message(protocol: FlowProtocol, call: &Call, words: &[u8]) -> Vec<u8> {
     let [high, low] = call.source.port().to_be_bytes();
     // Type, code, checksum, identifier, sequence number (RFC 792).
-    let echo = |kind: u8| [&[kind, 0, 0, 0, high, low, 0, 1], WORDS].concat();
+    let echo = |kind: u8| [&[kind, 0, 0, 0, high, low, 0, 1], words].concat();
     match (protocol, call.target) {
         (FlowProtocol::Echo, SocketAddr::V4(_)) => {
             let mut message = echo(IcmpTypes::EchoRequest.0);
@@ -126,7 +152,7 @@ fn message(protocol: FlowProtocol, call: &Call) -> Vec<u8> {
         }
         // The kernel puts the checksum in, which covers addresses here.
         (FlowProtocol::Echo, SocketAddr::V6(_)) => echo(ECHO_REQUEST_V6),
-        (FlowProtocol::Tcp | FlowProtocol::Udp, _) => WORDS.to_vec(),
+        (FlowProtocol::Tcp | FlowProtocol::Udp, _) => words.to_vec(),
     }
 }
 

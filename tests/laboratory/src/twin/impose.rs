@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::condition::{Condition, host_routes, host_rules, host_setting, middlebox};
+use super::condition::{Condition, Told, host_routes, host_rules, host_setting, middlebox, narrow_wire};
 use super::gate::Gate;
 use super::plan::PlannedHost;
 use super::{Host, Twin, setting};
@@ -30,6 +30,9 @@ impl Twin<'_> {
         let planned = self.planned(host)?.clone();
         if let Condition::BehindMiddlebox { towards, .. } = &condition {
             self.place_middlebox(&planned, &condition, *towards)?;
+        }
+        if let Condition::BehindNarrowWire { bytes, towards, told } = condition {
+            self.narrow_wire(&planned, (bytes, told), towards)?;
         }
         let id = match host {
             Host::Interface(id) => id.to_string(),
@@ -66,6 +69,32 @@ impl Twin<'_> {
             run(nft, &["-f", "-"], &rules)?;
             run(ip, &["-batch", "-"], &routes).map(|_| ())
         })
+    }
+
+    /// Makes the wire between a host's network and that of another address narrow, at both its ends.
+    fn narrow_wire(
+        &self,
+        host: &PlannedHost,
+        how: (u16, Told),
+        towards: IpAddr,
+    ) -> Result<(), LaboratoryError> {
+        let wire = self.way(&host.router, towards)?;
+        let ends = self.plan.wires.values().filter(|planned| planned.name == wire);
+        let ends: Vec<&String> = ends.flat_map(|planned| &planned.routers).collect();
+        let Tools { ip, nft, .. } = &self.enclosure.tools;
+        for (number, router) in (1..).zip(ends) {
+            let addresses = host.addresses.iter().chain([&towards]).filter(|address| address.is_ipv4());
+            let ways: Result<Vec<_>, LaboratoryError> =
+                addresses.map(|address| Ok((*address, self.way(router, *address)?))).collect();
+            let sender = IpAddr::from([169, 254, 9, number]);
+            let (rules, routes) = narrow_wire(how, sender, &wire, &ways?);
+            self.namespace(router).within(|| {
+                setting("net/ipv4/icmp_ratelimit", "0")?;
+                run(nft, &["-f", "-"], &rules)?;
+                run(ip, &["-batch", "-"], &routes).map(|_| ())
+            })?;
+        }
+        Ok(())
     }
 
     /// The port by which a router reaches an address: the host's own, or that of the wire to its router.

@@ -3,7 +3,7 @@
 //! The analysis says what a configuration does to packets. A twin does it: the same configuration, made
 //! of Linux's own routing, filtering and connection tracking, which nobody here wrote. What differs from
 //! AWS is written down: one namespace an interface (an instance with several is several hosts), MTU 1500
-//! everywhere, no untracked flows, connection tracking once a VPC instead of once an interface, route
+//! everywhere but on wires that a condition makes narrow, no untracked flows, connection tracking once a VPC instead of once an interface, route
 //! targets other than local and active peerings lead nowhere, rejecting conditions speak IPv4 alone. Kinds
 //! of documents that a snapshot lacks drop nothing, except groups: without their document no rule is known.
 //! What hosts do beside the documents is imposed afterwards ([`Twin::impose`]).
@@ -44,7 +44,7 @@ use peerscope_document::Snapshot;
 use serde::Deserialize;
 
 pub use capture::{Capture, Captured};
-pub use condition::{Condition, Forbidding, NoRoute, Prohibition};
+pub use condition::{Condition, Forbidding, NoRoute, Prohibition, Told};
 pub use connect::KernelOutcome;
 pub use datagrams::{DatagramService, DatagramServiceKind};
 pub use dns::{DnsBehaviour, DnsServer};
