@@ -38,6 +38,8 @@ pub(crate) fn raw() -> Vec<Case> {
 const NARROW: &str = "10.2.0.7";
 const NARROW_V6: &str = "fd00:2::7";
 const SILENTLY_NARROW: &str = "10.2.0.8";
+/// The link of 1,400 bytes is on the way back alone.
+const NARROW_BACK: &str = "10.2.0.9";
 const SILENTLY_NARROW_V6: &str = "fd00:2::8";
 
 fn too_big(from: &str) -> Outcome {
@@ -96,6 +98,9 @@ fn ipv4() -> Vec<Case> {
         case("echo_whole_and_too_big", NARROW, 0, too_big(R2)).echo().whole(1401, 1400),
         // Whatever was heard of the way before, the packet is sent.
         case("echo_whole_and_too_big_again", NARROW, 0, too_big(R2)).echo().whole(1500, 1400),
+        // Linux lets routers divide its answers, whatever the echo said of itself: a small link on the way back alone
+        // goes unseen.
+        case("echo_whole_and_answered_in_parts", NARROW_BACK, 0, Echo).echo().whole(1500, 1500),
         case("udp_whole", SERVER, ECHOING, Answered).udp().whole(1500, 1500),
         case("udp_whole_and_larger_than_the_own_link", SERVER, ECHOING, local(TooLarge, Errno::EMSGSIZE))
             .udp()

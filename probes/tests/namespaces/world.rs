@@ -75,6 +75,8 @@ address add fd00:2::1/64 dev east nodad
 route add 10.1.0.0/24 via 10.9.0.1
 route add 10.2.12.0/24 via 10.9.0.1
 route add 10.2.0.7/32 dev east mtu lock 1400
+rule add from 10.2.0.9 lookup 9
+route add 10.1.0.0/24 via 10.9.0.1 mtu lock 1400 table 9
 route add fd00:2::7/128 dev east mtu lock 1400
 route add fd00:1::/64 via fd00:9::1
 route add fd00:d::/48 via fd00:9::1
@@ -90,6 +92,7 @@ address add 10.2.0.5/24 dev eth0
 address add 10.2.0.6/24 dev eth0
 address add 10.2.0.7/24 dev eth0
 address add 10.2.0.8/24 dev eth0
+address add 10.2.0.9/24 dev eth0
 address add fd00:2::2/64 dev eth0 nodad
 address add fd00:2::3/64 dev eth0 nodad preferred_lft 0
 address add fd00:2::4/64 dev eth0 nodad preferred_lft 0
