@@ -4,17 +4,27 @@
 //! a terminal.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::{Value, json};
 
 use unicode_width::UnicodeWidthStr;
 
+fn documents(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/documents").join(name)
+}
+
 fn text(arguments: &[&str]) -> String {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/documents/orders-db");
+    text_given(arguments, &documents("orders-db"))
+}
+
+fn text_given(arguments: &[&str], snapshot: &Path) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_peerscope"))
         .args(arguments)
         .arg("--snapshot")
-        .arg(example)
+        .arg(snapshot)
         .env_remove("DYNO")
         .env_remove("HEROKU_PRIVATE_IP")
         .output()
@@ -43,11 +53,111 @@ fn one_dyno_has_one_cause_and_hears_what_awaits_the_others() {
 
 #[test]
 fn verbose_tells_what_was_thought_of_and_what_made_it_fall() {
-    let evidence = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/documents/evidence/silent-port-of-a-live-host.json");
+    let evidence = documents("evidence/silent-port-of-a-live-host.json");
     let evidence = evidence.to_str().expect("the path is UTF-8");
     let text = text(&["why", "--verbose", "--replay", evidence]);
     insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
+/// Documents of which one is changed, where nothing else may be written to.
+fn changed(file: &str, change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut places = vec![(documents("orders-db"), folder.path().to_path_buf())];
+    while let Some((from, to)) = places.pop() {
+        fs::create_dir_all(&to).expect("a folder");
+        for entry in fs::read_dir(from).expect("documents").map(|entry| entry.expect("a file")) {
+            let to = to.join(entry.file_name());
+            match entry.path().is_dir() {
+                true => places.push((entry.path(), to)),
+                false => fs::write(&to, fs::read(entry.path()).expect("a file")).expect("a copy"),
+            }
+        }
+    }
+    let file = folder.path().join(file);
+    let mut value = serde_json::from_slice(&fs::read(&file).expect("a document")).expect("JSON");
+    change(&mut value);
+    fs::write(&file, value.to_string()).expect("a document");
+    folder
+}
+
+/// The example with the route that it lacks: every setting lets the dyno's packets through.
+fn in_order() -> tempfile::TempDir {
+    changed("us-east-1/route-tables.json", |tables| {
+        let table = &mut tables["RouteTables"][1];
+        assert_eq!(table["RouteTableId"], "rtb-0b1c00000000000db");
+        let routes = table["Routes"].as_array_mut().expect("routes");
+        routes
+            .push(json!({"DestinationCidrBlock": "10.0.0.0/16", "State": "active", "Origin": "CreateRoute",
+            "VpcPeeringConnectionId": "pcx-0111aaa111aaa1111"}));
+    })
+}
+
+/// What is said where even the echo gets no answer.
+fn silent(snapshot: &Path, format: &str) -> String {
+    let evidence = documents("evidence/silent-port-of-a-live-host.json");
+    let mut evidence: Value = serde_json::from_slice(&fs::read(evidence).expect("evidence")).expect("JSON");
+    let echo = &mut evidence["observations"][0];
+    assert_eq!(echo["request"]["kind"], "icmp-echo");
+    echo["outcome"] = json!({"result": "timeout"});
+    echo["rtt"] = Value::Null;
+    echo["finished_at"] = json!({"secs": 2, "nanos": 0});
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), evidence.to_string()).expect("evidence");
+    let replay = file.path().to_str().expect("the path is UTF-8");
+    text_given(&["why", "--replay", replay, "--format", format], snapshot)
+}
+
+#[test]
+fn a_silence_that_no_setting_accounts_for_is_one_list_of_what_to_look_at() {
+    let snapshot = in_order();
+    insta::assert_snapshot!(without_provenance(&silent(snapshot.path(), "text")));
+}
+
+#[test]
+fn in_markdown_each_thing_to_look_at_is_one_cause_and_what_all_share_is_told_once() {
+    let snapshot = in_order();
+    let text = silent(snapshot.path(), "markdown");
+    assert_eq!(text.matches("- **For it:** 5 of 5 connects").count(), 1, "{text}");
+    assert_eq!(text.matches(", route table `rtb-0b1c00000000000db`").count(), 1, "{text}");
+    insta::assert_snapshot!(without_origin(&text));
+}
+
+#[test]
+fn a_page_counts_its_causes_as_the_ticket_does() {
+    let snapshot = in_order();
+    let headings = |text: &str, mark: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix(mark));
+        let causes = lines.filter_map(|line| line.trim_start().strip_prefix("Cause "));
+        causes.map(|cause| cause.replace('`', "")).collect()
+    };
+    let ticket = headings(&silent(snapshot.path(), "markdown"), "####");
+    let page = headings(&words_of(&silent(snapshot.path(), "html")), "h3");
+    assert_eq!(ticket.len(), 7, "{ticket:#?}");
+    assert_eq!(ticket, page);
+}
+
+#[test]
+fn what_the_snapshot_lacks_is_a_hop_that_names_its_cause() {
+    let snapshot = changed("us-east-1/route-tables.json", |tables| tables["RouteTables"] = json!([]));
+    let text = silent(snapshot.path(), "markdown");
+    let cause = "BAD_STATE_ROUTE` or `MORE_SPECIFIC_ROUTE` or `HIGHER_PRIORITY_ROUTE`, route table";
+    let heading = text.lines().find(|line| line.contains(cause)).expect("one heading");
+    let number = heading.trim_start_matches("#### Cause ").split(':').next().expect("a number");
+    assert!(text.contains(&format!("route table: **? not known** (cause {number})")), "{text}");
+}
+
+#[test]
+fn a_missing_peering_is_marked_as_the_cause_at_both_hops() {
+    let snapshot =
+        changed("us-east-1/peering.json", |peerings| peerings["VpcPeeringConnections"] = json!([]));
+    fs::write(snapshot.path().join("peerings.json"), "[]").expect("a document");
+    let text = text_given(
+        &["analyze", "--to", "tcp://10.100.2.20:5432", "--from", "10.0.139.183", "--format", "markdown"],
+        snapshot.path(),
+    );
+    let hop = "VPC peering connection: **✗ stops the packets** (cause 1)";
+    assert_eq!(text.matches(hop).count(), 2, "{text}");
+    insta::assert_snapshot!(without_origin(&text));
 }
 
 /// Without the last section: it holds version, time and age.

@@ -1,20 +1,22 @@
 //! What is told of a diagnosis and in which order: the answer, what to do, why, the path, what was seen, what is not
 //! known, how it was obtained.
 
-use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Gap, Severity, VantageKind};
+use peerscope_analysis::report::{Diagnosis, Evidence, Gap, Severity, VantageKind};
 
 use super::deeds::deeds;
 use super::hops::{called, id_and_name, path};
 use super::sentence::{sentence, whole_sentence};
 use super::{Block, Page, Section, Span, code, plain, strong};
-use crate::text::words::{certainty, from, names_seen, packets_seen, snapshot_words, to, way};
+use crate::text::entry::{Entry, common_evidence, entries, groups};
+use crate::text::words::{from, names_seen, packets_seen, snapshot_words, to};
 
 /// Puts a page together.
 pub(super) fn page(diagnosis: &Diagnosis, remark: Option<&str>) -> Page {
+    let entries = entries(diagnosis);
     let sections = [
-        ("do", "What to do", deeds(diagnosis)),
-        ("why", "Why", why(diagnosis)),
-        ("path", "The path, hop by hop", path(diagnosis)),
+        ("do", "What to do", deeds(diagnosis, &entries)),
+        ("why", "Why", why(&entries)),
+        ("path", "The path, hop by hop", path(diagnosis, &entries)),
         ("seen", "What was seen", seen(diagnosis)),
         ("also", "What else is wrong", findings(diagnosis)),
         ("unknown", "What is not known", unknown(diagnosis)),
@@ -49,36 +51,62 @@ fn without_blanks(block: Block) -> Option<Block> {
     }
 }
 
-fn why(diagnosis: &Diagnosis) -> Vec<Block> {
-    diagnosis.causes.iter().zip(1..).flat_map(|(cause, number)| why_of(cause, number)).collect()
+fn why(entries: &[Entry<'_>]) -> Vec<Block> {
+    groups(entries).flat_map(why_of_group).collect()
+}
+
+/// A cause, or alternatives: what all of them rest on is told once.
+fn why_of_group(group: &[Entry<'_>]) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let common = common_evidence(group);
+    if let [first, .., last] = group {
+        let words = format!(
+            "At least one of causes {} to {} holds; the most likely comes first.",
+            first.number, last.number
+        );
+        blocks.push(Block::Paragraph(vec![plain(words)]));
+        if !common.is_empty() {
+            blocks.push(Block::Paragraph(vec![plain("What is true of each of them:")]));
+            blocks.push(Block::List(in_words(&common)));
+        }
+    }
+    blocks.extend(group.iter().flat_map(|entry| why_of(entry, &common)));
+    blocks
 }
 
 /// One cause: where it lies, how sure it is, and what speaks for and against it.
-fn why_of(cause: &CauseReport, number: usize) -> Vec<Block> {
-    let kind = cause.component.component_type.words();
-    let (id, name) = id_and_name(&cause.component);
-    let mut heading = vec![plain(format!("Cause {number}: ")), code(cause.code.name()), plain(", ")];
+fn why_of(entry: &Entry<'_>, common: &[&Evidence]) -> Vec<Block> {
+    let kind = entry.component().component_type.words();
+    let (id, name) = id_and_name(entry.component());
+    let mut heading = vec![plain(format!("Cause {}: ", entry.number))];
+    for (index, one) in entry.codes().into_iter().enumerate() {
+        heading.extend((index > 0).then(|| plain(" or ")));
+        heading.push(code(one));
+    }
+    heading.push(plain(", "));
     heading.extend(called(kind, id.as_deref(), name.as_deref()));
-    let sure = match cause.status {
-        CauseStatus::Established => "Established",
-        CauseStatus::Candidate => "Candidate",
-    };
-    let mut status = vec![strong(format!("{sure}: {}", certainty(&[cause])))];
-    status.extend(way(cause.direction).map(|way| plain(format!(", {way}"))));
-    status.push(plain(match cause.status {
-        CauseStatus::Established => ". ",
-        CauseStatus::Candidate => "; one of several, of which at least one holds. ",
-    }));
-    status.extend(sentence(&cause.summary));
-    let (for_it, against): (Vec<_>, Vec<_>) = cause.evidence.iter().partition(|evidence| evidence.supports);
-    let labelled = |label: &str, text: &str| [vec![strong(label), plain(" ")], sentence(text)].concat();
-    let mut evidence: Vec<Vec<Span>> =
-        for_it.iter().map(|evidence| labelled("For it:", &evidence.text)).collect();
-    evidence.extend(against.iter().map(|evidence| labelled("Against it:", &evidence.text)));
-    if against.is_empty() {
+    let sure = if entry.is_candidate() { "Candidate" } else { "Established" };
+    let mut status = vec![strong(format!("{sure}: {}", entry.certainty()))];
+    status.extend(entry.way().map(|way| plain(format!(", {way}"))));
+    status.push(plain(". "));
+    status.extend(sentence(&entry.first().summary));
+    let own = entry.own_evidence(common);
+    let mut evidence = in_words(&own);
+    if !entry.is_candidate() && own.iter().all(|evidence| evidence.supports) {
         evidence.push(vec![plain("Nothing speaks against it.")]);
     }
-    vec![Block::Heading(heading), Block::Paragraph(status), Block::List(evidence)]
+    let mut blocks = vec![Block::Heading(heading), Block::Paragraph(status)];
+    blocks.extend(list(evidence));
+    blocks
+}
+
+/// What speaks for something, then what speaks against it.
+fn in_words(evidence: &[&Evidence]) -> Vec<Vec<Span>> {
+    let labelled = |label: &str, text: &str| [vec![strong(label), plain(" ")], sentence(text)].concat();
+    let (for_it, against): (Vec<&Evidence>, Vec<&Evidence>) =
+        evidence.iter().partition(|evidence| evidence.supports);
+    let for_it = for_it.iter().map(|evidence| labelled("For it:", &evidence.text));
+    for_it.chain(against.iter().map(|evidence| labelled("Against it:", &evidence.text))).collect()
 }
 
 fn seen(diagnosis: &Diagnosis) -> Vec<Block> {

@@ -1,10 +1,11 @@
 //! What to do: the plan's steps, what mends the causes that no plan covers, and what could be done instead.
 
-use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Fix, OpenedReport, Plan, Tool};
+use peerscope_analysis::report::{CauseReport, Diagnosis, Fix, OpenedReport, Plan, Tool};
 
 use super::sentence::{sentence, whole_sentence};
 use super::{Block, Listing, Span, code, plain, strong};
 use crate::escape::escape;
+use crate::text::entry::Entry;
 use crate::text::is_in;
 use crate::text::words::{PROOF_OF_FIX, PROOF_OF_PLAN, escape_lines, hand_words, opens, terraform_of};
 
@@ -74,12 +75,10 @@ impl<'a> Deed<'a> {
 }
 
 /// All that is to be done.
-pub(super) fn deeds(diagnosis: &Diagnosis) -> Vec<Block> {
+pub(super) fn deeds(diagnosis: &Diagnosis, entries: &[Entry<'_>]) -> Vec<Block> {
     let plan = diagnosis.plan.as_ref();
     let mut blocks = plan.map(|plan| planned(plan, &diagnosis.causes)).unwrap_or_default();
-    for (cause, number) in diagnosis.causes.iter().zip(1..) {
-        blocks.extend(beside_the_plan(plan, cause, number));
-    }
+    blocks.extend(entries.iter().flat_map(|entry| beside_the_plan(plan, entry)));
     blocks
 }
 
@@ -140,29 +139,41 @@ fn fix_of_step<'a>(
     same.next()
 }
 
-/// What mends a cause and is no step of the plan: all of it where there is none, else what could be done instead.
-fn beside_the_plan(plan: Option<&Plan>, cause: &CauseReport, number: usize) -> Vec<Block> {
+/// What mends an entry's causes and is no step of the plan: all of it where there is none, else what could be done
+/// instead.
+fn beside_the_plan(plan: Option<&Plan>, entry: &Entry<'_>) -> Vec<Block> {
+    let mut told: Vec<(&CauseReport, &Fix)> = Vec::new();
+    for cause in entry.causes() {
+        for fix in cause.fixes.iter().filter(|fix| fix.tool != Tool::Terraform) {
+            if !told.iter().any(|(_, known)| is_same(fix, &known.command, &known.explanation)) {
+                told.push((*cause, fix));
+            }
+        }
+    }
     let steps = plan.map(|plan| &plan.steps[..]).unwrap_or_default();
-    let is_step = |fix: &Fix| {
-        steps.iter().any(|step| step.command == fix.command && step.explanation == fix.explanation)
-    };
+    let is_step = |fix: &Fix| steps.iter().any(|step| is_same(fix, &step.command, &step.explanation));
     // A step that serves several causes is the first fix of only one of them.
-    let is_planned = plan.is_some_and(|plan| is_in(plan, cause));
-    let fixes = cause.fixes.iter().filter(|fix| fix.tool != Tool::Terraform).enumerate();
-    let left = fixes.filter(|(index, fix)| !(is_step(fix) || is_planned && *index == 0));
+    let is_planned = plan.is_some_and(|plan| is_in(plan, entry.first()));
+    let left =
+        told.into_iter().enumerate().filter(|(index, (_, fix))| !(is_step(fix) || is_planned && *index == 0));
+    let number = entry.number;
     let mut blocks: Vec<Block> = Vec::new();
-    for (index, fix) in left {
-        let label = match (cause.status, index) {
-            (CauseStatus::Established, 0) => format!("For cause {number}: "),
-            (CauseStatus::Established, _) => format!("For cause {number}, instead: "),
-            (CauseStatus::Candidate, 0) => format!("If it is cause {number}: "),
-            (CauseStatus::Candidate, _) => format!("If it is cause {number}, instead: "),
+    for (index, (cause, fix)) in left {
+        let label = match (entry.is_candidate(), index) {
+            (false, 0) => format!("For cause {number}"),
+            (false, _) => format!("For cause {number}, instead"),
+            (true, 0) => format!("If it is cause {number}"),
+            (true, _) => format!("If it is cause {number}, instead"),
         };
         let terraform = if index == 0 { terraform_of(cause, fix.managed_by.as_deref()) } else { None };
-        blocks.push(Block::Heading([vec![plain(label)], sentence(&fix.explanation)].concat()));
+        blocks.push(Block::Heading([vec![plain(format!("{label}: "))], sentence(&fix.explanation)].concat()));
         blocks.extend(Deed::of_fix(fix, terraform).blocks());
     }
     blocks
+}
+
+fn is_same(fix: &Fix, command: &str, explanation: &str) -> bool {
+    fix.command == command && fix.explanation == explanation
 }
 
 fn labelled(label: &str, value: &str) -> Vec<Span> {

@@ -1,16 +1,17 @@
 //! The path hop by hop: for the picture, and in words for who cannot see it.
 
 use peerscope_analysis::reach::Direction;
-use peerscope_analysis::report::{Action, Component, Diagnosis, Step};
+use peerscope_analysis::report::{Action, CauseReport, Component, Diagnosis, Step};
 use peerscope_analysis::topology::ComponentType;
 
 use super::sentence::sentence;
 use super::{Block, Hop, Span, Way, code, plain, strong};
 use crate::escape::escape;
+use crate::text::entry::Entry;
 use crate::text::words::{end_of_target, places};
 
 /// The picture and the words of both ways; nothing where no path is known.
-pub(super) fn path(diagnosis: &Diagnosis) -> Vec<Block> {
+pub(super) fn path(diagnosis: &Diagnosis, entries: &[Entry<'_>]) -> Vec<Block> {
     let paths = &diagnosis.paths;
     if paths.forward.is_empty() && paths.back.is_empty() {
         return Vec::new();
@@ -21,15 +22,10 @@ pub(super) fn path(diagnosis: &Diagnosis) -> Vec<Block> {
         Way {
             label: "There",
             from: source.clone(),
-            hops: hops(diagnosis, &paths.forward, Direction::Forward),
+            hops: hops(entries, &paths.forward, Direction::Forward),
             to: target.clone(),
         },
-        Way {
-            label: "Back",
-            from: target,
-            hops: hops(diagnosis, &paths.back, Direction::Return),
-            to: source,
-        },
+        Way { label: "Back", from: target, hops: hops(entries, &paths.back, Direction::Return), to: source },
     ];
     let words: Vec<Block> = ways.iter().flat_map(in_words).collect();
     let mut blocks = vec![Block::Picture(ways)];
@@ -37,18 +33,19 @@ pub(super) fn path(diagnosis: &Diagnosis) -> Vec<Block> {
     blocks
 }
 
-fn hops(diagnosis: &Diagnosis, steps: &[Step], direction: Direction) -> Vec<Hop> {
+fn hops(entries: &[Entry<'_>], steps: &[Step], direction: Direction) -> Vec<Hop> {
     let mut is_past_a_drop = false;
     let mut hops = Vec::new();
     for step in steps {
         let component = &step.component;
         let is_stopping = matches!(step.action, Action::Dropped | Action::Unknown);
-        let causes = diagnosis.causes.iter().zip(1..).filter(|(cause, _)| {
-            is_stopping
-                && cause.direction == Some(direction)
+        // A cause without a direction, as a missing peering is one, stops packets both ways.
+        let is_here = |cause: &&CauseReport| {
+            cause.direction.is_none_or(|one| one == direction)
                 && cause.component.component_type == component.component_type
                 && cause.component.id == component.id
-        });
+        };
+        let causes = entries.iter().filter(|entry| is_stopping && entry.causes().iter().any(is_here));
         let (id, name) = id_and_name(component);
         hops.push(Hop {
             kind: component.component_type.words(),
@@ -58,7 +55,7 @@ fn hops(diagnosis: &Diagnosis, steps: &[Step], direction: Direction) -> Vec<Hop>
             is_past_a_drop,
             rule: step.rule.as_deref().map(|rule| escape(rule).into_owned()),
             detail: step.detail.as_deref().map(|detail| escape(detail).into_owned()),
-            causes: causes.map(|(_, number)| number).collect(),
+            causes: causes.map(|entry| entry.number).collect(),
         });
         is_past_a_drop |= step.action == Action::Dropped;
     }
@@ -100,10 +97,14 @@ pub(super) fn deed(hop: &Hop) -> &'static str {
     }
 }
 
-/// `cause 1 and 2`
+/// `cause 1`, `causes 1 and 2`
 pub(super) fn causes(hop: &Hop) -> Option<String> {
     let numbers: Vec<String> = hop.causes.iter().map(ToString::to_string).collect();
-    (!numbers.is_empty()).then(|| format!("cause {}", numbers.join(" and ")))
+    match &numbers[..] {
+        [] => None,
+        [one] => Some(format!("cause {one}")),
+        several => Some(format!("causes {}", several.join(" and "))),
+    }
 }
 
 fn in_words(way: &Way) -> Vec<Block> {

@@ -1,11 +1,12 @@
 //! A diagnosis as text, most important first: verdict and cause, the picture, why, how to mend it, what
 //! else is wrong, what could not be seen.
 
-use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Verdict, together};
+use peerscope_analysis::report::{Diagnosis, Verdict};
 
+use super::entry::{Entry, entries};
 use super::layout::{MARGIN, wrapped};
 use super::picture::picture;
-use super::words::{certainty, from, name, names_seen, packets_seen, snapshot_words, to, verdict_word, way};
+use super::words::{from, name, names_seen, packets_seen, snapshot_words, to, verdict_word};
 use super::{Style, mending};
 use crate::escape::escape;
 
@@ -16,13 +17,12 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
     text.push_str(&wrapped(&escape(&diagnosis.summary), style.width, "", ""));
     section(&mut text, &picture(diagnosis, style));
     let plan = diagnosis.plan.as_ref().filter(|plan| mending::is_worth_telling(plan));
-    let entries = together(&diagnosis.causes);
+    let entries = entries(diagnosis);
     for entry in &entries {
-        let Some(cause) = entry.first() else { continue };
-        let several = entries.len() > 1;
+        let cause = entry.first();
         // What a common plan mends is told once, there.
         let is_planned = plan.is_some_and(|plan| mending::is_in(plan, cause));
-        let mut part = cause_text(entry, cause, several, style);
+        let mut part = cause_text(entry, entries.len() > 1, style);
         part.push_str(&mending::fixes(cause, is_planned, style));
         section(&mut text, &part);
     }
@@ -66,13 +66,12 @@ fn headline(diagnosis: &Diagnosis, style: &Style) -> String {
 }
 
 /// One cause and its evidence, or what one component may be a cause by.
-fn cause_text(entry: &[&CauseReport], cause: &CauseReport, several: bool, style: &Style) -> String {
-    let mut text = String::new();
-    let (sure, way) =
-        (certainty(entry), way(cause.direction).map(|way| format!(", {way}")).unwrap_or_default());
+fn cause_text(entry: &Entry<'_>, several: bool, style: &Style) -> String {
+    let (mut text, cause) = (String::new(), entry.first());
+    let (sure, way) = (entry.certainty(), entry.way().map(|way| format!(", {way}")).unwrap_or_default());
+    let codes = entry.codes().join(" or ");
+    let heading = format!("{codes} {} ({sure}{way})", name(entry.component()));
     let code = cause.code.name();
-    let others: Vec<String> = entry.iter().skip(1).map(|other| format!(" or {}", other.code)).collect();
-    let heading = format!("{code}{} {} ({sure}{way})", others.concat(), name(&cause.component));
     text.push_str(&wrapped(&escape(&heading), style.width, "", MARGIN).replacen(
         code,
         &style.strong(code),
@@ -81,13 +80,13 @@ fn cause_text(entry: &[&CauseReport], cause: &CauseReport, several: bool, style:
     if several {
         text.push_str(&wrapped(&escape(&cause.summary), style.width, MARGIN, MARGIN));
     }
-    let candidate = cause.status == CauseStatus::Candidate;
-    for (index, evidence) in cause.evidence.iter().enumerate().filter(|_| !candidate) {
+    let established = !entry.is_candidate();
+    for (index, evidence) in cause.evidence.iter().enumerate().filter(|_| established) {
         let label = if index == 0 { "Because " } else { "        " };
         let sign = if evidence.supports { '+' } else { '−' };
         text.push_str(&wrapped(&escape(&evidence.text), style.width, &format!("{label}{sign} "), MARGIN));
     }
-    if !candidate && !cause.evidence.iter().any(|evidence| !evidence.supports) {
+    if established && !cause.evidence.iter().any(|evidence| !evidence.supports) {
         text.push_str(&format!("        {}\n", style.faint("− nothing speaks against it")));
     }
     text

@@ -5,6 +5,7 @@
 
 mod assertions;
 mod diagnosis;
+pub(crate) mod entry;
 mod layout;
 mod mending;
 mod picture;

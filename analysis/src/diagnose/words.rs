@@ -128,12 +128,14 @@ pub(super) fn summary(
         }
         (_, None) if causes.is_empty() => format!("{what}: {observed}."),
         (_, None) => {
-            let others = match together(causes).len() {
+            let entries = together(causes);
+            let others = match entries.len() {
                 1 => String::new(),
                 2 => " One other cause is possible.".to_string(),
                 count => format!(" {} other causes are possible.", count - 1),
             };
-            let first = causes.first().map(|cause| cause.summary.as_str()).unwrap_or_default();
+            let first = entries.first().and_then(|entry| entry.first());
+            let first = first.map(|cause| cause.summary.as_str()).unwrap_or_default();
             let unsaid = application::unsaid(&seen.spoken).map(|unsaid| format!("; {unsaid}"));
             let observed = format!("{observed}{}", unsaid.unwrap_or_default());
             format!("{what}: {observed}. Most likely, but not certain: {first}{others}")

@@ -74,8 +74,8 @@ pub struct Evidence {
 }
 
 /// Causes as a reader takes them in: of the candidates of one group, those that come down to one thing to look at
-/// (a table that may have changed may lack its route, or have a wrong one) are one entry, at the place of its
-/// most probable cause.
+/// (a table that may have changed may lack its route, or have a wrong one; an ACL may drop packets or replies) are
+/// one entry. The entries of a group are in the order of what their causes sum to, the most likely first.
 #[must_use]
 pub fn together(causes: &[CauseReport]) -> Vec<Vec<&CauseReport>> {
     let mut entries: Vec<Vec<&CauseReport>> = Vec::new();
@@ -85,13 +85,17 @@ pub fn together(causes: &[CauseReport]) -> Vec<Vec<&CauseReport>> {
                 first.alternatives.is_some()
                     && first.alternatives == cause.alternatives
                     && first.summary == cause.summary
-                    && first.direction == cause.direction
             })
         };
         match entries.iter_mut().find(is_one) {
             Some(entry) => entry.push(cause),
             None => entries.push(Vec::from([cause])),
         }
+    }
+    let group = |entry: &[&CauseReport]| entry.first().and_then(|first| first.alternatives.clone());
+    let likelihood = |entry: &[&CauseReport]| entry.iter().map(|cause| cause.confidence).sum::<f64>();
+    for group in entries.chunk_by_mut(|one, next| group(one).is_some() && group(one) == group(next)) {
+        group.sort_by(|one, other| likelihood(other).total_cmp(&likelihood(one)));
     }
     entries
 }

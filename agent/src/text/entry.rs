@@ -1,0 +1,105 @@
+//! A cause as a reader takes it in: one thing to look at, by whatever codes it may stand in the way.
+//!
+//! Terminal, ticket and page tell the same entries under the same numbers.
+
+use peerscope_analysis::report::{CauseReport, CauseStatus, Component, Diagnosis, Evidence, together};
+
+use super::words::{certainty, way};
+
+/// One entry: a single cause, or candidates that come down to one thing to look at.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    /// Its number among all, from 1.
+    pub(crate) number: usize,
+    first: &'a CauseReport,
+    causes: Vec<&'a CauseReport>,
+}
+
+/// All entries, most important first.
+pub(crate) fn entries(diagnosis: &Diagnosis) -> Vec<Entry<'_>> {
+    let told = together(&diagnosis.causes).into_iter();
+    let entries = told.zip(1..).filter_map(|(causes, number)| {
+        let first = *causes.first()?;
+        Some(Entry { number, first, causes })
+    });
+    entries.collect()
+}
+
+impl<'a> Entry<'a> {
+    /// The most likely of its causes.
+    pub(crate) fn first(&self) -> &'a CauseReport {
+        self.first
+    }
+
+    /// All of them.
+    pub(crate) fn causes(&self) -> &[&'a CauseReport] {
+        &self.causes
+    }
+
+    /// Where it lies: of several the first that has an id, since a missing peering has none.
+    pub(crate) fn component(&self) -> &'a Component {
+        let named = self.causes.iter().find(|cause| cause.component.id.is_some());
+        &named.unwrap_or(&self.first).component
+    }
+
+    /// Its codes, each once.
+    pub(crate) fn codes(&self) -> Vec<&'static str> {
+        let mut codes: Vec<&'static str> = Vec::new();
+        for cause in &self.causes {
+            if !codes.contains(&cause.code.name()) {
+                codes.push(cause.code.name());
+            }
+        }
+        codes
+    }
+
+    /// How sure it is that it is in the way at all.
+    pub(crate) fn certainty(&self) -> &'static str {
+        certainty(&self.causes)
+    }
+
+    /// Which way the packets travel that it stops.
+    pub(crate) fn way(&self) -> Option<&'static str> {
+        let directed = self.causes.iter().all(|cause| cause.direction.is_some());
+        let is_one = self.causes.iter().all(|cause| cause.direction == self.first.direction);
+        match (is_one, directed) {
+            (true, _) => way(self.first.direction),
+            (false, true) => Some("on the way there or back"),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether it is one of several of which at least one holds.
+    pub(crate) fn is_candidate(&self) -> bool {
+        self.first.status == CauseStatus::Candidate
+    }
+
+    /// What speaks for it and against, beside what is `common` to all of its group.
+    pub(crate) fn own_evidence(&self, common: &[&Evidence]) -> Vec<&'a Evidence> {
+        let mut own: Vec<&Evidence> = Vec::new();
+        for evidence in self.causes.iter().flat_map(|cause| &cause.evidence) {
+            if !common.contains(&evidence) && !own.contains(&evidence) {
+                own.push(evidence);
+            }
+        }
+        own
+    }
+}
+
+/// The entries that follow one another and are alternatives of each other; an established cause stands alone.
+pub(crate) fn groups<'e, 'a>(entries: &'e [Entry<'a>]) -> impl Iterator<Item = &'e [Entry<'a>]> {
+    entries.chunk_by(|one, next| {
+        let group = &one.first.alternatives;
+        group.is_some() && *group == next.first.alternatives
+    })
+}
+
+/// What speaks for each of several alternatives, or against each: of itself it tells none of them from another. Of
+/// one alone nothing is common.
+pub(crate) fn common_evidence<'a>(group: &[Entry<'a>]) -> Vec<&'a Evidence> {
+    let [first, _, ..] = group else { return Vec::new() };
+    let is_everywhere = |evidence: &&Evidence| {
+        group.iter().flat_map(Entry::causes).all(|cause| cause.evidence.contains(evidence))
+    };
+    first.first.evidence.iter().filter(is_everywhere).collect()
+}
