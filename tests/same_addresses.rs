@@ -50,9 +50,13 @@ fn documents() -> Value {
 
 /// What `analyze` says of a target.
 fn said(target: &str, format: &str) -> String {
+    said_given(&documents(), target, format)
+}
+
+fn said_given(documents: &Value, target: &str, format: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("account.json");
-    fs::write(&file, documents().to_string()).unwrap();
+    fs::write(&file, documents.to_string()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_peerscope"));
     command.args(["analyze", "--to", target, "--from", SOURCE, "--format", format, "--snapshot"]).arg(&file);
     let output = command.output().unwrap();
@@ -102,4 +106,46 @@ fn every_step_that_makes_a_peering_is_written_out() {
         rest = &rest[at + step.len()..];
     }
     assert!(text.contains("4 steps") && !text.contains("by hand"), "{text}");
+}
+
+#[test]
+fn a_long_doubt_is_a_paragraph_below_a_short_heading() {
+    let text = said("tcp://10.2.0.10:5432", "markdown");
+    let todo = text.split("### What to do").nth(1).unwrap().split("### Why").next().unwrap();
+    let lines: Vec<&str> = todo.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines[0], "#### Mend `PEERING_MISSING`", "{todo}");
+    assert!(
+        lines[1].starts_with("The addresses fit `vpc-0000000a` and `vpc-0000000b`, and as well"),
+        "{todo}"
+    );
+    assert!(text.lines().all(|line| !line.starts_with('#') || line.len() < 160), "{text}");
+}
+
+#[test]
+fn who_changes_accounts_is_told_to_bring_the_new_peerings_id() {
+    let mut documents = documents();
+    documents["Vpcs"][2]["OwnerId"] = json!("222222222222");
+    let target = "tcp://eni-0000000c:5432";
+    let words = "another shell set PCX first, to what it is in that of account 111111111111";
+    let text = said_given(&documents, target, "text");
+    let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The acceptance, and the route of the other side.
+    assert_eq!(flowing.matches(words).count(), 2, "{text}");
+    // To undo it, too, one goes from account to account, the last step first.
+    let undone = "# in account 222222222222: aws ec2 delete-route --route-table-id rtb-0000000c";
+    let (_, undo) = flowing.split_once("to undo it: ").unwrap();
+    assert!(undo.starts_with(undone), "{text}");
+    assert_eq!(undo.matches("# in account 111111111111: aws ec2 ").count(), 2, "{text}");
+    let page = said_given(&documents, target, "markdown");
+    assert_eq!(page.matches(&format!("- In {words}")).count(), 2, "{page}");
+    assert!(page.contains("To undo it: No acceptance can be taken back"), "{page}");
+    // In one account there is one shell.
+    assert!(!said(target, "text").contains("another shell"));
+}
+
+#[test]
+fn an_id_that_was_asked_for_is_not_said_twice() {
+    let text = said("tcp://eni-0000000c:5432", "text");
+    let first = text.lines().next().unwrap();
+    assert!(first.ends_with("tcp 10.2.0.10:5432 (eni-0000000c \"orders\")"), "{first}");
 }

@@ -2,12 +2,19 @@
 
 use peerscope_analysis::report::{CauseReport, Diagnosis, Fix, OpenedReport, Plan, Tool};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::sentence::{sentence, whole_sentence};
 use super::{Block, Listing, Span, code, plain, strong};
 use crate::escape::escape;
 use crate::text::entry::Entry;
 use crate::text::is_in;
-use crate::text::words::{PROOF_OF_FIX, PROOF_OF_PLAN, escape_lines, hand_words, opens, terraform_of};
+use crate::text::words::{
+    PROOF_OF_FIX, PROOF_OF_PLAN, brought, escape_lines, hand_words, opens, terraform_of,
+};
+
+/// More columns than this are no heading.
+const HEADING: usize = 100;
 
 /// One thing to do.
 struct Deed<'a> {
@@ -15,6 +22,8 @@ struct Deed<'a> {
     tool: Tool,
     account: Option<&'a str>,
     region: Option<&'a str>,
+    /// What has to be brought from an earlier step.
+    brought: Option<&'a str>,
     hand: Option<&'a str>,
     command: &'a str,
     undo: &'a str,
@@ -33,6 +42,7 @@ impl<'a> Deed<'a> {
             tool: fix.tool,
             account: fix.account.as_deref(),
             region: fix.region.as_deref(),
+            brought: None,
             hand: fix.managed_by.as_deref(),
             command: &fix.command,
             undo: &fix.undo,
@@ -50,6 +60,7 @@ impl<'a> Deed<'a> {
             facts.extend(self.account.map(|account| labelled("Account", account)));
             facts.extend(self.region.map(|region| labelled("Region", region)));
         }
+        facts.extend(self.brought.map(whole_sentence));
         facts.extend(self.hand.map(|hand| whole_sentence(&hand_words(hand))));
         facts.extend(self.note.map(whole_sentence));
         facts.extend(self.proof.map(whole_sentence));
@@ -66,9 +77,44 @@ impl<'a> Deed<'a> {
             let resources = lines.collect::<Vec<_>>().join("\n");
             blocks.extend(listing("hcl", "The same in Terraform", &resources));
         }
-        if !self.undo.is_empty() {
-            blocks.push(Block::Paragraph(vec![plain("To undo it:")]));
-            blocks.extend(listing("sh", "The command that undoes it", self.undo));
+        blocks.extend(self.way_back());
+        blocks
+    }
+
+    /// How to undo it. What is a remark alone is no command to copy.
+    fn way_back(&self) -> Vec<Block> {
+        let remarks: Option<Vec<&str>> = self.undo.lines().map(|line| line.strip_prefix("# ")).collect();
+        match remarks {
+            _ if self.undo.is_empty() => Vec::new(),
+            Some(remarks) => {
+                let words = whole_sentence(&remarks.join(" "));
+                vec![Block::Paragraph([vec![plain("To undo it: ")], words].concat())]
+            }
+            None => {
+                let words = Block::Paragraph(vec![plain("To undo it:")]);
+                [words].into_iter().chain(listing("sh", "The command that undoes it", self.undo)).collect()
+            }
+        }
+    }
+
+    /// What it is: its first sentence as the heading, where that is short enough to be one, after `label`; the rest
+    /// below it. Without a short one `name` stands in its place.
+    fn heading(&self, label: &str, name: Vec<Span>) -> Vec<Block> {
+        let (first, rest) = match self.explanation.split_once(". ") {
+            Some((first, rest)) => (first, rest),
+            None => (self.explanation.trim_end_matches('.'), ""),
+        };
+        let (heading, rest) = match first.width() <= HEADING {
+            true => (sentence(first), rest),
+            false => (name, self.explanation),
+        };
+        let label = match label {
+            "" => Vec::new(),
+            label => vec![plain(format!("{label}: "))],
+        };
+        let mut blocks = vec![Block::Heading([label, heading].concat())];
+        if !rest.is_empty() {
+            blocks.push(Block::Paragraph(sentence(rest)));
         }
         blocks
     }
@@ -90,12 +136,14 @@ fn planned(plan: &Plan, causes: &[CauseReport]) -> Vec<Block> {
         blocks.push(Block::Paragraph(vec![plain(format!("{} steps, in this order.", steps.len()))]));
     }
     for (step, number) in steps.iter().zip(1..) {
+        let brought = brought(steps, step);
         let mended = fix_of_step(causes, &step.command, &step.explanation);
         let deed = Deed {
             explanation: &step.explanation,
             tool: step.tool,
             account: step.account.as_deref(),
             region: step.region.as_deref(),
+            brought: brought.as_deref(),
             hand: step.managed_by.as_deref(),
             command: &step.command,
             undo: &step.undo,
@@ -108,8 +156,9 @@ fn planned(plan: &Plan, causes: &[CauseReport]) -> Vec<Block> {
             // Of several steps only the whole is proven.
             proof: (plan.verified && steps.len() == 1).then_some(PROOF_OF_FIX),
         };
-        let label = if steps.len() > 1 { format!("Step {number}: ") } else { String::new() };
-        blocks.push(Block::Heading([vec![plain(label)], sentence(deed.explanation)].concat()));
+        let label = if steps.len() > 1 { format!("Step {number}") } else { String::new() };
+        let codes = step.causes.iter().map(|cause| cause.name()).collect();
+        blocks.extend(deed.heading(&label, mending(codes)));
         blocks.extend(deed.blocks());
     }
     if steps.len() > 1 {
@@ -166,10 +215,21 @@ fn beside_the_plan(plan: Option<&Plan>, entry: &Entry<'_>) -> Vec<Block> {
             (true, _) => format!("If it is cause {number}, instead"),
         };
         let terraform = if index == 0 { terraform_of(cause, fix.managed_by.as_deref()) } else { None };
-        blocks.push(Block::Heading([vec![plain(format!("{label}: "))], sentence(&fix.explanation)].concat()));
-        blocks.extend(Deed::of_fix(fix, terraform).blocks());
+        let deed = Deed::of_fix(fix, terraform);
+        blocks.extend(deed.heading(&label, mending(entry.codes())));
+        blocks.extend(deed.blocks());
     }
     blocks
+}
+
+/// `Mend PEERING_MISSING`
+fn mending(codes: Vec<&'static str>) -> Vec<Span> {
+    let mut words = vec![plain("Mend ")];
+    for (index, one) in codes.into_iter().enumerate() {
+        words.extend((index > 0).then(|| plain(" and ")));
+        words.push(code(one));
+    }
+    words
 }
 
 fn is_same(fix: &Fix, command: &str, explanation: &str) -> bool {

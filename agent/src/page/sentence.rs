@@ -51,13 +51,19 @@ pub(super) fn whole_sentence(text: &str) -> Vec<Span> {
     spans
 }
 
-/// Letters, digits, and signs that no format gives a meaning; hyphens and apostrophes between letters alone.
+/// Letters, digits, and signs that no format gives a meaning; hyphens and apostrophes between letters, a point between
+/// digits alone: `0.1.0` and `10.0.0.0` are names.
 fn is_word(core: &str) -> bool {
     let is_harmless = |character: char| {
         character.is_ascii_digit() || !character.is_ascii() || character.is_ascii_alphabetic()
     };
     let letters = |part: &str| !part.is_empty() && part.chars().all(|one| one.is_alphabetic());
-    (!core.is_empty() && core.chars().all(is_harmless)) || core.split(['-', '\'', '’']).all(letters)
+    let is_decimal = core.split_once('.').is_some_and(|(whole, rest)| {
+        [whole, rest].iter().all(|part| !part.is_empty() && part.chars().all(|one| one.is_ascii_digit()))
+    });
+    is_decimal
+        || (!core.is_empty() && core.chars().all(is_harmless))
+        || core.split(['-', '\'', '’']).all(letters)
 }
 
 fn push_plain(spans: &mut Vec<Span>, words: &str) {
@@ -91,6 +97,7 @@ mod tests {
                 "No inbound rule of sg-0db5 allows tcp 5432 from 10.0.144.0/20.",
                 "No inbound rule of `sg-0db5` allows tcp 5432 from `10.0.144.0/20`.",
             ),
+            ("in 3.1 s by 0.1.0", "in 3.1 s by `0.1.0`"),
             ("both ways (the host's own), two-way", "both ways (the host's own), two-way"),
             ("eni-1 \"orders-db\": 0.0.0.0/0 → local", "`eni-1` \"orders-db\": `0.0.0.0/0` → local"),
         ] {

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Style;
 use super::layout::{MARGIN, command, wrapped};
-use super::words::{PROOF_OF_FIX, PROOF_OF_PLAN, escape_lines, hand_words, opens, terraform_of};
+use super::words::{PROOF_OF_FIX, PROOF_OF_PLAN, brought, escape_lines, hand_words, opens, terraform_of};
 use crate::escape::escape;
 
 /// The margin of commands.
@@ -94,21 +94,39 @@ pub(super) fn plan(plan: &Plan, causes: &[CauseReport], style: &Style) -> String
     let words = format!("{} steps, in this order:", changes(plan).count());
     let mut text = wrapped(&words, style.width, "Mend      ", MARGIN);
     for (index, step) in changes(plan).enumerate() {
-        text.push_str(&step_text(index + 1, step, causes, style));
+        text.push_str(&step_text(index + 1, step, plan, causes, style));
     }
     if changes(plan).count() < plan.steps.len() {
         let words = "they do not suffice: what has to be done by hand is told above";
         text.push_str(&wrapped(words, style.width, MARGIN, MARGIN));
     }
-    text.push_str(&consequences(plan.verified.then_some(PROOF_OF_PLAN), &plan.opens, &plan.undo, style));
+    text.push_str(&consequences(plan.verified.then_some(PROOF_OF_PLAN), &plan.opens, &way_back(plan), style));
     text
 }
 
-fn step_text(number: usize, step: &PlanStep, causes: &[CauseReport], style: &Style) -> String {
+/// The commands that undo the plan; where accounts differ, each after a remark that says whose it is.
+fn way_back(plan: &Plan) -> String {
+    let accounts: Vec<&String> = changes(plan).filter_map(|step| step.account.as_ref()).collect();
+    if accounts.windows(2).all(|pair| pair[0] == pair[1]) {
+        return plan.undo.clone();
+    }
+    let undone = changes(plan).collect::<Vec<_>>().into_iter().rev().map(|step| match &step.account {
+        Some(account) if !step.undo.starts_with('#') => {
+            format!("# in account {}:\n{}", escape(account), step.undo)
+        }
+        _ => step.undo.clone(),
+    });
+    undone.collect::<Vec<_>>().join("\n")
+}
+
+fn step_text(number: usize, step: &PlanStep, plan: &Plan, causes: &[CauseReport], style: &Style) -> String {
     let first = format!("{MARGIN}{:<3}", format!("{number}."));
     let mut text = wrapped(&escape(&step.explanation), style.width, &first, STEP);
     let place =
         Place { tool: step.tool, account: &step.account, region: &step.region, hand: &step.managed_by };
+    if let Some(brought) = brought(&plan.steps, step) {
+        text.push_str(&wrapped(&escape(&brought), style.width, STEP, STEP));
+    }
     if !step.command.is_empty() {
         text.push_str(&place.text(STEP, style));
         text.push_str(&command(&escape_lines(&step.command), style.width, STEP_COMMAND));

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{
-    Calls, CauseReport, CauseStatus, Component, Diagnosis, Fix, OpenedReport, SnapshotReport, Tool,
+    Calls, CauseReport, CauseStatus, Component, Diagnosis, Fix, OpenedReport, PlanStep, SnapshotReport, Tool,
     VantageKind, Verdict,
 };
 use peerscope_analysis::topology::ComponentType;
@@ -62,8 +62,10 @@ pub(crate) fn to(diagnosis: &Diagnosis) -> String {
         let _ = write!(to, " and {} more", target.addresses.len() - 1);
     }
     let is_named = target.addresses.first().is_some_and(|address| address.to_string() != target.host);
-    let mut known_as: Vec<String> = is_named.then(|| target.host.clone()).into_iter().collect();
-    known_as.extend(target_interface(diagnosis));
+    let interface = target_interface(diagnosis);
+    let is_told = interface.is_some_and(|one| one.id.as_ref() == Some(&target.host));
+    let mut known_as: Vec<String> = (is_named && !is_told).then(|| target.host.clone()).into_iter().collect();
+    known_as.extend(interface.map(name));
     if !known_as.is_empty() {
         let _ = write!(to, " ({})", known_as.join(", "));
     }
@@ -71,9 +73,9 @@ pub(crate) fn to(diagnosis: &Diagnosis) -> String {
 }
 
 /// The interface that the way there ends at.
-fn target_interface(diagnosis: &Diagnosis) -> Option<String> {
+fn target_interface(diagnosis: &Diagnosis) -> Option<&Component> {
     let last = &diagnosis.paths.forward.last()?.component;
-    (last.component_type == ComponentType::NetworkInterface).then(|| name(last))
+    (last.component_type == ComponentType::NetworkInterface).then_some(last)
 }
 
 /// The target's first address and its port; of a name without one the name. Outside data.
@@ -173,6 +175,22 @@ pub(crate) fn hand_words(hand: &str) -> String {
 pub(crate) fn terraform_of<'a>(cause: &'a CauseReport, hand: Option<&str>) -> Option<&'a Fix> {
     let is_terraform = hand.is_some_and(|hand| hand.to_ascii_lowercase().contains("terraform"));
     cause.fixes.iter().find(|fix| fix.tool == Tool::Terraform && is_terraform)
+}
+
+/// What a step needs from an earlier one that is run in another account, and so mostly in another shell: a new
+/// peering's id.
+pub(crate) fn brought(steps: &[PlanStep], step: &PlanStep) -> Option<String> {
+    let account = step.account.as_ref()?;
+    let earlier = steps.iter().take_while(|earlier| !std::ptr::eq(*earlier, step));
+    let mut makers = earlier.filter_map(|maker| {
+        let (variable, _) = maker.command.split_once("=$(")?;
+        maker.account.as_ref().filter(|other| *other != account).map(|other| (variable, other))
+    });
+    let (variable, other) =
+        makers.find(|(variable, _)| step.command.contains(&format!("\"${variable}\"")))?;
+    Some(format!(
+        "in another shell set {variable} first, to what it is in that of account {other} (echo ${variable})"
+    ))
 }
 
 /// Commands keep their line feeds; everything else in them is escaped.
