@@ -144,6 +144,12 @@ fn what_the_snapshot_lacks_is_a_hop_that_names_its_cause() {
     let heading = text.lines().find(|line| line.contains(cause)).expect("one heading");
     let number = heading.trim_start_matches("#### Cause ").split(':').next().expect("a number");
     assert!(text.contains(&format!("route table: **? not known** (cause {number})")), "{text}");
+    let (_, next) =
+        text.split_once("#### To find out more: read what the snapshot lacks").expect("what to do");
+    assert!(
+        next.split("###").next().is_some_and(|how| how.contains("`aws ec2 describe-route-tables`.")),
+        "{text}"
+    );
 }
 
 #[test]

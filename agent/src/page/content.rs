@@ -146,12 +146,7 @@ fn unknown(diagnosis: &Diagnosis) -> Vec<Block> {
         }
         words
     };
-    let mut blocks = list(diagnosis.gaps.iter().map(gap).collect());
-    if let Some(next) = &diagnosis.next_probe {
-        let words = whole_sentence(&format!("{}: {}", next.what, next.how));
-        blocks.push(Block::Paragraph([vec![strong("What would tell more:"), plain(" ")], words].concat()));
-    }
-    blocks
+    list(diagnosis.gaps.iter().map(gap).collect())
 }
 
 fn origin(diagnosis: &Diagnosis) -> Vec<Block> {

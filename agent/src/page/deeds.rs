@@ -4,7 +4,7 @@ use peerscope_analysis::report::{CauseReport, Diagnosis, Fix, OpenedReport, Plan
 
 use unicode_width::UnicodeWidthStr;
 
-use super::sentence::{sentence, whole_sentence};
+use super::sentence::{sentence, sentence_with_commands, whole_sentence};
 use super::{Block, Listing, Span, code, plain, strong};
 use crate::escape::escape;
 use crate::text::entry::Entry;
@@ -125,6 +125,10 @@ pub(super) fn deeds(diagnosis: &Diagnosis, entries: &[Entry<'_>]) -> Vec<Block> 
     let plan = diagnosis.plan.as_ref();
     let mut blocks = plan.map(|plan| planned(plan, &diagnosis.causes)).unwrap_or_default();
     blocks.extend(entries.iter().flat_map(|entry| beside_the_plan(plan, entry)));
+    if let Some(next) = &diagnosis.next_probe {
+        blocks.push(Block::Heading([vec![plain("To find out more: ")], sentence(&next.what)].concat()));
+        blocks.push(Block::Paragraph(sentence_with_commands(&next.how, &next.commands)));
+    }
     blocks
 }
 

@@ -51,6 +51,61 @@ pub(super) fn whole_sentence(text: &str) -> Vec<Span> {
     spans
 }
 
+/// A whole sentence in which these commands stand word for word, each of them set apart as one.
+pub(super) fn sentence_with_commands(text: &str, commands: &[String]) -> Vec<Span> {
+    // A word for a command, of a private character: where outside data has it, no command is set apart.
+    const COMMAND: char = '\u{e000}';
+    let commands = || commands.iter().filter(|command| !command.trim().is_empty());
+    if text.contains(COMMAND) {
+        return whole_sentence(text);
+    }
+    // Only as words of their own: code that touches code is none.
+    let is_apart = |text: &str, at: usize, command: &str| {
+        let (before, after) = (text[..at].chars().next_back(), text[at + command.len()..].chars().next());
+        before.is_none_or(|one| one.is_whitespace() || BEFORE.contains(&one))
+            && after.is_none_or(|one| one.is_whitespace() || AFTER.contains(&one))
+    };
+    let next = |from: usize| {
+        let found = commands().filter_map(|command| {
+            let mut places = text[from..].match_indices(command.as_str()).map(|(at, _)| from + at);
+            Some((places.find(|at| is_apart(text, *at, command))?, command))
+        });
+        // Of those that begin at one place the longest is meant.
+        found.min_by_key(|(at, command)| (*at, usize::MAX - command.len()))
+    };
+    let (mut marked, mut told, mut found) = (String::new(), 0, Vec::new());
+    while let Some((at, command)) = next(told) {
+        marked.push_str(&text[told..at]);
+        marked.push(COMMAND);
+        told = at + command.len();
+        found.push(escape(command));
+    }
+    marked.push_str(&text[told..]);
+    let mut found = found.into_iter();
+    let mut spans: Vec<Span> = Vec::new();
+    for span in whole_sentence(&marked) {
+        match span {
+            Span::Plain(words) => {
+                for (index, part) in words.split(COMMAND).enumerate() {
+                    spans.extend((index > 0).then(|| code(found.next().unwrap_or_default())));
+                    push_plain(&mut spans, part);
+                }
+            }
+            Span::Code(words) => {
+                let mut parts = words.split(COMMAND);
+                let mut whole = parts.next().unwrap_or_default().to_string();
+                for part in parts {
+                    whole.push_str(&found.next().unwrap_or_default());
+                    whole.push_str(part);
+                }
+                spans.push(code(whole));
+            }
+            strong @ Span::Strong(_) => spans.push(strong),
+        }
+    }
+    spans
+}
+
 /// Letters, digits, and signs that no format gives a meaning; hyphens and apostrophes between letters, a point between
 /// digits alone: `0.1.0` and `10.0.0.0` are names.
 fn is_word(core: &str) -> bool {
@@ -80,7 +135,10 @@ mod tests {
 
     /// As Markdown shows it, roughly.
     fn shown(text: &str) -> String {
-        let spans = sentence(text);
+        written(sentence(text))
+    }
+
+    fn written(spans: Vec<Span>) -> String {
         let shown = spans.iter().map(|span| match span {
             Span::Plain(words) | Span::Strong(words) => words.clone(),
             Span::Code(words) => format!("`{words}`"),
@@ -102,6 +160,26 @@ mod tests {
             ("eni-1 \"orders-db\": 0.0.0.0/0 → local", "`eni-1` \"orders-db\": `0.0.0.0/0` → local"),
         ] {
             assert_eq!(shown(text), expected);
+        }
+    }
+
+    #[test]
+    fn commands_are_set_apart_as_one() {
+        let commands = ["peerscope why tcp://10.0.0.1:22", "tcpdump -n tcp port 22", "tcpdump -n", " "];
+        let commands = commands.map(String::from);
+        for (text, expected) in [
+            ("nothing to run", "Nothing to run."),
+            (
+                "on 10.0.0.1: tcpdump -n tcp port 22; and from here: peerscope why tcp://10.0.0.1:22",
+                "On `10.0.0.1`: `tcpdump -n tcp port 22`; and from here: `peerscope why tcp://10.0.0.1:22`.",
+            ),
+            ("tcpdump -n", "`tcpdump -n`."),
+            ("xtcpdump -n, tcpdump -n", "Xtcpdump `-n`, `tcpdump -n`."),
+            ("tcpdump -ntcpdump -n", "Tcpdump `-ntcpdump` `-n`."),
+            ("x\"tcpdump -n", "`x\"tcpdump -n`."),
+            ("\u{e000} tcpdump -n", "\u{e000} tcpdump `-n`."),
+        ] {
+            assert_eq!(written(sentence_with_commands(text, &commands)), expected);
         }
     }
 

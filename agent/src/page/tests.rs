@@ -72,6 +72,7 @@ const HOSTILE: &[&str] = &[
     "\u{202e}",
     "\u{a0}",
     "\u{2028}",
+    "\u{e000}",
     ":smile:",
     "word",
     "5432",
@@ -130,6 +131,7 @@ fn diagnosis() -> Diagnosis {
     diagnosis.next_probe = Some(NextProbe {
         what: String::new(),
         how: String::new(),
+        commands: Vec::new(),
         tells_apart: vec![CauseCode::EniSgRulesMismatch],
     });
     diagnosis
@@ -193,7 +195,9 @@ fn with_words(mut diagnosis: Diagnosis, mut words: impl FnMut() -> String) -> Di
         (gap.what, gap.reason, gap.would_tell) = (words(), words(), words());
     }
     if let Some(next) = &mut diagnosis.next_probe {
-        (next.what, next.how) = (words(), words());
+        let command = words();
+        (next.what, next.how) = (words(), format!("{}{command}{}", words(), words()));
+        next.commands = vec![command, words()];
     }
     if let Some(snapshot) = &mut diagnosis.snapshot {
         snapshot.at = Some(words());

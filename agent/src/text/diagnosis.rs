@@ -29,6 +29,9 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
     if let Some(plan) = plan {
         section(&mut text, &mending::plan(plan, &diagnosis.causes, style));
     }
+    if let Some(next) = &diagnosis.next_probe {
+        section(&mut text, &list("Next", [format!("{}: {}", next.what, next.how)].into_iter(), style));
+    }
     section(&mut text, &observations(diagnosis, style));
     section(
         &mut text,
@@ -36,9 +39,6 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
     );
     let gaps = diagnosis.gaps.iter().map(|gap| format!("{}: {}", gap.what, gap.reason));
     section(&mut text, &list("Unseen", gaps, style));
-    if let Some(next) = &diagnosis.next_probe {
-        section(&mut text, &list("Next", [format!("{}: {}", next.what, next.how)].into_iter(), style));
-    }
     section(&mut text, &provenance(diagnosis, style));
     text
 }

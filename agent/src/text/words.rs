@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{
-    Calls, CauseReport, CauseStatus, Component, Diagnosis, Fix, OpenedReport, PlanStep, SnapshotReport, Tool,
-    VantageKind, Verdict,
+    Calls, CauseReport, CauseStatus, Component, Diagnosis, Fix, ObservationReport, OpenedReport, PlanStep,
+    SnapshotReport, Tool, VantageKind, Verdict,
 };
 use peerscope_analysis::topology::ComponentType;
 use peerscope_vocabulary::ProbeKind;
@@ -121,10 +121,7 @@ pub(crate) fn packets_seen(diagnosis: &Diagnosis) -> Vec<String> {
     let packets =
         diagnosis.observations.iter().filter(|observation| observation.request.kind != ProbeKind::Dns);
     for observation in packets {
-        let mut words = observation.result.to_string();
-        if let Some(reason) = &observation.reason {
-            let _ = write!(words, ": {reason}");
-        }
+        let words = ending(observation);
         let port = observation.request.source_port;
         match groups.iter_mut().find(|(known, ..)| *known == words) {
             Some((_, count, ports)) => {
@@ -136,12 +133,45 @@ pub(crate) fn packets_seen(diagnosis: &Diagnosis) -> Vec<String> {
     }
     let lines = groups.into_iter().map(|(words, count, mut ports)| {
         ports.sort_unstable();
-        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-        let from =
-            if ports.is_empty() { String::new() } else { format!(" (from port {})", ports.join(", ")) };
+        let from = from_ports(&ports);
         format!("{count} × {words}{from}")
     });
     lines.collect()
+}
+
+/// How a probe ended, in a clause.
+fn ending(observation: &ObservationReport) -> String {
+    let reason = observation.reason.as_deref();
+    let probe = match observation.request.kind {
+        ProbeKind::IcmpEcho => "ICMP echo, ",
+        ProbeKind::Udp => "datagram, ",
+        _ => "",
+    };
+    // The reasons of these say all of it.
+    let words = match (observation.result, reason) {
+        ("timeout" | "app_error", Some(reason)) => reason.to_string(),
+        ("timeout", None) => "no answer".to_string(),
+        ("echo", None) => "answered".to_string(),
+        (result, Some(reason)) => format!("{result}: {reason}"),
+        (result, None) => result.to_string(),
+    };
+    format!("{probe}{words}")
+}
+
+/// The ports of a few probes, or how many they were and where they lay.
+fn from_ports(ports: &[u16]) -> String {
+    const SHOWN: usize = 8;
+    match ports {
+        [] => String::new(),
+        [one] => format!(" (from port {one})"),
+        [first, .., last] if ports.len() > SHOWN => {
+            format!(" (from {} ports, {first} to {last})", ports.len())
+        }
+        several => {
+            let several: Vec<String> = several.iter().map(ToString::to_string).collect();
+            format!(" (from ports {})", several.join(", "))
+        }
+    }
 }
 
 /// When the documents were taken.

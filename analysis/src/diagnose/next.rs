@@ -15,17 +15,32 @@ use super::seen::Seen;
 use crate::cause::CauseCode;
 use crate::reach::Direction;
 use crate::report::{CauseReport, CauseStatus, NextProbe};
-use crate::topology::Topology;
+use crate::topology::{ComponentType, Topology};
 
 /// What a person needs besides, to read of the act and to do it, in minutes.
 const BESIDE: f64 = 3.0;
 /// Less than this many bits is not worth anybody's time.
 const LEAST: f64 = 0.05;
 
+/// What reads the configuration of a VPC; each writes to standard output.
+const READING: [&str; 7] = [
+    "aws ec2 describe-vpcs",
+    "aws ec2 describe-subnets",
+    "aws ec2 describe-route-tables",
+    "aws ec2 describe-security-groups",
+    "aws ec2 describe-network-acls",
+    "aws ec2 describe-vpc-peering-connections",
+    "aws ec2 describe-network-interfaces",
+];
+/// Counts the connections that found a full queue.
+const OVERFLOWS: &str = "nstat -az TcpExtListenOverflows";
+
 /// Something that a person can do.
 struct Act {
     what: &'static str,
     how: String,
+    /// The commands in it.
+    commands: Vec<String>,
     /// How long it takes, in minutes.
     minutes: f64,
     /// What it is expected to tell, in bits.
@@ -56,24 +71,27 @@ pub(super) fn next_probe(
     };
     let acts = acts.into_iter().filter(|act| act.bits >= LEAST);
     let best = acts.max_by(|one, other| worth(one).total_cmp(&worth(other)))?;
-    Some(NextProbe { what: best.what.into(), how: best.how, tells_apart })
+    Some(NextProbe { what: best.what.into(), how: best.how, commands: best.commands, tells_apart })
 }
 
 fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'_>) -> Vec<Act> {
     let target = case.target_of(question.address);
+    let from_here = format!("peerscope why {target}");
     let is_known = case.topology.as_ref().is_some_and(has_documents);
     let mut acts = Vec::from([
         Act {
             what: "probe the same port from a host in the target's subnet",
             how: format!(
-                "on another host of that subnet, whose way there passes neither peering nor network ACL: peerscope why {target}"
+                "on another host of that subnet, whose way there passes neither peering nor network ACL: {from_here}"
             ),
+            commands: Vec::from([from_here.clone()]),
             minutes: 5.0,
             bits: information(causes, |cause| is_of_the_target(cause.code)),
         },
         Act {
             what: "watch on the target itself whether the packets arrive",
-            how: format!("on {}: {}; and from here: peerscope why {target}", question.address, capture(case)),
+            how: format!("on {}: {}; and from here: {from_here}", question.address, capture(case)),
+            commands: Vec::from([capture(case), from_here.clone()]),
             minutes: 8.0,
             bits: information(causes, arrives),
         },
@@ -81,18 +99,39 @@ fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'
     if !is_known {
         acts.push(Act {
             what: "read the configuration of the target's VPC",
-            how: "save the output of aws ec2 describe-vpcs, describe-subnets, describe-route-tables, describe-security-groups, describe-network-acls, describe-vpc-peering-connections and describe-network-interfaces as JSON files in one folder, and give it by --snapshot".into(),
+            how: format!(
+                "save what these write, in the account of that VPC, as JSON files in one folder: {}; and give the folder by --snapshot",
+                READING.join(", ")
+            ),
+            commands: READING.map(String::from).to_vec(),
             minutes: 8.0,
             bits: information(causes, documented),
         });
     }
+    let lacking = lacking(causes);
+    if is_known && !lacking.is_empty() {
+        let commands: Vec<String> = lacking.iter().map(|(_, command)| (*command).to_string()).collect();
+        acts.push(Act {
+            what: "read what the snapshot lacks",
+            how: format!(
+                "save what this writes, in the account of the VPC, as a JSON file beside the others: {}",
+                commands.join(", ")
+            ),
+            commands,
+            minutes: 3.0,
+            bits: information(causes, |cause| {
+                let component_type = cause.component.component_type;
+                lacking.iter().any(|(lacks, _)| *lacks == component_type).then_some(component_type)
+            }),
+        });
+    }
     let may_explore = case.probing && !case.explore && !case.is_udp() && !seen.deciding.is_empty();
     if may_explore && question.answer.is_some() {
+        let exploring_too = format!("peerscope why --explore {target}");
         acts.push(Act {
             what: "ask other ports of the host, and its neighbours",
-            how: format!(
-                "peerscope why --explore {target}: a few connects more, to what the snapshot lets through"
-            ),
+            how: format!("{exploring_too}: a few connects more, to what the snapshot lets through"),
+            commands: Vec::from([exploring_too]),
             minutes: 0.1,
             bits: exploring(case, question, causes),
         });
@@ -100,14 +139,34 @@ fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'
     acts
 }
 
+/// What candidates lie at of which nobody knows which it is, and the command that tells.
+fn lacking(causes: &[&CauseReport]) -> Vec<(ComponentType, &'static str)> {
+    let read = [
+        (ComponentType::NetworkAcl, "aws ec2 describe-network-acls"),
+        (ComponentType::RouteTable, "aws ec2 describe-route-tables"),
+        (ComponentType::VpcPeeringConnection, "aws ec2 describe-vpc-peering-connections"),
+        (ComponentType::NetworkInterface, "aws ec2 describe-network-interfaces"),
+        (ComponentType::SecurityGroup, "aws ec2 describe-security-groups"),
+    ];
+    let is_lacking = |component_type: ComponentType| {
+        let components = causes.iter().map(|cause| &cause.component);
+        let mut of_type = components.filter(|one| one.component_type == component_type).peekable();
+        // A peering that is missing has no id, though it is known which would be meant.
+        of_type.peek().is_some() && of_type.all(|one| one.id.is_none())
+    };
+    read.into_iter().filter(|(component_type, _)| is_lacking(*component_type)).collect()
+}
+
 /// What a person can do where connections are taken and nothing more is heard.
 fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]) -> Vec<Act> {
     let (address, port) = (question.address, case.target.port.unwrap_or_default());
-    let target = &case.target.input;
+    let from_here = format!("peerscope why {}", case.target.input);
+    let queue = format!("ss -ltn 'sport = :{port}'");
     let mut acts = Vec::from([
         Act {
             what: "probe the same port from a host in the target's subnet",
-            how: format!("on another host of that subnet: peerscope why {target}"),
+            how: format!("on another host of that subnet: {from_here}"),
+            commands: Vec::from([from_here.clone()]),
             minutes: 5.0,
             // What lies on the path does not lie there.
             bits: information(causes, |cause| {
@@ -116,7 +175,8 @@ fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]
         },
         Act {
             what: "watch on the target itself what is sent and what is acknowledged",
-            how: format!("on {address}: {}; and from here: peerscope why {target}", capture(case)),
+            how: format!("on {address}: {}; and from here: {from_here}", capture(case)),
+            commands: Vec::from([capture(case), from_here]),
             minutes: 8.0,
             bits: information(causes, |cause| match cause.code {
                 // Data arrives and is acknowledged, and nothing is sent; or sent, again and again; or arrives, and
@@ -130,16 +190,19 @@ fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]
         Act {
             what: "look on the target at the queue of connections that wait to be taken",
             how: format!(
-                "on {address}: ss -ltn 'sport = :{port}': Recv-Q above Send-Q is a queue that is full; and nstat -az TcpExtListenOverflows"
+                "on {address}: {queue}: Recv-Q above Send-Q is a queue that is full; and {OVERFLOWS}"
             ),
+            commands: Vec::from([queue, OVERFLOWS.into()]),
             minutes: 3.0,
             bits: information(causes, |cause| cause.code == CauseCode::HostOverloaded),
         },
     ]);
     if case.probing && case.echo && !case.thorough {
+        let thorough = format!("peerscope why --thorough {}", case.target.input);
         acts.push(Act {
             what: "ask which sizes of packets pass",
-            how: format!("peerscope why --thorough {target}: ICMP echoes of several sizes, and a sweep"),
+            how: format!("{thorough}: ICMP echoes of several sizes, and a sweep"),
+            commands: Vec::from([thorough]),
             minutes: 0.5,
             bits: information(causes, |cause| cause.code == CauseCode::PathMtuBlackhole),
         });
@@ -248,14 +311,15 @@ fn capture(case: &Case) -> String {
 
 /// What would tell more where datagrams got no answer.
 fn ask_in_its_own_words(case: &Case, question: &Question) -> NextProbe {
-    let port = case.target.port.unwrap_or_default();
+    let capture = capture(case);
     NextProbe {
         what: "ask the service in its own protocol, or watch for the datagrams where they are to arrive"
             .into(),
         how: format!(
-            "on the target: tcpdump -n udp port {port}; and send a request of the service's own protocol to {} from here",
+            "on the target: {capture}; and send a request of the service's own protocol to {} from here",
             question.address
         ),
+        commands: Vec::from([capture]),
         tells_apart: Vec::new(),
     }
 }

@@ -93,19 +93,19 @@ const UNEXPLAINED: &[Prior] = &[
         code: CauseCode::HostSilent,
         direction: None,
         weight: 0.36,
-        summary: "The configuration lets the packets through, and nothing comes back: the host is stopped, or its own firewall drops everything.",
+        summary: "Nothing comes back: the host is stopped, or its own firewall drops everything.",
     },
     Prior {
         code: CauseCode::HostFirewall,
         direction: None,
         weight: 0.32,
-        summary: "The configuration lets the packets through: the host's own firewall drops packets to this port.",
+        summary: "The host's own firewall drops packets to this port.",
     },
     Prior {
         code: CauseCode::ConfigurationDisagrees,
         direction: None,
         weight: 0.08,
-        summary: "Heroku's own side, which nobody can see and which was assumed to be open, drops them.",
+        summary: "Heroku's own side, which nobody can see and which was assumed to be open, drops the packets.",
     },
 ];
 

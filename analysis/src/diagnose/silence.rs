@@ -56,7 +56,8 @@ fn configured(
         for fault in unnamed(&unknown) {
             let mut cause = show::candidate(case, fault.code, &fault.component, &flows);
             cause.direction = fault.direction;
-            cause.summary.clone_from(&explanation.summary);
+            let unknown = explanation.summary.trim_end_matches('.');
+            cause.summary = format!("{unknown}, and this may be what stops the packets.");
             cause.related =
                 explanation.related.iter().map(|one| show::component(Some(topology), one)).collect();
             found.push((UNKNOWN_GATE_WEIGHT * fault.share, cause));

@@ -7,11 +7,10 @@ use alloc::vec::Vec;
 use jiff::{SignedDuration, Timestamp};
 use peerscope_vocabulary::{Observation, ProbeKind};
 
-use super::application;
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
-use super::{path_mtu, sizes};
+use super::{application, naming, path_mtu, sizes};
 use crate::report::{
     CauseReport, CauseStatus, Gap, GapKind, ObservationReport, RequestReport, Verdict, together,
 };
@@ -138,7 +137,11 @@ pub(super) fn summary(
             let first = first.map(|cause| cause.summary.as_str()).unwrap_or_default();
             let unsaid = application::unsaid(&seen.spoken).map(|unsaid| format!("; {unsaid}"));
             let observed = format!("{observed}{}", unsaid.unwrap_or_default());
-            format!("{what}: {observed}. Most likely, but not certain: {first}{others}")
+            // What shows nothing may be because it was not given: the gaps tell of that.
+            let answer = question.answer.as_ref().filter(|_| !naming::is_public(case, question));
+            let is_told = answer.is_some_and(|answer| answer.blockers().is_empty());
+            let open = if is_told { " The snapshot shows nothing that stops the packets." } else { "" };
+            format!("{what}: {observed}.{open} Most likely, but not certain: {first}{others}")
         }
     }
 }

@@ -274,6 +274,8 @@ pub struct NextProbe {
     pub what: String,
     /// How.
     pub how: String,
+    /// The commands in `how`, word for word.
+    pub commands: Vec<String>,
     /// The causes that it would tell apart.
     pub tells_apart: Vec<CauseCode>,
 }
