@@ -119,6 +119,10 @@ fn in_markdown_each_thing_to_look_at_is_one_cause_and_what_all_share_is_told_onc
     let text = silent(snapshot.path(), "markdown");
     assert_eq!(text.matches("- **For it:** 5 of 5 connects").count(), 1, "{text}");
     assert_eq!(text.matches(", route table `rtb-0b1c00000000000db`").count(), 1, "{text}");
+    assert!(
+        text.contains("which shows nothing that stops the packets; what was seen says otherwise."),
+        "{text}"
+    );
     insta::assert_snapshot!(without_origin(&text));
 }
 

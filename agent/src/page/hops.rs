@@ -1,7 +1,7 @@
 //! The path hop by hop: for the picture, and in words for who cannot see it.
 
 use peerscope_analysis::reach::Direction;
-use peerscope_analysis::report::{Action, CauseReport, Component, Diagnosis, Step};
+use peerscope_analysis::report::{Action, CauseReport, Component, Diagnosis, Step, Verdict};
 use peerscope_analysis::topology::ComponentType;
 
 use super::sentence::sentence;
@@ -28,7 +28,16 @@ pub(super) fn path(diagnosis: &Diagnosis, entries: &[Entry<'_>]) -> Vec<Block> {
         Way { label: "Back", from: target, hops: hops(entries, &paths.back, Direction::Return), to: source },
     ];
     let words: Vec<Block> = ways.iter().flat_map(in_words).collect();
-    let mut blocks = vec![Block::Picture(ways)];
+    let is_silent = diagnosis.verdict == Verdict::Blocked
+        && !entries.is_empty()
+        && entries.iter().all(Entry::is_candidate);
+    let is_shown_open = ways.iter().all(Way::is_open);
+    let mut blocks: Vec<Block> = Vec::new();
+    if is_silent && is_shown_open && diagnosis.snapshot.is_some() {
+        let words = "This is the path by the snapshot, which shows nothing that stops the packets; what was seen says otherwise.";
+        blocks.push(Block::Paragraph(vec![plain(words)]));
+    }
+    blocks.push(Block::Picture(ways));
     blocks.extend(words);
     blocks
 }
@@ -110,6 +119,9 @@ pub(super) fn causes(hop: &Hop) -> Option<String> {
 fn in_words(way: &Way) -> Vec<Block> {
     let mut end = vec![plain(if way.is_open() { "Arrives at " } else { "Does not arrive at " })];
     end.extend(sentence(&way.to));
+    if way.is_open() && way.hops.iter().any(|hop| hop.action == Action::Unknown) {
+        end.push(plain(", if what is not known lets them through"));
+    }
     let mut items = vec![[vec![plain("Leaves ")], sentence(&way.from)].concat()];
     items.extend(way.hops.iter().map(hop_in_words));
     items.push(end);

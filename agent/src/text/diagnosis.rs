@@ -18,12 +18,25 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
     section(&mut text, &picture(diagnosis, style));
     let plan = diagnosis.plan.as_ref().filter(|plan| mending::is_worth_telling(plan));
     let entries = entries(diagnosis);
-    for entry in &entries {
-        let cause = entry.first();
-        // What a common plan mends is told once, there.
-        let is_planned = plan.is_some_and(|plan| mending::is_in(plan, cause));
-        let mut part = cause_text(entry, entries.len() > 1, style);
-        part.push_str(&mending::fixes(cause, is_planned, style));
+    // Settings that only a change could have broken are alike: what is to be said of them is said once.
+    let alike = |one: &Entry<'_>, next: &Entry<'_>| {
+        one.first().may_have_changed && next.first().may_have_changed && one.is_alternative_of(next)
+    };
+    for run in entries.chunk_by(alike) {
+        let is_several = run.len() > 1;
+        let mut part = String::new();
+        if is_several {
+            let words =
+                "By the snapshot each of these lets the packets through; it may have been changed since:";
+            part.push_str(&wrapped(words, style.width, "", ""));
+        }
+        for entry in run {
+            let cause = entry.first();
+            // What a common plan mends is told once, there.
+            let is_planned = plan.is_some_and(|plan| mending::is_in(plan, cause));
+            part.push_str(&cause_text(entry, entries.len() > 1 && !is_several, style));
+            part.push_str(&mending::fixes(cause, is_planned, style));
+        }
         section(&mut text, &part);
     }
     if let Some(plan) = plan {
@@ -65,8 +78,8 @@ fn headline(diagnosis: &Diagnosis, style: &Style) -> String {
     line.replacen(word, &coloured(style, word), 1)
 }
 
-/// One cause and its evidence, or what one component may be a cause by.
-fn cause_text(entry: &Entry<'_>, several: bool, style: &Style) -> String {
+/// One cause and its evidence, or what one component may be a cause by; `in_words` where no text beside says what it is.
+fn cause_text(entry: &Entry<'_>, in_words: bool, style: &Style) -> String {
     let (mut text, cause) = (String::new(), entry.first());
     let (sure, way) = (entry.certainty(), entry.way().map(|way| format!(", {way}")).unwrap_or_default());
     let codes = entry.codes().join(" or ");
@@ -77,7 +90,7 @@ fn cause_text(entry: &Entry<'_>, several: bool, style: &Style) -> String {
         &style.strong(code),
         1,
     ));
-    if several {
+    if in_words {
         text.push_str(&wrapped(&escape(&cause.summary), style.width, MARGIN, MARGIN));
     }
     let established = !entry.is_candidate();

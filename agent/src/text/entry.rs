@@ -74,6 +74,11 @@ impl<'a> Entry<'a> {
         self.first.status == CauseStatus::Candidate
     }
 
+    /// Whether both are of one group, of which at least one holds.
+    pub(crate) fn is_alternative_of(&self, other: &Entry<'_>) -> bool {
+        self.first.alternatives.is_some() && self.first.alternatives == other.first.alternatives
+    }
+
     /// What speaks for it and against, beside what is `common` to all of its group.
     pub(crate) fn own_evidence(&self, common: &[&Evidence]) -> Vec<&'a Evidence> {
         let mut own: Vec<&Evidence> = Vec::new();
@@ -88,10 +93,7 @@ impl<'a> Entry<'a> {
 
 /// The entries that follow one another and are alternatives of each other; an established cause stands alone.
 pub(crate) fn groups<'e, 'a>(entries: &'e [Entry<'a>]) -> impl Iterator<Item = &'e [Entry<'a>]> {
-    entries.chunk_by(|one, next| {
-        let group = &one.first.alternatives;
-        group.is_some() && *group == next.first.alternatives
-    })
+    entries.chunk_by(|one, next| one.is_alternative_of(next))
 }
 
 /// What speaks for each of several alternatives, or against each: of itself it tells none of them from another. Of

@@ -48,6 +48,7 @@ pub(super) fn configured(
         aws_code: blocker.code.cause().aws_code,
         status: CauseStatus::Established,
         alternatives: None,
+        may_have_changed: false,
         component: show::component(Some(topology), &blocker.component),
         related: explanation.related.iter().map(|one| show::component(Some(topology), one)).collect(),
         direction: blocker.direction,
@@ -150,6 +151,7 @@ fn answer_cause(
         aws_code: code.cause().aws_code,
         status: CauseStatus::Established,
         alternatives: None,
+        may_have_changed: false,
         component: show::component(topology, &component),
         related: sender
             .map(|sender| show::component(topology, &show::owner(case, question, sender)))

@@ -34,6 +34,7 @@ pub(super) fn candidate(case: &Case, code: CauseCode, id: &ComponentId, flows: &
         aws_code: code.cause().aws_code,
         status: CauseStatus::Candidate,
         alternatives: None,
+        may_have_changed: false,
         component: component(case.topology.as_ref(), id),
         related: Vec::new(),
         direction: None,

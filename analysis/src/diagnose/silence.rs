@@ -85,6 +85,7 @@ fn configured(
             let mut cause = show::candidate(case, fault.code, &fault.component, silent);
             cause.direction = fault.direction;
             cause.summary.clone_from(&summary);
+            cause.may_have_changed = true;
             let known = |(_, other): &(f64, CauseReport)| {
                 other.code == cause.code
                     && other.component == cause.component

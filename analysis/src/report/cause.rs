@@ -20,6 +20,8 @@ pub struct CauseReport {
     pub status: CauseStatus,
     /// The group, of a candidate.
     pub alternatives: Option<String>,
+    /// Whether the snapshot shows it to be in order, so that it stands in the way only if it was changed since.
+    pub may_have_changed: bool,
     /// Where it lies.
     pub component: Component,
     /// What takes part.
