@@ -147,7 +147,7 @@ fn what_the_snapshot_lacks_is_a_hop_that_names_its_cause() {
     let cause = "BAD_STATE_ROUTE` or `MORE_SPECIFIC_ROUTE` or `HIGHER_PRIORITY_ROUTE`, route table";
     let heading = text.lines().find(|line| line.contains(cause)).expect("one heading");
     let number = heading.trim_start_matches("#### Cause ").split(':').next().expect("a number");
-    assert!(text.contains(&format!("route table: **? not known** (cause {number})")), "{text}");
+    assert!(text.contains(&format!("route table: **? not known** (cause {number})\n")), "{text}");
     let (_, next) =
         text.split_once("#### To find out more: read what the snapshot lacks").expect("what to do");
     assert!(

@@ -116,6 +116,16 @@ pub(super) fn causes(hop: &Hop) -> Option<String> {
     }
 }
 
+/// What decides at a hop, where that says more than what it does.
+pub(super) fn rule(hop: &Hop) -> Option<&str> {
+    let is_said = match hop.action {
+        Action::Assumed => "assumed",
+        Action::Unknown => "unknown",
+        _ => "",
+    };
+    hop.rule.as_deref().filter(|rule| *rule != is_said)
+}
+
 fn in_words(way: &Way) -> Vec<Block> {
     let mut end = vec![plain(if way.is_open() { "Arrives at " } else { "Does not arrive at " })];
     end.extend(sentence(&way.to));
@@ -141,7 +151,7 @@ fn hop_in_words(hop: &Hop) -> Vec<Span> {
     }
     // A cause says in its own place all that the detail does.
     let detail = hop.detail.as_ref().filter(|_| hop.causes.is_empty());
-    let why = hop.rule.iter().chain(detail).filter(|why| *why != "assumed");
+    let why = rule(hop).into_iter().chain(detail.map(String::as_str));
     for (index, why) in why.enumerate() {
         words.push(plain(if index == 0 { " – " } else { "; " }));
         words.extend(sentence(why));

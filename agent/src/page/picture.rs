@@ -8,7 +8,7 @@ use peerscope_analysis::report::Action;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::hops::{causes, deed};
+use super::hops::{causes, deed, rule};
 use super::markup::Markup;
 use super::{Hop, Way};
 use crate::text::cut;
@@ -180,7 +180,7 @@ fn hop_drawn(hop: &Hop, y: u32) -> (Markup, u32) {
 }
 
 fn rule_lines(hop: &Hop) -> Vec<String> {
-    let rule = hop.rule.as_deref().filter(|rule| *rule != "assumed").unwrap_or_default();
+    let rule = rule(hop).unwrap_or_default();
     let mut lines: Vec<String> =
         textwrap::wrap(rule, RULE_COLUMNS).into_iter().map(std::borrow::Cow::into_owned).collect();
     lines.retain(|line| !line.is_empty());

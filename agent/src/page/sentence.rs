@@ -10,7 +10,7 @@ use crate::escape::escape;
 /// What may stand before a word without being part of it.
 const BEFORE: [char; 2] = ['(', '"'];
 /// What may stand after it.
-const AFTER: [char; 7] = [')', '"', '.', ',', ';', ':', '?'];
+const AFTER: [char; 9] = [')', '"', '.', ',', ';', ':', '?', '\'', '’'];
 
 /// Divides a sentence.
 pub(super) fn sentence(text: &str) -> Vec<Span> {
@@ -155,6 +155,7 @@ mod tests {
                 "No inbound rule of sg-0db5 allows tcp 5432 from 10.0.144.0/20.",
                 "No inbound rule of `sg-0db5` allows tcp 5432 from `10.0.144.0/20`.",
             ),
+            ("its clients' names", "its clients' names"),
             ("in 3.1 s by 0.1.0", "in 3.1 s by `0.1.0`"),
             ("both ways (the host's own), two-way", "both ways (the host's own), two-way"),
             ("eni-1 \"orders-db\": 0.0.0.0/0 → local", "`eni-1` \"orders-db\": `0.0.0.0/0` → local"),

@@ -105,3 +105,77 @@ pub(crate) fn common_evidence<'a>(group: &[Entry<'a>]) -> Vec<&'a Evidence> {
     };
     first.first.evidence.iter().filter(is_everywhere).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use std::path::Path;
+
+    use peerscope_analysis::cause::CauseCode;
+    use peerscope_analysis::reach::Direction;
+
+    use super::*;
+    use crate::command::analyze::diagnosis_for_test;
+
+    /// An established cause, then candidates of one group: their codes, ids, confidences and ways.
+    fn diagnosis(candidates: &[(CauseCode, Option<&str>, f64, Option<Direction>)]) -> Diagnosis {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/documents/orders-db");
+        let loaded = crate::snapshot::load(&[example]).unwrap();
+        let mut diagnosis = diagnosis_for_test(&loaded, "space", "tcp://10.100.2.20:5432").unwrap();
+        diagnosis.causes.truncate(1);
+        for (code, id, confidence, direction) in candidates {
+            let mut cause = diagnosis.causes[0].clone();
+            cause.status = CauseStatus::Candidate;
+            cause.alternatives = Some("silence".to_string());
+            (cause.code, cause.confidence, cause.direction) = (*code, *confidence, *direction);
+            cause.component.id = id.map(String::from);
+            // What comes down to one thing to look at is told in one sentence.
+            cause.summary = format!("{:?}", code.cause().component);
+            diagnosis.causes.push(cause);
+        }
+        diagnosis
+    }
+
+    #[test]
+    fn candidates_of_one_thing_are_one_entry_and_the_most_likely_entry_comes_first() {
+        let diagnosis = diagnosis(&[
+            (CauseCode::HostSilent, Some("eni-1"), 0.35, None),
+            (CauseCode::PeeringMissing, None, 0.2, None),
+            (CauseCode::PeeringNotActive, Some("pcx-1"), 0.2, None),
+            (CauseCode::SubnetAclRestriction, Some("acl-1"), 0.15, Some(Direction::Forward)),
+            (CauseCode::SubnetAclRestriction, Some("acl-1"), 0.1, Some(Direction::Return)),
+        ]);
+        let entries = entries(&diagnosis);
+        let told: Vec<_> = entries[1..]
+            .iter()
+            .map(|entry| (entry.number, entry.codes(), entry.component().id.as_deref(), entry.way()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (2, vec!["PEERING_MISSING", "PEERING_NOT_ACTIVE"], Some("pcx-1"), None),
+                (3, vec!["HOST_SILENT"], Some("eni-1"), None),
+                (4, vec!["SUBNET_ACL_RESTRICTION"], Some("acl-1"), Some("on the way there or back")),
+            ]
+        );
+        // An established cause stays where it is, and by itself.
+        assert!(!entries[0].is_candidate() && groups(&entries).map(<[_]>::len).eq([1, 3]));
+    }
+
+    #[test]
+    fn evidence_is_common_where_every_alternative_has_it() {
+        let mut diagnosis = diagnosis(&[
+            (CauseCode::HostSilent, Some("eni-1"), 0.6, None),
+            (CauseCode::PeeringMissing, None, 0.4, None),
+        ]);
+        let mut own = diagnosis.causes[2].evidence[0].clone();
+        own.text.push_str(", and more");
+        diagnosis.causes[2].evidence.push(own.clone());
+        let entries = entries(&diagnosis);
+        let common = common_evidence(&entries[1..]);
+        assert_eq!(common, diagnosis.causes[1].evidence.iter().collect::<Vec<_>>());
+        assert!(entries[1].own_evidence(&common).is_empty());
+        assert_eq!(entries[2].own_evidence(&common), [&own]);
+        assert!(common_evidence(&entries[..1]).is_empty());
+    }
+}
