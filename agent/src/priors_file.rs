@@ -10,6 +10,9 @@
 //!
 //! [mixed]                          # where some source ports are answered and some are not
 //! PACKET_LOSS = 0.8
+//!
+//! [stalled]                        # where a connection is taken, and nothing more is heard
+//! PATH_MTU_BLACKHOLE = 0.6
 //! ```
 
 use std::path::Path;
@@ -48,8 +51,9 @@ fn parse(file: &Path, text: &str) -> Result<Priors, Vec<InputError>> {
             "unconfigured" => &mut priors.unconfigured,
             "unexplained" => &mut priors.unexplained,
             "mixed" => &mut priors.mixed,
+            "stalled" => &mut priors.stalled,
             _ => {
-                let expected = "[unconfigured], [unexplained] or [mixed]".to_string();
+                let expected = "[unconfigured], [unexplained], [mixed] or [stalled]".to_string();
                 wrong(name.span().start, place, expected, place);
                 continue;
             }

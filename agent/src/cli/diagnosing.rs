@@ -68,8 +68,8 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "OLD")]
     pub(crate) baseline: Vec<PathBuf>,
 
-    /// How likely each cause of a silence is in your estate: TOML, [unconfigured], [unexplained] and [mixed]
-    /// with CODE = WEIGHT; what is not named keeps peerscope's own weight
+    /// How likely each cause of a silence is in your estate: TOML, [unconfigured], [unexplained], [mixed] and
+    /// [stalled] with CODE = WEIGHT; what is not named keeps peerscope's own weight
     #[arg(long, value_name = "FILE")]
     pub(crate) priors: Option<PathBuf>,
 

@@ -31,11 +31,18 @@ pub struct Priors {
     pub unexplained: Vec<Prior>,
     /// Some source ports are answered and some are not, and no setting of the snapshot accounts for it.
     pub mixed: Vec<Prior>,
+    /// A connection is taken, and nothing more is heard.
+    pub stalled: Vec<Prior>,
 }
 
 impl Default for Priors {
     fn default() -> Self {
-        Self { unconfigured: UNCONFIGURED.to_vec(), unexplained: UNEXPLAINED.to_vec(), mixed: MIXED.to_vec() }
+        Self {
+            unconfigured: UNCONFIGURED.to_vec(),
+            unexplained: UNEXPLAINED.to_vec(),
+            mixed: MIXED.to_vec(),
+            stalled: STALLED.to_vec(),
+        }
     }
 }
 
@@ -149,7 +156,7 @@ pub(super) fn shown_in_order(code: CauseCode, age_seconds: Option<i64>) -> f64 {
 /// A connection is taken, and nothing more is heard. A service that hangs or is slow is what public threads end at
 /// most often; a path that drops large packets needs a tunnel and a filtered ICMP; a filter that lets SYNs through
 /// and data not, and a queue of the system that is full, are rare.
-pub(super) const STALLED: &[Prior] = &[
+const STALLED: &[Prior] = &[
     Prior {
         code: CauseCode::ApplicationSilent,
         direction: None,

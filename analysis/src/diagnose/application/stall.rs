@@ -3,7 +3,7 @@
 //! What decides is on the wire. Where the other side's system acknowledged what it was sent, packets pass both ways
 //! and the application is left, unless its answer is larger than one packet: that may be lost for its size. Where
 //! nothing was acknowledged, something lets connections begin and no more. Each cause predicts these clues, and
-//! Bayes weighs it by them with the priors of [`STALLED`].
+//! Bayes weighs it by them with the priors of [`Priors::stalled`](crate::diagnose::Priors).
 
 use alloc::format;
 use alloc::string::ToString;
@@ -16,7 +16,7 @@ use crate::cause::CauseCode;
 use crate::diagnose::case::{Case, Question};
 use crate::diagnose::handshake::CONNECTS;
 use crate::diagnose::hypothesis::Weighed;
-use crate::diagnose::prior::{LOSS_WHERE_SEEN, Prior, STALLED};
+use crate::diagnose::prior::{LOSS_WHERE_SEEN, Prior};
 use crate::diagnose::show;
 use crate::flow::Flows;
 use crate::reach::Direction;
@@ -100,9 +100,9 @@ fn weight(prior: &Prior, stall: &Stall) -> f64 {
 }
 
 /// The weight of each cause, after the clues; they sum to 1.
-fn weighed(stall: &Stall) -> Vec<(f64, &'static Prior)> {
-    let fits = |prior: &'static Prior| (weight(prior, stall) * likelihood(prior.code, stall), prior);
-    let mut weighed: Vec<(f64, &Prior)> = STALLED.iter().map(fits).collect();
+fn weighed<'a>(priors: &'a [Prior], stall: &Stall) -> Vec<(f64, &'a Prior)> {
+    let fits = |prior: &'a Prior| (weight(prior, stall) * likelihood(prior.code, stall), prior);
+    let mut weighed: Vec<(f64, &Prior)> = priors.iter().map(fits).collect();
     let normalise = |weighed: &mut Vec<(f64, &Prior)>| {
         let whole: f64 = weighed.iter().map(|(weight, _)| weight).sum();
         weighed.iter_mut().for_each(|(weight, _)| *weight /= whole);
@@ -116,7 +116,8 @@ fn weighed(stall: &Stall) -> Vec<(f64, &'static Prior)> {
 
 /// The cause, or the group of candidates, of a silence towards `flows`; `words` is what was seen.
 pub(super) fn causes(case: &Case, question: &Question, stall: &Stall, flows: &Flows, words: &str) -> Weighed {
-    let weighed = weighed(stall);
+    let priors = &case.priors.stalled;
+    let weighed = weighed(priors, stall);
     let is_certain = weighed.first().is_some_and(|(weight, _)| *weight >= CERTAIN);
     let group = format!("stall-{}", question.address);
     let count = if is_certain { 1 } else { weighed.len() };
@@ -148,8 +149,8 @@ pub(super) fn causes(case: &Case, question: &Question, stall: &Stall, flows: &Fl
         }
         cause
     };
-    let whole: f64 = STALLED.iter().map(|prior| weight(prior, stall)).sum();
-    let hypothesis = |prior: &'static Prior| {
+    let whole: f64 = priors.iter().map(|prior| weight(prior, stall)).sum();
+    let hypothesis = |prior: &Prior| {
         let place = weighed.iter().position(|(_, one)| one.code == prior.code);
         let fell = place.is_none_or(|place| place >= count);
         let confidence = place.and_then(|place| weighed.get(place)).map_or(0.0, |(weight, _)| *weight);
@@ -159,7 +160,7 @@ pub(super) fn causes(case: &Case, question: &Question, stall: &Stall, flows: &Fl
         let because = because.collect();
         HypothesisReport::of(&told, weight(prior, stall) / whole, fell, because)
     };
-    let mut hypotheses: Vec<HypothesisReport> = STALLED.iter().map(hypothesis).collect();
+    let mut hypotheses: Vec<HypothesisReport> = priors.iter().map(hypothesis).collect();
     hypotheses.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
     Weighed { causes: weighed.iter().take(count).map(cause).collect(), hypotheses }
 }
@@ -203,6 +204,7 @@ fn look(question: &Question, stall: &Stall) -> alloc::string::String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnose::Priors;
 
     fn stall(is_acknowledged: Option<bool>) -> Stall {
         Stall {
@@ -217,8 +219,13 @@ mod tests {
         }
     }
 
+    fn told(stall: &Stall) -> Vec<(f64, CauseCode)> {
+        let priors = Priors::default().stalled;
+        weighed(&priors, stall).into_iter().map(|(weight, prior)| (weight, prior.code)).collect()
+    }
+
     fn codes(stall: &Stall) -> Vec<CauseCode> {
-        weighed(stall).iter().map(|(_, prior)| prior.code).collect()
+        told(stall).into_iter().map(|(_, code)| code).collect()
     }
 
     #[test]
@@ -234,7 +241,7 @@ mod tests {
                     loses: is(3),
                     ..stall(is_acknowledged)
                 };
-                let sum: f64 = weighed(&seen).iter().map(|(weight, _)| weight).sum();
+                let sum: f64 = told(&seen).iter().map(|(weight, _)| weight).sum();
                 assert!((sum - 1.0).abs() < 1e-9, "{bits:b} {is_acknowledged:?}: {sum}");
             }
         }
@@ -251,7 +258,7 @@ mod tests {
         for code in [CauseCode::ApplicationSilent, CauseCode::HostFirewall, CauseCode::HostOverloaded] {
             assert!(found.contains(&code), "{found:?}");
         }
-        assert!(weighed(&stall(Some(false)))[0].0 < CERTAIN);
+        assert!(told(&stall(Some(false)))[0].0 < CERTAIN);
     }
 
     #[test]
@@ -267,7 +274,7 @@ mod tests {
         }
         // Where echoes of full size pass, less than before.
         let path = |seen: &Stall| {
-            let path = weighed(seen).into_iter().find(|(_, prior)| prior.code == CauseCode::PathMtuBlackhole);
+            let path = told(seen).into_iter().find(|(_, code)| *code == CauseCode::PathMtuBlackhole);
             path.map(|(weight, _)| weight).unwrap_or_default()
         };
         assert!(path(&Stall { large_pass: true, ..large }) < path(&large) / 3.0);
@@ -280,6 +287,6 @@ mod tests {
     fn where_packets_are_lost_the_application_is_not_certain() {
         let seen = Stall { loses: true, ..stall(Some(true)) };
         assert!(codes(&seen).contains(&CauseCode::PacketLoss));
-        assert!(weighed(&seen)[0].0 < CERTAIN);
+        assert!(told(&seen)[0].0 < CERTAIN);
     }
 }
