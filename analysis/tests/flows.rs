@@ -168,23 +168,33 @@ fn is_disjoint(flows: &Flows) -> bool {
         .all(|(at, one)| boxes[at + 1..].iter().all(|two| one.intersection(two).is_none()))
 }
 
+/// Holds that the operations on two sets are those on membership in them, and gives what they made.
+fn are_those_on_membership(
+    one: &[FlowBox],
+    two: &[FlowBox],
+    picks: &[[(usize, usize); 5]],
+) -> Result<[Flows; 4], TestCaseError> {
+    let both: Vec<FlowBox> = one.iter().chain(two).copied().collect();
+    let (first, second) = (set(one), set(two));
+    let (union, intersection) = (first.union(&second), first.intersection(&second));
+    let (difference, normalised) = (first.difference(&second), first.normalised());
+    for flow in probes(&both, picks) {
+        let (in_one, in_two) = (is_member(&flow, one), is_member(&flow, two));
+        prop_assert_eq!(first.contains(&flow), in_one, "{:?}", flow);
+        prop_assert_eq!(union.contains(&flow), in_one || in_two, "{:?}", flow);
+        prop_assert_eq!(intersection.contains(&flow), in_one && in_two, "{:?}", flow);
+        prop_assert_eq!(difference.contains(&flow), in_one && !in_two, "{:?}", flow);
+        prop_assert_eq!(normalised.contains(&flow), in_one, "{:?}", flow);
+    }
+    Ok([union, intersection, difference, normalised])
+}
+
 proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
     fn every_operation_is_the_one_on_membership(one in boxes(), two in boxes(), picks in picks()) {
-        let both: Vec<FlowBox> = one.iter().chain(&two).copied().collect();
-        let (first, second) = (set(&one), set(&two));
-        let (union, intersection) = (first.union(&second), first.intersection(&second));
-        let (difference, normalised) = (first.difference(&second), first.normalised());
-        for flow in probes(&both, &picks) {
-            let (in_one, in_two) = (is_member(&flow, &one), is_member(&flow, &two));
-            prop_assert_eq!(first.contains(&flow), in_one, "{:?}", flow);
-            prop_assert_eq!(union.contains(&flow), in_one || in_two, "{:?}", flow);
-            prop_assert_eq!(intersection.contains(&flow), in_one && in_two, "{:?}", flow);
-            prop_assert_eq!(difference.contains(&flow), in_one && !in_two, "{:?}", flow);
-            prop_assert_eq!(normalised.contains(&flow), in_one, "{:?}", flow);
-        }
+        are_those_on_membership(&one, &two, &picks)?;
     }
 
     #[test]
@@ -445,19 +455,8 @@ proptest! {
         two in prop::collection::vec(fragment(), 0..200),
         picks in picks(),
     ) {
-        let both: Vec<FlowBox> = one.iter().chain(&two).copied().collect();
-        let (first, second) = (set(&one), set(&two));
-        let (union, intersection) = (first.union(&second), first.intersection(&second));
-        let (difference, normalised) = (first.difference(&second), first.normalised());
-        for flow in probes(&both, &picks) {
-            let (in_one, in_two) = (is_member(&flow, &one), is_member(&flow, &two));
-            prop_assert_eq!(union.contains(&flow), in_one || in_two, "{:?}", flow);
-            prop_assert_eq!(intersection.contains(&flow), in_one && in_two, "{:?}", flow);
-            prop_assert_eq!(difference.contains(&flow), in_one && !in_two, "{:?}", flow);
-            prop_assert_eq!(normalised.contains(&flow), in_one, "{:?}", flow);
-        }
-        for made in [&union, &intersection, &difference, &normalised] {
-            prop_assert!(is_disjoint(made), "{:?}", made.boxes());
+        for made in are_those_on_membership(&one, &two, &picks)? {
+            prop_assert!(is_disjoint(&made), "{:?}", made.boxes());
         }
     }
 }
