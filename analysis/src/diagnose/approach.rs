@@ -160,7 +160,7 @@ pub(super) struct Step {
 impl Approach {
     pub(super) fn new(question: Question, probing: bool) -> Self {
         let state = if probing { State::Fresh } else { State::Settled };
-        let silence = if is_expected_silent(&question) { EXPECTED_SILENCE } else { SILENCE };
+        let silence = if probing && is_expected_silent(&question) { EXPECTED_SILENCE } else { SILENCE };
         Self {
             question,
             state,

@@ -217,9 +217,7 @@ fn one(
 
     changed::weigh(case, &mut causes);
     for one in hypotheses.iter_mut().filter(|one| !one.fell) {
-        let named = causes.iter().find(|cause| {
-            cause.code == one.code && cause.component == one.component && cause.direction == one.direction
-        });
+        let named = causes.iter().find(|cause| cause.is_at_one_with(one.code, &one.component, one.direction));
         one.confidence = named.map_or(one.confidence, |cause| cause.confidence);
     }
     let verdict = match verdict(question, deciding, &blocked) {

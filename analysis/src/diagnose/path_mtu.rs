@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
 
-use peerscope_vocabulary::{HandshakeEnd, HandshakeStep, ProbeKind};
+use peerscope_vocabulary::{HandshakeEnd, HandshakeStep};
 
 use super::case::{Case, Question};
 use super::seen::Seen;
@@ -168,9 +168,4 @@ fn gap(address: IpAddr, reason: &str) -> Gap {
         reason: reason.to_string(),
         would_tell: "whether connections stall once they carry much (PATH_MTU_BLACKHOLE)".to_string(),
     }
-}
-
-/// Whether a probe was to arrive whole, and so tells of sizes and of nothing else.
-pub(super) fn is_of_size(request: &peerscope_vocabulary::ProbeRequest) -> bool {
-    request.kind == ProbeKind::IcmpEcho && request.dont_fragment
 }

@@ -16,7 +16,7 @@ use peerscope_vocabulary::{Observation, ProbeKind, Spoken};
 use super::beside::Beside;
 use super::case::{Case, Question};
 use super::observed::{self, Shows, passes, shows};
-use super::{application, path_mtu, words};
+use super::{application, sizes, words};
 use crate::flow::{FlowBox, Flows};
 
 /// The observations of one address.
@@ -56,7 +56,7 @@ impl<'a> Seen<'a> {
             )
         };
         let (whole, others): (Vec<&Observation>, Vec<&Observation>) =
-            observations.iter().filter(from_source).partition(|one| path_mtu::is_of_size(&one.request));
+            observations.iter().filter(from_source).partition(|one| sizes::is_of_size(&one.request));
         let whole = whole.into_iter().filter(|one| one.request.address == question.address).collect();
         let counting: Vec<&Observation> =
             others.into_iter().filter(|one| shows(one) != Shows::Nothing).collect();

@@ -76,20 +76,21 @@ fn configured(
             .parts
             .iter()
             .any(|part| part.decision == Decision::Admitted && evaluated.gate.is_hop(part));
+        if !open {
+            continue;
+        }
         let faults = evaluated.gate.faults();
         let id = evaluated.gate.component().id().unwrap_or_default();
         let summary =
             format!("By the snapshot {id} lets the packets through; it may have been changed since.");
         let changed = faults.first().map_or(0.0, |usual| changed_since(usual.code) * doubt);
-        for fault in faults.iter().filter(|_| open) {
+        for fault in &faults {
             let mut cause = show::candidate(case, fault.code, &fault.component, silent);
             cause.direction = fault.direction;
             cause.summary.clone_from(&summary);
             cause.may_have_changed = true;
             let known = |(_, other): &(f64, CauseReport)| {
-                other.code == cause.code
-                    && other.component == cause.component
-                    && other.direction == cause.direction
+                other.is_at_one_with(cause.code, &cause.component, cause.direction)
             };
             if !found.iter().any(known) {
                 found.push((changed * fault.share, cause));

@@ -44,6 +44,11 @@ const ALLOWANCE: Duration = Duration::from_millis(300);
 const REPEATED: usize = 4;
 const REPEATED_ANSWERS: usize = 2;
 
+/// Whether a probe was to arrive whole, and so tells of sizes and of nothing else.
+pub(super) fn is_of_size(request: &ProbeRequest) -> bool {
+    request.kind == ProbeKind::IcmpEcho && request.dont_fragment
+}
+
 /// The length of an echo request's packet, IP header included.
 pub(super) fn packet_length(request: &ProbeRequest) -> u32 {
     headers(request.address) + u32::from(request.payload_length).max(8)
@@ -113,7 +118,7 @@ impl Sizes {
     /// Takes in how one fared.
     pub(super) fn learn(&mut self, observation: &Observation) {
         let request = &observation.request;
-        if request.kind != ProbeKind::IcmpEcho || !request.dont_fragment {
+        if !is_of_size(request) {
             return;
         }
         let length = packet_length(request);

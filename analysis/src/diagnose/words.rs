@@ -10,7 +10,7 @@ use peerscope_vocabulary::{Observation, ProbeKind};
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
-use super::{application, naming, path_mtu, sizes};
+use super::{application, naming, sizes};
 use crate::report::{
     CauseReport, CauseStatus, Gap, GapKind, ObservationReport, RequestReport, Verdict, together,
 };
@@ -152,7 +152,7 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
     let sent = SignedDuration::try_from(observation.sent_at).ok().and_then(|sent| at.checked_add(sent).ok());
     let request = &observation.request;
     let detail = match observation.retransmissions {
-        0 if path_mtu::is_of_size(request) => {
+        0 if sizes::is_of_size(request) => {
             Some(format!("a packet of {} bytes, not to be divided", sizes::packet_length(request)))
         }
         0 => None,
@@ -174,7 +174,7 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
             port: request.port,
             name: None,
             record_type: None,
-            packet_bytes: path_mtu::is_of_size(request).then(|| sizes::packet_length(request)),
+            packet_bytes: sizes::is_of_size(request).then(|| sizes::packet_length(request)),
         },
         result: observation.outcome.word(),
         rtt_seconds: observation.rtt.map(|rtt| rtt.as_secs_f64()),

@@ -42,6 +42,18 @@ pub struct CauseReport {
     pub fixes: Vec<Fix>,
 }
 
+impl CauseReport {
+    /// Whether another is of the same code, at the same place and for packets of the same way.
+    pub(crate) fn is_at_one_with(
+        &self,
+        code: CauseCode,
+        component: &Component,
+        direction: Option<Direction>,
+    ) -> bool {
+        self.code == code && self.component == *component && self.direction == direction
+    }
+}
+
 /// How sure a cause is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
