@@ -248,10 +248,10 @@ fn thorough(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     let seen = asked(bench, &stage, &format!("tcp://{target}"), &["--thorough"])?;
     let connects = seen.connects();
     expect((16..=50).contains(&connects.len()), format!("{} connects", connects.len()))?;
-    // The kernel's clock of the capture and the engine's differ by a little.
+    // The pace is kept by a clock that nobody sets, the capture has the calendar's.
     for group in connects.windows(6) {
         let span = group[5].1.saturating_sub(group[0].1);
-        expect(span >= Duration::from_millis(480), format!("five in half a second: {group:?}"))?;
+        expect(span >= Duration::from_millis(490), format!("more than five in half a second: {group:?}"))?;
     }
     expect_closed(&seen, connects.len())
 }

@@ -47,6 +47,8 @@ pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failu
             }
             Action::WaitUntil(until) => {
                 let Some(engine) = &mut engine else { continue };
+                // Thinking took time, and the engine paces by what it is told.
+                let now = started.elapsed();
                 engine.poll(now, &mut observations);
                 if observations.is_empty() {
                     let wake = engine.wake_at().map_or(until, |wake| wake.min(until));

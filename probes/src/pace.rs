@@ -124,6 +124,15 @@ impl Queue {
         self.lanes.entry(address.to_canonical()).or_default().begin(now);
     }
 
+    /// Says when the probe of this address that was taken last really began. Between the decision and its first
+    /// packet a busy machine may let much time pass, and the pace is about packets.
+    pub(crate) fn began(&mut self, at: Duration, address: IpAddr) {
+        let lane = self.lanes.get_mut(&address.to_canonical());
+        if let Some(last) = lane.and_then(|lane| lane.begun.back_mut()) {
+            *last = at.max(*last);
+        }
+    }
+
     /// When the next request may begin.
     pub(crate) fn next_at(&self) -> Option<Duration> {
         self.turns.peek().map(|&Reverse((open_at, _, _))| open_at)
@@ -233,6 +242,22 @@ mod tests {
             queue.push(Duration::ZERO, asked);
         }
         assert_eq!(std::iter::from_fn(|| queue.pop(Duration::ZERO)).count(), 5);
+    }
+
+    #[test]
+    fn the_pace_counts_from_the_packet_and_not_from_the_decision() {
+        let mut queue = Queue::default();
+        for id in 0..6 {
+            queue.push(Duration::ZERO, request(id, 1));
+        }
+        let held_up = Duration::from_millis(300);
+        for _ in 0..5 {
+            let popped = queue.pop(Duration::ZERO).unwrap();
+            queue.began(held_up, popped.address);
+        }
+        assert_eq!(queue.pop(BURST_WINDOW), None, "the first packet went out 300 ms late");
+        assert_eq!(queue.next_at(), Some(held_up + BURST_WINDOW));
+        assert!(queue.pop(held_up + BURST_WINDOW).is_some());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
@@ -358,12 +358,14 @@ impl Engine for ProbeEngine {
     }
 
     fn poll(&mut self, now: Duration, observations: &mut Vec<Observation>) {
+        let called = Instant::now();
         self.hear(now, observations);
         self.give_up(now, observations);
         while self.has_room()
             && let Some(request) = self.queue.pop(now)
         {
             self.launch(now, request, observations);
+            self.queue.began(now.saturating_add(called.elapsed()), request.address);
         }
     }
 

@@ -3,14 +3,23 @@
 //! Manners are about packets, not about what a program believes that it sent: how many connections it
 //! asked for, whether it closed them or cut them. So they are counted on the wire.
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pnet_datalink::{Channel, Config, DataLinkReceiver, NetworkInterface};
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvmsg,
+    setsockopt, socket, sockopt,
+};
+use nix::sys::time::{TimeSpec, TimeVal, TimeValLike};
 use pnet_packet::Packet;
 use pnet_packet::ethernet::{EtherTypes, EthernetPacket};
 use pnet_packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
@@ -24,11 +33,13 @@ use crate::error::LaboratoryError;
 
 /// How long a capture waits for a packet before it looks whether it is to end.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// As long as any packet with its Ethernet header: Linux lets a loopback have so much, and no link more.
+const LONGEST: usize = 65_550;
 
 /// A packet on a host's wire, either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Captured {
-    /// When it was read, since the capture began.
+    /// When the kernel had it on the wire, since the capture began: when it is read says how busy the machine is.
     pub at: Duration,
     /// The sender; port 0 where the protocol has none.
     pub source: SocketAddr,
@@ -75,20 +86,17 @@ impl Twin<'_> {
     /// [`LaboratoryError`] where the host does not exist or its wire cannot be opened.
     pub fn capture(&self, host: &Host) -> Result<Capture, LaboratoryError> {
         let failed = |source| LaboratoryError::system("open a capture", source);
-        let mut receiver = self.namespace_of(host)?.within(|| {
-            let wires = pnet_datalink::interfaces();
-            let wire = wires.into_iter().find(|wire| !wire.is_loopback() && wire.is_up());
-            let wire = wire.ok_or_else(|| failed(io::Error::other("the host has no wire")))?;
-            open(&wire).map_err(failed)
-        })?;
+        let wire = self.namespace_of(host)?.within(|| open().map_err(failed))?;
         let (packets, ended) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (written, end) = (Arc::clone(&packets), Arc::clone(&ended));
+        let began = now();
         let thread = thread::Builder::new().spawn(move || {
-            let start = Instant::now();
+            let mut frame = vec![0; LONGEST];
             while !end.load(Ordering::Relaxed) {
                 // A time-out is how the thread gets to look whether it is to end.
-                if let Ok(frame) = receiver.next()
-                    && let Some(packet) = read(frame, start.elapsed())
+                if let Ok(Some((length, at))) = receive(&wire, &mut frame)
+                    && let Some(packet) =
+                        frame.get(..length).and_then(|frame| read(frame, at.saturating_sub(began)))
                 {
                     written.lock().unwrap_or_else(PoisonError::into_inner).push(packet);
                 }
@@ -117,12 +125,42 @@ impl Drop for Capture {
     }
 }
 
-fn open(wire: &NetworkInterface) -> io::Result<Box<dyn DataLinkReceiver>> {
-    let config = Config { read_timeout: Some(PATIENCE), ..Config::default() };
-    match pnet_datalink::channel(wire, config)? {
-        Channel::Ethernet(_, receiver) => Ok(receiver),
-        _ => Err(io::Error::other("the wire is not Ethernet")),
-    }
+/// A packet socket (packet(7)) on the one wire of the namespace, whose packets the kernel stamps.
+fn open() -> io::Result<OwnedFd> {
+    let wires = getifaddrs()?.filter(|one| {
+        one.flags.contains(InterfaceFlags::IFF_UP) && !one.flags.contains(InterfaceFlags::IFF_LOOPBACK)
+    });
+    let mut links =
+        wires.filter_map(|one| one.address.as_ref().and_then(|address| address.as_link_addr().copied()));
+    let link: LinkAddr = links.next().ok_or_else(|| io::Error::other("the host has no wire"))?;
+    let wire = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
+    setsockopt(&wire, sockopt::ReceiveTimestampns, &true)?;
+    let patience = TimeVal::milliseconds(i64::try_from(PATIENCE.as_millis()).unwrap_or_default());
+    setsockopt(&wire, sockopt::ReceiveTimeout, &patience)?;
+    bind(wire.as_raw_fd(), &link)?;
+    Ok(wire)
+}
+
+/// The next frame: its length, and when the kernel had it, since 1970. `None` where none came for a while.
+fn receive(wire: &OwnedFd, frame: &mut [u8]) -> io::Result<Option<(usize, Duration)>> {
+    let mut control = cmsg_space!(TimeSpec);
+    let mut buffers = [IoSliceMut::new(frame)];
+    let message =
+        match recvmsg::<LinkAddr>(wire.as_raw_fd(), &mut buffers, Some(&mut control), MsgFlags::empty()) {
+            Ok(message) => message,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+    let stamp = message.cmsgs()?.find_map(|part| match part {
+        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+        _ => None,
+    });
+    Ok(Some((message.bytes, stamp.unwrap_or_else(now))))
+}
+
+/// The clock of the kernel's stamps.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn read(frame: &[u8], at: Duration) -> Option<Captured> {
