@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use core::slice;
 
 use super::explore::Nearness;
+use super::posterior::posterior;
 use crate::cause::CauseCode;
 use crate::report::{Basis, CauseReport, Evidence, HypothesisReport};
 
@@ -132,10 +133,9 @@ pub(super) struct Weighed {
 /// Those that are refuted are left out; the most likely comes first.
 pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Weighed {
     let prior: f64 = hypotheses.iter().map(|(weight, _)| weight).sum();
-    let fits: Vec<f64> = hypotheses.iter().map(|(_, cause)| fit(cause.code, clues)).collect();
-    let whole: f64 = hypotheses.iter().zip(&fits).map(|((weight, _), fit)| weight * fit).sum();
-    // What nothing explains any more is told by its priors: something is wrong that is not thought of.
-    let confidence = |weight: f64, fit: f64| if whole > 0.0 { weight * fit / whole } else { weight / prior };
+    let weighed: Vec<(f64, f64)> =
+        hypotheses.iter().map(|(weight, cause)| (*weight, fit(cause.code, clues))).collect();
+    let confidences = posterior(&weighed);
     let expected: Vec<(&Clue, f64)> = clues
         .iter()
         .map(|clue| {
@@ -146,8 +146,8 @@ pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Weig
         .collect();
     let mut found: Vec<CauseReport> = Vec::new();
     let mut thought: Vec<HypothesisReport> = Vec::new();
-    for ((weight, mut cause), fit) in hypotheses.into_iter().zip(fits) {
-        cause.confidence = confidence(weight, fit);
+    for ((weight, mut cause), confidence) in hypotheses.into_iter().zip(confidences) {
+        cause.confidence = confidence;
         let fell = cause.confidence < FORGOTTEN && cause.confidence < weight / prior * REFUTED;
         let told = expected.iter().filter_map(|(clue, together)| evidence(cause.code, clue, *together));
         let told: Vec<Evidence> = told.collect();

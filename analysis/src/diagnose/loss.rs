@@ -10,6 +10,7 @@ use peerscope_vocabulary::Observation;
 use super::case::{Case, Question};
 use super::hypothesis::Weighed;
 use super::observed::{Shows, passes, shows, source_ports};
+use super::posterior::posterior;
 use super::prior::shown_in_order;
 use super::show;
 use crate::cause::CauseCode;
@@ -75,8 +76,8 @@ pub(super) fn causes(
     let Likelihoods { by_filter, by_chance } = likelihoods(&runs);
     let is_swept = runs.iter().map(|run| run.count).sum::<usize>() >= SWEPT;
     let swept = if is_swept { silent_flows(&runs, &question.asked) } else { flows.clone() };
-    // Each with its prior.
-    let mut found: Vec<(f64, CauseReport)> = Vec::new();
+    // Each with its prior, and how likely what was seen is where it holds.
+    let mut found: Vec<((f64, f64), CauseReport)> = Vec::new();
     let acls = question.answer.as_ref().map(network_acls).unwrap_or_default();
     let unknown = [ComponentId::Unknown(ComponentType::NetworkAcl)];
     let acls: &[_] = if acls.is_empty() { &unknown } else { &acls };
@@ -87,34 +88,33 @@ pub(super) fn causes(
         let mut cause = cause(case, code, component, &swept, observed);
         cause.direction = Some(Direction::Return);
         let prior = case.priors.of_mixed(code) * doubt / acls.len() as f64;
-        cause.confidence = prior * by_filter;
         cause.summary = format!(
             "A network ACL lets replies to some of the client's ports through and others not ({}).",
             runs_words(&runs)
         );
-        found.push((prior, cause));
+        found.push(((prior, by_filter), cause));
     }
     if is_swept {
         let owner = show::owner(case, question, address);
         let mut firewall = cause(case, CauseCode::HostFirewall, &owner, &swept, observed);
         let prior = case.priors.of_mixed(CauseCode::HostFirewall);
-        firewall.confidence = prior * by_filter;
         firewall.summary = format!("The firewall of {address} itself judges by the client's port.");
-        found.push((prior, firewall));
+        found.push(((prior, by_filter), firewall));
     }
     let mut loss = cause(case, CauseCode::PacketLoss, &path, flows, observed);
     let prior = case.priors.of_mixed(CauseCode::PacketLoss);
-    loss.confidence = prior * by_chance;
     loss.summary = format!("Packets to or from {address} are lost on the way, or the host is overloaded.");
-    found.push((prior, loss));
-    let whole: f64 = found.iter().map(|(_, cause)| cause.confidence).sum();
-    let even = 1.0 / found.len() as f64;
+    found.push(((prior, by_chance), loss));
+    let weighed: Vec<(f64, f64)> = found.iter().map(|(weighed, _)| *weighed).collect();
+    // Before anything was seen all is as likely by each of them.
+    let unseen: Vec<(f64, f64)> = weighed.iter().map(|(prior, _)| (*prior, 1.0)).collect();
     let group = Some(format!("mixed-{address}"));
-    for (_, cause) in &mut found {
-        // Whoever gives none of them any weight is told that they are equal.
-        cause.confidence = if whole > 0.0 { cause.confidence / whole } else { even };
-        cause.alternatives.clone_from(&group);
-    }
+    let found = found.into_iter().zip(posterior(&weighed)).zip(posterior(&unseen));
+    let mut found: Vec<(f64, CauseReport)> = found
+        .map(|(((_, cause), confidence), prior)| {
+            (prior, CauseReport { confidence, alternatives: group.clone(), ..cause })
+        })
+        .collect();
     if let (true, Some(edges)) = (is_swept, edges_words(&runs)) {
         for (_, cause) in found.iter_mut().filter(|(_, cause)| cause.code != CauseCode::PacketLoss) {
             let text = edges.clone();
@@ -122,10 +122,8 @@ pub(super) fn causes(
         }
     }
     found.sort_by(|(_, one), (_, other)| other.confidence.total_cmp(&one.confidence));
-    let priors: f64 = found.iter().map(|(prior, _)| prior).sum();
-    let share = |prior: f64| if priors > 0.0 { prior / priors } else { even };
     let hypothesis = |(prior, cause): &(f64, CauseReport)| {
-        HypothesisReport::of(cause, share(*prior), false, Vec::from([runs_words(&runs)]))
+        HypothesisReport::of(cause, *prior, false, Vec::from([runs_words(&runs)]))
     };
     let hypotheses = found.iter().map(hypothesis).collect();
     Weighed { causes: found.into_iter().map(|(_, cause)| cause).collect(), hypotheses }

@@ -32,6 +32,7 @@ mod partition;
 mod path;
 mod path_mtu;
 mod plan;
+mod posterior;
 mod prior;
 mod scope;
 mod seen;

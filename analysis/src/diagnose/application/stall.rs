@@ -16,6 +16,7 @@ use crate::cause::CauseCode;
 use crate::diagnose::case::{Case, Question};
 use crate::diagnose::handshake::CONNECTS;
 use crate::diagnose::hypothesis::Weighed;
+use crate::diagnose::posterior::posterior;
 use crate::diagnose::prior::{LOSS_WHERE_SEEN, Prior};
 use crate::diagnose::show;
 use crate::flow::Flows;
@@ -101,15 +102,12 @@ fn weight(prior: &Prior, stall: &Stall) -> f64 {
 
 /// The weight of each cause, after the clues; they sum to 1.
 fn weighed<'a>(priors: &'a [Prior], stall: &Stall) -> Vec<(f64, &'a Prior)> {
-    let fits = |prior: &'a Prior| (weight(prior, stall) * likelihood(prior.code, stall), prior);
-    let mut weighed: Vec<(f64, &Prior)> = priors.iter().map(fits).collect();
-    let normalise = |weighed: &mut Vec<(f64, &Prior)>| {
-        let whole: f64 = weighed.iter().map(|(weight, _)| weight).sum();
-        weighed.iter_mut().for_each(|(weight, _)| *weight /= whole);
-    };
-    normalise(&mut weighed);
-    weighed.retain(|(weight, _)| *weight >= FORGOTTEN);
-    normalise(&mut weighed);
+    let fits = |prior: &Prior| (weight(prior, stall), likelihood(prior.code, stall));
+    let all: Vec<(f64, f64)> = priors.iter().map(fits).collect();
+    let named = posterior(&all).into_iter().zip(priors).filter(|(weight, _)| *weight >= FORGOTTEN);
+    let (left, named): (Vec<(f64, f64)>, Vec<&Prior>) =
+        named.map(|(weight, prior)| ((weight, 1.0), prior)).unzip();
+    let mut weighed: Vec<(f64, &Prior)> = posterior(&left).into_iter().zip(named).collect();
     weighed.sort_by(|(one, _), (other, _)| other.total_cmp(one));
     weighed
 }
