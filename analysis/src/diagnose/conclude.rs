@@ -12,6 +12,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 use peerscope_vocabulary::{HandshakeObservation, Observation, Spoken};
 
+use super::accounted::Accounted;
 use super::case::{Case, Question};
 use super::causes::{answered, configured};
 use super::findings::{findings, gaps};
@@ -25,7 +26,7 @@ use super::{
     words,
 };
 use crate::cause::CauseCode;
-use crate::flow::{FlowBox, Flows, PortRange};
+use crate::flow::Flows;
 use crate::reach::Blocker;
 use crate::report::{
     CauseReport, Diagnosis, Finding, Gap, HypothesisReport, NextProbe, PartReport, Paths, Plan, SCHEMA,
@@ -148,21 +149,9 @@ fn one(
 ) -> Conclusion {
     let seen = Seen::of(case, question, observations, spoken);
     let Seen { deciding, beside, passing, silent, words: observed, .. } = &seen;
-
-    // Packets to a public address take no way that the documents tell of.
     let public = naming::is_public(case, question);
-    let answer = question.answer.as_ref().filter(|_| !public);
-    let blockers = answer.map(crate::reach::Answer::blockers).unwrap_or_default();
-    let proof = |blocker: &Blocker<'_>| match beside.disproves(blocker.code) {
-        true => passing.union(silent),
-        false => passing.clone(),
-    };
-    let contradicted: Vec<&Blocker<'_>> =
-        blockers.iter().filter(|blocker| !blocker.flows.intersection(&proof(blocker)).is_empty()).collect();
-    let standing: Vec<Blocker<'_>> =
-        blockers.iter().filter_map(|blocker| uncontradicted(blocker, &proof(blocker))).collect();
-    let blocked = standing.iter().fold(Flows::none(), |all, blocker| all.union(&blocker.flows));
-    let blocked = blocked.intersection(&question.asked);
+    let accounted = Accounted::of(case, question, &seen);
+    let Accounted { contradicted, standing, blocked, unexplained, .. } = &accounted;
 
     let mut causes = answered(case, question, deciding);
     let mut from_configuration: Vec<CauseReport> = Vec::new();
@@ -188,19 +177,18 @@ fn one(
     }
 
     let mut hypotheses: Vec<HypothesisReport> = Vec::new();
-    let unexplained = if public { Flows::none() } else { silent.difference(&blocked) };
     let mixed = !passing.is_empty();
     if !unexplained.is_empty() {
         let weighed = if mixed {
-            loss::causes(case, question, deciding, &unexplained, observed)
+            loss::causes(case, question, deciding, unexplained, observed)
         } else {
-            let silent = if blocked.is_empty() { &question.asked } else { &unexplained };
-            silence::candidates(case, question, silent, observed, &beside.clues(case, question))
+            let suspected = accounted.suspected(question);
+            silence::candidates(case, question, suspected, observed, &beside.clues(case, question))
         };
         causes.extend(weighed.causes);
         hypotheses.extend(weighed.hypotheses);
     } else if loss::is_certain(deciding) {
-        causes.extend(loss::causes(case, question, deciding, &unexplained, observed).causes);
+        causes.extend(loss::causes(case, question, deciding, unexplained, observed).causes);
     }
 
     // What meets every connection comes before settings that stop some of them.
@@ -220,7 +208,7 @@ fn one(
         let named = causes.iter().find(|cause| cause.is_at_one_with(one.code, &one.component, one.direction));
         one.confidence = named.map_or(one.confidence, |cause| cause.confidence);
     }
-    let verdict = match verdict(question, deciding, &blocked) {
+    let verdict = match verdict(question, deciding, blocked) {
         Verdict::Reachable if fails => Verdict::Impaired,
         verdict => verdict,
     };
@@ -268,16 +256,6 @@ fn one(
     conclusion.causes = causes;
     conclusion.hypotheses = hypotheses;
     conclusion
-}
-
-/// What a blocker still stops where packets that it should have stopped came through: nothing between
-/// their two ends; for the rest of the set configuration speaks.
-fn uncontradicted<'a>(blocker: &Blocker<'a>, passing: &Flows) -> Option<Blocker<'a>> {
-    let mut rest = blocker.flows.clone();
-    for flow in passing.intersection(&blocker.flows).boxes() {
-        rest.remove(&FlowBox { source_ports: PortRange::ALL, ..*flow });
-    }
-    (!rest.is_empty()).then(|| Blocker { flows: rest, ..blocker.clone() })
 }
 
 /// The verdict of one address.

@@ -5,6 +5,7 @@
 //! concludes is worked out by pure functions from the observations and the answers of
 //! [`crate::reach`].
 
+mod accounted;
 mod alternatives;
 mod application;
 mod approach;

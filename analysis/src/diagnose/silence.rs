@@ -23,10 +23,7 @@ pub(super) fn candidates(
     observed: &str,
     clues: &[Clue],
 ) -> hypothesis::Weighed {
-    let mut found = match (&question.answer, &case.topology) {
-        (Some(answer), Some(topology)) => configured(case, question, topology, answer, silent),
-        _ => by_prior(case, question, &case.priors.unconfigured, silent),
-    };
+    let mut found = hypotheses(case, question, silent);
     let group = format!("silence-{}", question.address);
     for (_, cause) in &mut found {
         cause.alternatives = Some(group.clone());
@@ -35,6 +32,14 @@ pub(super) fn candidates(
             .insert(0, Evidence { kind: Basis::Probes, text: observed.to_string(), supports: true });
     }
     weigh(found, clues)
+}
+
+/// Everything that may stop `silent` flows, each with its weight before anything was seen beside.
+pub(super) fn hypotheses(case: &Case, question: &Question, silent: &Flows) -> Weighed {
+    match (&question.answer, &case.topology) {
+        (Some(answer), Some(topology)) => configured(case, question, topology, answer, silent),
+        _ => by_prior(case, question, &case.priors.unconfigured, silent),
+    }
 }
 
 type Weighed = Vec<(f64, CauseReport)>;
