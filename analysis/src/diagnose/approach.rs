@@ -22,18 +22,20 @@
 //! Where the scheme named a protocol, one of the last connects goes on in it: by then it is known that somebody
 //! answers, and no connect is made for it alone.
 
+mod thorough;
+
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
 use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
-use super::battery::{Random, differing_parts, source_ports};
+use super::battery::{Random, source_ports};
 use super::case::{Case, Question};
 use super::explore;
 use super::observed::{Shows, passes, shows};
 use super::sizes;
-use super::sweep::{self, Sweep, Told};
+use super::sweep::{Sweep, Told};
 
 /// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
 /// first ones are sent a second apart or at 1 and 3 s.
@@ -265,86 +267,6 @@ impl Approach {
             _ => {}
         }
         true
-    }
-
-    /// What follows when all of the battery have ended.
-    fn after_spread(&mut self, case: &Case) -> State {
-        // What carries nothing carries nothing large.
-        if case.thorough && case.echo && self.is_answered && self.sizes.is_none() {
-            self.sizes = Some(sizes::Search::new());
-            return State::Sizing;
-        }
-        let told = !self.told.passing.is_empty() || !self.told.silent.is_empty();
-        // A service that was heard by none of its datagrams is silent for reasons of its own.
-        let heard = !case.is_udp() || !self.told.passing.is_empty();
-        if !case.thorough || self.mysql || case.target.port.is_none() || !told || !heard {
-            return State::Settled;
-        }
-        let range = case.source.source_ports;
-        let parts = differing_parts(self.question.answer.as_ref(), self.question.asked.sample(), range);
-        let beside = parts.iter().flat_map(|part| [part.first(), part.last()]);
-        self.sweep = Some(Sweep::new(range, beside.collect()));
-        State::Sweeping
-    }
-
-    /// Notes what a source port told.
-    fn learn(&mut self, observation: &Observation) {
-        let Some(port) = observation.request.source_port else { return };
-        let told = shows(observation);
-        self.is_rejected |= !matches!(told, Shows::Connected | Shows::Silence | Shows::Nothing);
-        match told {
-            Shows::Connected | Shows::Refused => {
-                self.told.passing.insert(port);
-                let took = observation.finished_at.saturating_sub(observation.sent_at);
-                self.told.slowest = self.told.slowest.max(observation.rtt.unwrap_or(took));
-            }
-            Shows::Silence => {
-                self.told.silent.insert(port);
-            }
-            _ => {
-                self.told.unusable.insert(port);
-            }
-        }
-    }
-
-    /// The next round of echoes of several sizes.
-    fn measure(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
-        let time = means.end.saturating_sub(now);
-        let round = self.sizes.as_mut().and_then(|search| search.next(self.agreed, time));
-        let Some(round) = round else {
-            self.state = match self.after_spread(means.case) {
-                State::Settled => State::Draining,
-                other => other,
-            };
-            return self.advance(means, now);
-        };
-        let ports = core::iter::repeat_n(None, round.lengths.len());
-        let mut requests = self.batch(means, ProbeKind::IcmpEcho, ports, 0, round.timeout, Duration::ZERO);
-        for (request, length) in requests.iter_mut().zip(&round.lengths) {
-            request.dont_fragment = true;
-            request.payload_length = sizes::payload(*length, request.address);
-        }
-        // They are no connects, of which a sweep may make so many.
-        let before = self.sent;
-        self.await_all(&requests, now, true);
-        self.sent = before;
-        Step { requests, wake_at: None }
-    }
-
-    /// The next round of the sweep.
-    fn sweep(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
-        let connects = sweep::MOST.saturating_sub(self.sent);
-        let time = means.end.saturating_sub(now);
-        let round = self.sweep.as_mut().and_then(|sweep| sweep.next(&self.told, connects, time));
-        let (Some(round), Some(port)) = (round, means.case.target.port) else {
-            self.state = State::Draining;
-            return self.advance(means, now);
-        };
-        let kind = if means.case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
-        let ports = round.ports.into_iter().map(Some);
-        let requests = self.batch(means, kind, ports, port, round.timeout, Duration::ZERO);
-        self.await_all(&requests, now, true);
-        Step { requests, wake_at: None }
     }
 
     /// Moves on: what to send, and when to look again.

@@ -1,0 +1,96 @@
+//! What follows the battery where it is to be thorough: rounds of echoes of several sizes, then rounds of the sweep.
+//!
+//! [`sizes`] and [`sweep`] know what to ask next; here their rounds become requests of an approach, one after the other.
+
+use core::time::Duration;
+
+use peerscope_vocabulary::{Observation, ProbeKind};
+
+use super::{Approach, Means, State, Step};
+use crate::diagnose::battery::differing_parts;
+use crate::diagnose::case::Case;
+use crate::diagnose::observed::{Shows, shows};
+use crate::diagnose::sizes;
+use crate::diagnose::sweep::{self, Sweep};
+
+impl Approach {
+    /// What follows when all of the battery have ended.
+    pub(super) fn after_spread(&mut self, case: &Case) -> State {
+        // What carries nothing carries nothing large.
+        if case.thorough && case.echo && self.is_answered && self.sizes.is_none() {
+            self.sizes = Some(sizes::Search::new());
+            return State::Sizing;
+        }
+        let told = !self.told.passing.is_empty() || !self.told.silent.is_empty();
+        // A service that was heard by none of its datagrams is silent for reasons of its own.
+        let heard = !case.is_udp() || !self.told.passing.is_empty();
+        if !case.thorough || self.mysql || case.target.port.is_none() || !told || !heard {
+            return State::Settled;
+        }
+        let range = case.source.source_ports;
+        let parts = differing_parts(self.question.answer.as_ref(), self.question.asked.sample(), range);
+        let beside = parts.iter().flat_map(|part| [part.first(), part.last()]);
+        self.sweep = Some(Sweep::new(range, beside.collect()));
+        State::Sweeping
+    }
+
+    /// Notes what a source port told.
+    pub(super) fn learn(&mut self, observation: &Observation) {
+        let Some(port) = observation.request.source_port else { return };
+        let told = shows(observation);
+        self.is_rejected |= !matches!(told, Shows::Connected | Shows::Silence | Shows::Nothing);
+        match told {
+            Shows::Connected | Shows::Refused => {
+                self.told.passing.insert(port);
+                let took = observation.finished_at.saturating_sub(observation.sent_at);
+                self.told.slowest = self.told.slowest.max(observation.rtt.unwrap_or(took));
+            }
+            Shows::Silence => {
+                self.told.silent.insert(port);
+            }
+            _ => {
+                self.told.unusable.insert(port);
+            }
+        }
+    }
+
+    /// The next round of echoes of several sizes.
+    pub(super) fn measure(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
+        let time = means.end.saturating_sub(now);
+        let round = self.sizes.as_mut().and_then(|search| search.next(self.agreed, time));
+        let Some(round) = round else {
+            self.state = match self.after_spread(means.case) {
+                State::Settled => State::Draining,
+                other => other,
+            };
+            return self.advance(means, now);
+        };
+        let ports = core::iter::repeat_n(None, round.lengths.len());
+        let mut requests = self.batch(means, ProbeKind::IcmpEcho, ports, 0, round.timeout, Duration::ZERO);
+        for (request, length) in requests.iter_mut().zip(&round.lengths) {
+            request.dont_fragment = true;
+            request.payload_length = sizes::payload(*length, request.address);
+        }
+        // They are no connects, of which a sweep may make so many.
+        let before = self.sent;
+        self.await_all(&requests, now, true);
+        self.sent = before;
+        Step { requests, wake_at: None }
+    }
+
+    /// The next round of the sweep.
+    pub(super) fn sweep(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
+        let connects = sweep::MOST.saturating_sub(self.sent);
+        let time = means.end.saturating_sub(now);
+        let round = self.sweep.as_mut().and_then(|sweep| sweep.next(&self.told, connects, time));
+        let (Some(round), Some(port)) = (round, means.case.target.port) else {
+            self.state = State::Draining;
+            return self.advance(means, now);
+        };
+        let kind = if means.case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
+        let ports = round.ports.into_iter().map(Some);
+        let requests = self.batch(means, kind, ports, port, round.timeout, Duration::ZERO);
+        self.await_all(&requests, now, true);
+        Step { requests, wake_at: None }
+    }
+}
