@@ -14,13 +14,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use peerscope_vocabulary::{ProbeId, ProbeRequest};
-
-/// The most probes of one address that begin within any [`BURST_WINDOW`].
-pub const BURST: usize = 5;
-
-/// The span in which at most [`BURST`] probes of one address begin.
-pub const BURST_WINDOW: Duration = Duration::from_millis(500);
+use peerscope_vocabulary::{BURST, BURST_WINDOW, ProbeId, ProbeRequest};
 
 /// The most requests that wait at once, over all addresses: about 7 MB.
 pub const QUEUE_LIMIT: usize = 65_536;

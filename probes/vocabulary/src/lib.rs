@@ -10,6 +10,7 @@ extern crate alloc;
 mod dns;
 mod handshake;
 mod observation;
+mod pace;
 mod request;
 mod tls;
 
@@ -21,5 +22,6 @@ pub use handshake::{
     HandshakeStep, ProtocolAnswer, RecognisedProtocol, SERVER_TEXT_KEPT, ServerText, Spoken,
 };
 pub use observation::{Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, UnreachableScope};
+pub use pace::{BURST, BURST_WINDOW};
 pub use request::{ProbeId, ProbeKind, ProbeRequest};
 pub use tls::{CERTIFICATE_NAMES_KEPT, CertificateDoubt, CertificateFacts, TlsFacts, TlsProblem, TlsVersion};
