@@ -95,6 +95,54 @@ fn nobody_else_is_asked_unless_it_is_wanted_and_the_target_is_silent() {
     }
 }
 
+/// What is established by a setting is no less so whatever a neighbour says.
+#[test]
+fn where_a_setting_accounts_for_the_silence_nobody_else_is_asked_and_it_takes_no_longer() {
+    let mut world = neighbourhood();
+    world.routes("rtb-db").retain(|one| !over_peering(one, "pcx-1"));
+    let (alone, _) = explored(Case { explore: false, ..case(Some(&world)) }, |_, _| Meets::Silent);
+    let (run, report) = explored(case(Some(&world)), |_, _| Meets::Silent);
+    assert_eq!(others(&run), BTreeSet::new());
+    assert_eq!(run.ended, alone.ended);
+    assert_eq!(report.causes[0].status, CauseStatus::Established);
+}
+
+#[test]
+fn once_a_port_answers_the_host_is_asked_no_more() {
+    let (run, _) = explored(case(None), |address, port| match (address, port) {
+        (TARGET, 22) => Meets::Refused,
+        _ => Meets::Silent,
+    });
+    let of_target: Vec<u16> =
+        others(&run).into_iter().filter(|one| one.0 == TARGET).map(|one| one.1).collect();
+    assert_eq!(of_target, [22]);
+}
+
+#[test]
+fn who_answers_late_is_waited_for_and_nobody_beside() {
+    let meets = |request: &ProbeRequest, nth| match (request.address == TARGET && request.port == 5432, nth) {
+        (true, 0) => Meets::LateConnected,
+        (true, _) => Meets::Connected,
+        (false, _) => Meets::Silent,
+    };
+    let run = run_by(case(Some(&neighbourhood())), meets);
+    assert!(!others(&run).is_empty(), "it was silent long enough");
+    // The connects that were out when it answered are waited for.
+    assert!(run.ended < Duration::from_millis(1_000), "{:?}", run.ended);
+}
+
+#[test]
+fn what_the_deadline_left_no_time_for_is_what_to_do_next() {
+    let short = Case { deadline: Duration::from_millis(350), ..case(Some(&neighbourhood())) };
+    let (run, report) = explored(short, |_, _| Meets::Silent);
+    assert_eq!(others(&run), BTreeSet::new());
+    let next = report.next_probe.expect("several causes are possible");
+    assert_eq!(next.commands, ["peerscope why --explore tcp://10.100.2.20:5432"]);
+    let (_, report) = explored(case(Some(&neighbourhood())), |_, _| Meets::Silent);
+    let next = report.next_probe.expect("several causes are possible");
+    assert!(!next.commands.iter().any(|command| command.contains("--explore")), "{next:?}");
+}
+
 #[test]
 fn no_mysql_is_ever_asked() {
     let mut world = neighbourhood();

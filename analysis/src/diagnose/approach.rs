@@ -11,31 +11,34 @@
 //!               └───────── this machine refuses, or the deadline comes ──────────────────────┘
 //! ```
 //!
+//! Further connects of a silent target, and what goes beside them, are sent by [`asking`], which chooses.
 //! Where it is to be thorough, echoes of several sizes are sent to who answers ([`super::sizes`]) and, unless that is a
 //! MySQL, the source ports are swept ([`super::sweep`]) before it settles.
 //!
 //! A first connect goes alone: it tells whether the other side is a MySQL, which blocks a client that
 //! connects too often without logging in. Silence is told early, so that others wait beside it; but as
 //! long as a lost SYN may still bring a MySQL's greeting, there are three at most. Datagrams and echoes
-//! keep the same pace.
+//! keep the same pace ([`super::pace`]).
 //!
 //! Where the scheme named a protocol, one of the last connects goes on in it: by then it is known that somebody
 //! answers, and no connect is made for it alone.
 
+mod asking;
 mod thorough;
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, Spoken};
 
 use super::battery::{Random, source_ports};
 use super::case::{Case, Question};
-use super::explore;
 use super::observed::{Shows, passes, shows};
+use super::pace::Pace;
 use super::sizes;
 use super::sweep::{Sweep, Told};
+use asking::{Asked, Further};
 
 /// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
 /// first ones are sent a second apart or at 1 and 3 s.
@@ -47,7 +50,7 @@ const EXPECTED_SILENCE: Duration = Duration::from_millis(1_850);
 const SILENCE_BESIDE_ANSWERS: Duration = Duration::from_millis(2_200);
 /// After this much silence the first probe is no longer waited for. A path within a Region answers in
 /// milliseconds, one around the world in less than this.
-const EARLY_SILENCE: Duration = Duration::from_millis(300);
+pub(super) const EARLY_SILENCE: Duration = Duration::from_millis(300);
 /// After this much silence the first probe's SYN was sent again and its answer had time to come: no
 /// greeting is waited for any more.
 const LATE_SILENCE: Duration = Duration::from_millis(1_300);
@@ -77,8 +80,10 @@ pub(super) struct Approach {
     /// How long silence is waited for.
     silence: Duration,
     outstanding: Vec<Outstanding>,
-    /// The ICMP echo that goes beside connects where the first one is silent.
-    echo: Option<ProbeId>,
+    /// Probes beside the named port that have not ended: an echo, and what is explored.
+    beside: Vec<Asked>,
+    /// What else may be sent as long as the target is silent.
+    further: Option<Further>,
     tried: Vec<u16>,
     /// Whether the other side is a MySQL, by name or by its greeting.
     mysql: bool,
@@ -101,8 +106,7 @@ pub(super) struct Approach {
 /// A probe that has not ended.
 #[derive(Clone, Copy, Debug)]
 struct Outstanding {
-    id: ProbeId,
-    source_port: Option<u16>,
+    request: ProbeRequest,
     sent_at: Duration,
     /// Whether the sweep waits for it before its next round.
     of_round: bool,
@@ -138,6 +142,11 @@ pub(super) struct Means<'a> {
     pub(super) case: &'a Case,
     pub(super) random: &'a mut Random,
     pub(super) next_id: &'a mut u32,
+    pub(super) pace: &'a mut Pace,
+    /// What was observed so far, of all addresses.
+    pub(super) observations: &'a [Observation],
+    /// What was said beside them.
+    pub(super) spoken: &'a [Spoken],
     /// When everything has to be known.
     pub(super) end: Duration,
 }
@@ -168,7 +177,8 @@ impl Approach {
             state,
             silence,
             outstanding: Vec::new(),
-            echo: None,
+            beside: Vec::new(),
+            further: None,
             tried: Vec::new(),
             mysql: false,
             sent: 0,
@@ -182,43 +192,56 @@ impl Approach {
         }
     }
 
-    /// Whether nothing more is to be learnt here; an echo may still be out.
+    /// Whether nothing more is to be learnt of the named port; what was asked beside it may still be out.
     pub(super) fn is_settled(&self) -> bool {
         self.state == State::Settled
     }
 
     /// Whether the probe is one of this approach that has not ended.
     pub(super) fn awaits(&self, id: ProbeId) -> bool {
-        self.echo == Some(id) || self.outstanding.iter().any(|one| one.id == id)
+        self.asked_beside(id).is_some() || self.outstanding.iter().any(|one| one.request.id == id)
     }
 
     /// Gives up: a probe that is still out, and whether it was more than the echo beside.
     pub(super) fn abandon(&mut self) -> Option<(ProbeId, bool)> {
         self.state = State::Settled;
-        if let Some(id) = self.echo.take() {
-            return Some((id, false));
+        if let Some(asked) = self.beside.pop() {
+            return Some((asked.request.id, asked.request.kind != ProbeKind::IcmpEcho));
         }
-        self.outstanding.pop().map(|one| (one.id, true))
+        self.outstanding.pop().map(|one| (one.request.id, true))
     }
 
-    /// The echo that is still out.
-    pub(super) fn pending_echo(&self) -> Option<ProbeId> {
-        self.echo
+    /// The probe of this number that was asked beside the named port and is still out.
+    fn asked_beside(&self, id: ProbeId) -> Option<&Asked> {
+        self.beside.iter().find(|one| one.request.id == id)
     }
 
-    /// Waits for the echo no longer.
-    pub(super) fn forget_echo(&mut self) {
-        self.echo = None;
+    /// Whether this is the echo beside, and still out.
+    pub(super) fn is_echo_beside(&self, id: ProbeId) -> bool {
+        self.asked_beside(id).is_some_and(|one| one.request.kind == ProbeKind::IcmpEcho)
+    }
+
+    /// One that was asked beside the named port and is still out, and until when an answer may be on its way.
+    pub(super) fn pending_beside(&self) -> Option<(ProbeId, Duration)> {
+        self.beside.first().map(|one| (one.request.id, one.answers_until()))
+    }
+
+    /// Waits for it no longer.
+    pub(super) fn forget_beside(&mut self, id: ProbeId) {
+        self.beside.retain(|one| one.request.id != id);
     }
 
     /// Takes in how one of its probes ended; `None` is one that the engine did not take. Returns whether
     /// it tells of the path, or was only tried in vain.
     pub(super) fn take(&mut self, case: &Case, id: ProbeId, observation: Option<Observation>) -> bool {
-        if self.echo == Some(id) {
-            self.echo = None;
+        if let Some(asked) = self.asked_beside(id) {
+            let is_target = asked.request.address == self.question.address;
+            let is_echo = asked.request.kind == ProbeKind::IcmpEcho;
+            self.is_answered |= is_target && !is_echo && observation.is_some_and(|one| passes(&one));
+            self.forget_beside(id);
             return true;
         }
-        self.outstanding.retain(|one| one.id != id);
+        self.outstanding.retain(|one| one.request.id != id);
         let port_in_use = observation.is_some_and(|observation| {
             matches!(
                 observation.outcome,
@@ -271,6 +294,16 @@ impl Approach {
 
     /// Moves on: what to send, and when to look again.
     pub(super) fn advance(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
+        let mut step = self.move_on(means, now);
+        if matches!(self.state, State::Watched { answered: false, .. } | State::Spread) {
+            let more = self.ask(means, now);
+            step.requests.extend(more.requests);
+            step.wake_at = step.wake_at.into_iter().chain(more.wake_at).min();
+        }
+        step
+    }
+
+    fn move_on(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
         let end = means.end;
         match self.state {
             State::Fresh => {
@@ -281,47 +314,39 @@ impl Approach {
             }
             State::First { sent_at } if now >= sent_at + EARLY_SILENCE => {
                 self.state = State::FirstTold { silent_since: Some(sent_at), mysql: means.case.mysql };
-                self.advance(means, now)
+                self.move_on(means, now)
             }
             State::First { sent_at } => Step { requests: Vec::new(), wake_at: Some(sent_at + EARLY_SILENCE) },
-            State::FirstTold { silent_since, mysql } => {
-                let until = match silent_since {
-                    Some(sent_at) => sent_at + self.silence,
-                    None => now + SILENCE_BESIDE_ANSWERS,
-                };
-                let spared = mysql || silent_since.is_some();
-                let count = if spared { FOLLOWING_MYSQL } else { FOLLOWING };
-                let first = self.outstanding.first().map(|one| one.id);
-                let mut requests =
-                    self.requests(means, now, count, until.min(end).saturating_sub(now), Duration::ZERO);
+            State::FirstTold { silent_since: Some(sent_at), mysql } => {
+                let until = (sent_at + self.silence).min(end);
+                let further = Further::new(self, means.case, now, until, FOLLOWING_MYSQL, mysql);
+                self.further = Some(further);
                 // Unless the first one is watched, these are the last.
-                if silent_since.is_none() || mysql {
-                    self.have_one_speak(means, now, &mut requests);
-                }
-                // What answers needs no echo; what is silent may live all the same.
-                let wanted = means.case.echo && means.case.target.port.is_some() && silent_since.is_some();
-                if let Some(beside) = requests.first().copied().filter(|_| wanted) {
-                    requests.push(self.echo_beside(means, beside));
-                }
-                if means.case.explore && silent_since.is_some() {
-                    let timeout = self.silence.min(end.saturating_sub(now));
-                    requests.extend(self.explore(means, now, timeout));
-                }
-                let waiting = !requests.is_empty() || !self.outstanding.is_empty();
-                self.state = match (silent_since, first) {
-                    _ if !waiting => State::Settled,
-                    (Some(sent_at), Some(first)) if !mysql => {
-                        State::Watched { first, sent_at, answered: false }
+                self.state = match self.outstanding.first() {
+                    Some(first) if !mysql => {
+                        State::Watched { first: first.request.id, sent_at, answered: false }
                     }
                     _ => State::Spread,
                 };
-                Step { requests, wake_at: silent_since.map(|sent_at| sent_at + LATE_SILENCE) }
+                Step { requests: Vec::new(), wake_at: Some(sent_at + LATE_SILENCE) }
+            }
+            State::FirstTold { silent_since: None, mysql } => {
+                let count = if mysql { FOLLOWING_MYSQL } else { FOLLOWING };
+                let timeout = (now + SILENCE_BESIDE_ANSWERS).min(end).saturating_sub(now);
+                let mut requests = self.requests(means, now, count, timeout, Duration::ZERO);
+                self.have_one_speak(means, now, &mut requests);
+                let waiting = !requests.is_empty() || !self.outstanding.is_empty();
+                self.state = if waiting { State::Spread } else { State::Settled };
+                Step { requests, wake_at: None }
             }
             State::Watched { sent_at, answered, .. } if answered || now >= sent_at + LATE_SILENCE => {
                 let until = if answered { now + SILENCE_BESIDE_ANSWERS } else { sent_at + self.silence };
                 let timeout = until.min(end).saturating_sub(now);
-                let mut requests =
-                    self.requests(means, now, FOLLOWING - FOLLOWING_MYSQL, timeout, Duration::ZERO);
+                // The pace may have held some back, and who answers is asked nothing more beside.
+                let owed = self.further.as_mut().map_or(0, |further| core::mem::take(&mut further.owed));
+                self.further = self.further.take().filter(|_| !answered);
+                let count = owed + FOLLOWING - FOLLOWING_MYSQL;
+                let mut requests = self.requests(means, now, count, timeout, Duration::ZERO);
                 self.have_one_speak(means, now, &mut requests);
                 let waiting = !requests.is_empty() || !self.outstanding.is_empty();
                 self.state = if waiting { State::Spread } else { State::Settled };
@@ -337,13 +362,13 @@ impl Approach {
                     Some(wake_at) if now < wake_at => Step { requests: Vec::new(), wake_at: Some(wake_at) },
                     _ => {
                         let silent = self.outstanding.iter().filter(|one| !one.speaks);
-                        let silent = silent.filter_map(|one| one.source_port);
+                        let silent = silent.filter_map(|one| one.request.source_port);
                         self.told.silent.extend(silent);
                         self.state = match self.after_spread(means.case) {
                             State::Settled => State::Draining,
                             other => other,
                         };
-                        self.advance(means, now)
+                        self.move_on(means, now)
                     }
                 }
             }
@@ -371,7 +396,7 @@ impl Approach {
         let Some(port) = case.target.port else {
             let ports = core::iter::repeat_n(None, if case.echo { count } else { 0 });
             let echoes = self.batch(means, ProbeKind::IcmpEcho, ports, 0, timeout, Duration::ZERO);
-            self.await_all(&echoes, now, false);
+            self.await_all(means, &echoes, now, false);
             return echoes;
         };
         let kind = if case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
@@ -387,19 +412,14 @@ impl Approach {
         self.tried.extend(&ports);
         let ports = ports.into_iter().map(Some);
         let requests = self.batch(means, kind, ports, port, timeout, greeting_wait);
-        self.await_all(&requests, now, false);
+        self.await_all(means, &requests, now, false);
         requests
     }
 
-    fn await_all(&mut self, requests: &[ProbeRequest], now: Duration, of_round: bool) {
+    fn await_all(&mut self, means: &mut Means<'_>, requests: &[ProbeRequest], now: Duration, of_round: bool) {
+        requests.iter().for_each(|request| means.pace.note(request.address, now));
         self.sent += requests.len();
-        self.outstanding.extend(requests.iter().map(|request| Outstanding {
-            id: request.id,
-            source_port: request.source_port,
-            sent_at: now,
-            of_round,
-            speaks: false,
-        }));
+        self.outstanding.extend(requests.iter().map(|request| Outstanding::new(request, now, of_round)));
     }
 
     /// Has one of these connects go on in the application's protocol once it is established: the one from the port
@@ -417,7 +437,7 @@ impl Approach {
         connect.kind = ProbeKind::Handshake;
         connect.greeting_wait = patience;
         self.has_spoken = true;
-        for one in self.outstanding.iter_mut().filter(|one| one.id == connect.id) {
+        for one in self.outstanding.iter_mut().filter(|one| one.request.id == connect.id) {
             one.speaks = true;
         }
     }
@@ -449,44 +469,6 @@ impl Approach {
                 greeting_wait,
             })
             .collect()
-    }
-
-    /// Connects to other ports of the target and to its neighbours.
-    fn explore(&mut self, means: &mut Means<'_>, now: Duration, timeout: Duration) -> Vec<ProbeRequest> {
-        let others = explore::others(means.case, &self.question);
-        let source = vantage_address(means.case, self.question.address);
-        let requests: Vec<ProbeRequest> = others
-            .into_iter()
-            .map(|(address, port)| ProbeRequest {
-                id: means.id(),
-                kind: ProbeKind::TcpConnect,
-                source,
-                source_port: None,
-                address,
-                port,
-                hop_limit: None,
-                payload_length: 0,
-                dont_fragment: false,
-                timeout,
-                greeting_wait: Duration::ZERO,
-            })
-            .collect();
-        self.await_all(&requests, now, false);
-        requests
-    }
-
-    /// The echo that goes beside another probe: the same ends, without ports.
-    fn echo_beside(&mut self, means: &mut Means<'_>, beside: ProbeRequest) -> ProbeRequest {
-        let id = means.id();
-        self.echo = Some(id);
-        ProbeRequest {
-            id,
-            kind: ProbeKind::IcmpEcho,
-            source_port: None,
-            port: 0,
-            greeting_wait: Duration::ZERO,
-            ..beside
-        }
     }
 }
 

@@ -7,6 +7,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use peerscope_vocabulary::{Observation, Outcome, ProbeKind};
 
@@ -37,6 +38,11 @@ impl<'a> Beside<'a> {
         let told = |one: &&&Observation| matches!(one.outcome, Outcome::Echo | Outcome::Timeout);
         let echo = observations.iter().filter(is_echo).find(told).copied();
         Self { echo, explored: explored(case, question, observations, Some(port)) }
+    }
+
+    /// The connects to others than the named port that were made.
+    pub(super) fn explored(&self) -> impl Iterator<Item = &'a Observation> + '_ {
+        self.explored.iter().map(|(one, _)| *one)
     }
 
     /// Whether the target's host answered anything.
@@ -81,23 +87,34 @@ impl<'a> Beside<'a> {
 
     /// What it tells of the causes of a silence.
     pub(super) fn clues(&self, case: &Case, question: &Question) -> Vec<Clue> {
-        let echo = self.echo.map(|echo| Clue {
-            near: Nearness::Host,
-            same_port: false,
-            answered: echo.outcome == Outcome::Echo,
-            expected: echo_expected(case, question),
-            text: echo_words(echo),
-        });
-        let documented = case.topology.is_some() && question.networks.is_some();
-        let other = |(one, near): &(&Observation, Nearness)| Clue {
-            near: *near,
-            same_port: Some(one.request.port) == case.target.port,
-            answered: passes(one),
-            expected: near.chance(documented),
-            text: explored_words(one, *near),
+        let is_answered = |echo: &Observation| echo.outcome == Outcome::Echo;
+        let echo = self.echo.map(|echo| echo_clue(case, question, is_answered(echo), echo_words(echo)));
+        let other = |(one, near): &(&Observation, Nearness)| {
+            let asked = (one.request.address, one.request.port);
+            connect_clue(case, question, asked, passes(one), explored_words(one, *near))
         };
         echo.into_iter().chain(self.explored.iter().map(other)).collect()
     }
+}
+
+/// What an echo to the target tells that was answered, or was not; `text` says so.
+pub(super) fn echo_clue(case: &Case, question: &Question, answered: bool, text: String) -> Clue {
+    let expected = echo_expected(case, question);
+    Clue { near: Nearness::Host, same_port: false, answered, expected, text }
+}
+
+/// What a connect to another port of the target, or to another address, tells that was answered, or was not.
+pub(super) fn connect_clue(
+    case: &Case,
+    question: &Question,
+    (address, port): (IpAddr, u16),
+    answered: bool,
+    text: String,
+) -> Clue {
+    let near = nearness(case, question, address);
+    let documented = case.topology.is_some() && question.networks.is_some();
+    let same_port = Some(port) == case.target.port;
+    Clue { near, same_port, answered, expected: near.chance(documented), text }
 }
 
 /// How likely an echo is answered where nothing beside stops it: whether groups and ACLs admit one may be

@@ -53,7 +53,7 @@ pub struct Case {
     pub handshake: Option<Handshake>,
     /// Whether the source ports are swept, for whatever depends on them.
     pub thorough: bool,
-    /// Whether other ports of a silent target and its neighbours are asked too, a few of them.
+    /// Whether other ports of a silent target and its neighbours may be asked too: those of a few that tell something.
     pub explore: bool,
     /// How long the whole may take.
     pub deadline: Duration,

@@ -1,4 +1,5 @@
-//! Which other ports and neighbours are asked where the named port is silent, and it was asked to explore.
+//! Which other ports and neighbours may be asked where the named port is silent, and it was asked to explore.
+//! Which of them are, and in which order, is chosen on the way ([`super::choice`]).
 //!
 //! One silent port says little; what a neighbour or another port answers says what they share. A snapshot
 //! tells which of them should answer, so those are asked; without one, the commonest ports and the
@@ -55,7 +56,7 @@ impl Nearness {
     }
 }
 
-/// The addresses and ports to ask, beside the named ones.
+/// The addresses and ports that may be asked, beside the named ones.
 pub(super) fn others(case: &Case, question: &Question) -> Vec<(IpAddr, u16)> {
     let named = case.target.port.unwrap_or_default();
     let known = case.topology.as_ref().zip(question.networks.as_ref());

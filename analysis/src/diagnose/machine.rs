@@ -1,7 +1,7 @@
 //! The state machine that sends a battery and concludes.
 //!
 //! ```text
-//!  Probing ── every address settled, and no echo worth waiting for ──▶ Done
+//!  Probing ── every address settled, and nothing beside worth waiting for ──▶ Done
 //!     │                                                                 ▲
 //!     └── the deadline: each probe that is still out is cancelled ──────┘
 //! ```
@@ -21,6 +21,7 @@ use super::battery::Random;
 use super::case::{Case, Question};
 use super::conclude::conclude;
 use super::observed::{Shows, reason, shows};
+use super::pace::Pace;
 use super::path::paths;
 use crate::flow::Flow;
 use crate::reach::Opening;
@@ -66,6 +67,7 @@ pub struct Machine {
     /// Probes of which nothing is known: not taken, not possible, or cut off by the deadline.
     lost: Vec<Gap>,
     next_id: u32,
+    pace: Pace,
     cancelled: bool,
 }
 
@@ -83,6 +85,7 @@ impl Machine {
             spoken: Vec::new(),
             lost: Vec::new(),
             next_id: 0,
+            pace: Pace::default(),
             cancelled: false,
         }
     }
@@ -129,7 +132,15 @@ impl Machine {
         }
         let mut batch = Vec::new();
         let mut wake = end;
-        let mut means = Means { case: &self.case, random: &mut self.random, next_id: &mut self.next_id, end };
+        let mut means = Means {
+            case: &self.case,
+            random: &mut self.random,
+            next_id: &mut self.next_id,
+            pace: &mut self.pace,
+            observations: &self.observations,
+            spoken: &self.spoken,
+            end,
+        };
         for approach in &mut self.approaches {
             let step = approach.advance(&mut means, now);
             batch.extend(step.requests);
@@ -141,25 +152,27 @@ impl Machine {
         if self.approaches.iter().any(|approach| !approach.is_settled()) {
             return Action::WaitUntil(wake);
         }
-        match self.pending_echo() {
-            None => Action::Done,
-            Some((id, true)) => Action::Cancel(id),
-            Some((_, false)) => Action::WaitUntil(end),
-        }
+        self.beside_at(now, end)
     }
 
-    /// An echo that is still out once all else is settled, and whether to wait no longer: where the
-    /// target has answered otherwise, its echo tells nothing more.
-    fn pending_echo(&mut self) -> Option<(ProbeId, bool)> {
-        let approach = self.approaches.iter_mut().find(|approach| approach.pending_echo().is_some())?;
-        let id = approach.pending_echo()?;
-        let address = approach.question.address;
-        let ours = self.observations.iter().filter(|one| one.request.address == address);
-        let silent = ours.clone().count() > 0 && ours.clone().all(|one| shows(one) == Shows::Silence);
-        if !silent {
-            approach.forget_echo();
+    /// What to do once nothing more is to be learnt of the named ports: a probe beside one of them that is still out is
+    /// waited for, unless the target has answered otherwise, so that it tells nothing more.
+    fn beside_at(&mut self, now: Duration, end: Duration) -> Action {
+        let mut approaches = self.approaches.iter_mut();
+        let pending = approaches.find_map(|approach| approach.pending_beside().map(|one| (approach, one)));
+        let Some((approach, (id, answers_until))) = pending else { return Action::Done };
+        let (address, port) = (approach.question.address, self.case.target.port.unwrap_or_default());
+        let named = |one: &&Observation| one.request.address == address && one.request.port == port;
+        let mut named = self.observations.iter().filter(named).peekable();
+        let silent = named.peek().is_some() && named.all(|one| shows(one) == Shows::Silence);
+        if silent {
+            return Action::WaitUntil(end);
         }
-        Some((id, !silent))
+        if now < answers_until {
+            return Action::WaitUntil(answers_until.min(end));
+        }
+        approach.forget_beside(id);
+        Action::Cancel(id)
     }
 
     /// Takes in what happened. `now` counts from the start, as for [`Machine::poll`].
@@ -175,7 +188,7 @@ impl Machine {
         let Some(approach) = self.approaches.iter_mut().find(|approach| approach.awaits(id)) else {
             return;
         };
-        let beside = approach.pending_echo() == Some(id);
+        let beside = approach.is_echo_beside(id);
         if !approach.take(&self.case, id, observation) {
             return;
         }

@@ -9,8 +9,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::case::{Case, Question};
-use super::explore::{self, nearness};
-use super::hypothesis::{Clue, fit};
+use super::choice::{Permitted, Weighing};
+use super::information::surprise;
 use super::seen::Seen;
 use crate::cause::CauseCode;
 use crate::reach::Direction;
@@ -125,15 +125,25 @@ fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'
             }),
         });
     }
-    let may_explore = case.probing && !case.explore && !case.is_udp() && !seen.deciding.is_empty();
-    if may_explore && question.answer.is_some() {
+    let may_explore = case.probing && !case.is_udp() && !seen.deciding.is_empty();
+    // What was asked already and left something untold ran out of time.
+    if may_explore && (case.explore || question.answer.is_some()) {
         let exploring_too = format!("peerscope why --explore {target}");
+        let (what, how) = match case.explore {
+            true => {
+                ("ask those that the deadline left no time for", "with more time, the connects that are left")
+            }
+            false => (
+                "ask other ports of the host, and its neighbours",
+                "a few connects more, to what the snapshot lets through",
+            ),
+        };
         acts.push(Act {
-            what: "ask other ports of the host, and its neighbours",
-            how: format!("{exploring_too}: a few connects more, to what the snapshot lets through"),
+            what,
+            how: format!("{exploring_too}: {how}"),
             commands: Vec::from([exploring_too]),
             minutes: 0.1,
-            bits: exploring(case, question, causes),
+            bits: exploring(case, question, seen),
         });
     }
     acts
@@ -224,46 +234,12 @@ fn information<T: PartialEq>(causes: &[&CauseReport], outcome: impl Fn(&CauseRep
     shares.iter().map(|(_, share)| surprise(share / whole)).sum()
 }
 
-/// What the best of the further connects tells: the entropy of its answer less what chance makes of it.
-fn exploring(case: &Case, question: &Question, causes: &[&CauseReport]) -> f64 {
-    let whole: f64 = causes.iter().map(|cause| cause.confidence).sum();
-    let told = |(address, port): (core::net::IpAddr, u16)| {
-        let near = nearness(case, question, address);
-        let clue = Clue {
-            near,
-            same_port: Some(port) == case.target.port,
-            answered: true,
-            expected: near.chance(true),
-            text: String::new(),
-        };
-        let of_cause = |cause: &CauseReport| fit(cause.code, core::slice::from_ref(&clue));
-        let binary = |answered: f64| surprise(answered) + surprise(1.0 - answered);
-        let answered: f64 = causes.iter().map(|cause| cause.confidence / whole * of_cause(cause)).sum();
-        let chance: f64 = causes.iter().map(|cause| cause.confidence / whole * binary(of_cause(cause))).sum();
-        binary(answered) - chance
-    };
-    explore::others(case, question).into_iter().map(told).fold(0.0, f64::max)
-}
-
-/// The share of an outcome in the entropy of all, in bits.
-fn surprise(share: f64) -> f64 {
-    if share <= 0.0 { 0.0 } else { -share * log2(share) }
-}
-
-/// The binary logarithm of a number above 0, by its exponent and a series: there is none without the standard
-/// library. Exact to 1e-6, which is more than any weight here deserves.
-fn log2(number: f64) -> f64 {
-    let bits = number.to_bits();
-    let exponent = ((bits >> 52) & 0x7ff) as i32 - 1023;
-    let mantissa = f64::from_bits(bits & ((1 << 52) - 1) | (1023 << 52));
-    // The logarithm of (1 + r) / (1 - r) is 2 (r + r³/3 + r⁵/5 + …); of 1 to 2, r is at most a third.
-    let ratio = (mantissa - 1.0) / (mantissa + 1.0);
-    let (mut power, mut sum) = (ratio, 0.0);
-    for odd in [1.0, 3.0, 5.0, 7.0, 9.0, 11.0] {
-        sum += power / odd;
-        power *= ratio * ratio;
-    }
-    f64::from(exponent) + 2.0 * sum / core::f64::consts::LN_2
+/// What the best of the further connects tells that were not made.
+fn exploring(case: &Case, question: &Question, seen: &Seen<'_>) -> f64 {
+    let weighing = Weighing::of_seen(case, question, seen);
+    let is_made = |one: &Permitted| seen.beside.explored().any(|observation| one.is_of(observation));
+    let left = Permitted::others(case, question).into_iter().filter(|one| !is_made(one));
+    left.map(|one| weighing.information(&[&one.clue])).fold(0.0, f64::max)
 }
 
 /// Whether it lies at the target, so that a host beside it meets it too.
@@ -326,17 +302,4 @@ fn ask_in_its_own_words(case: &Case, question: &Question) -> NextProbe {
 
 fn has_documents(topology: &Topology) -> bool {
     topology.vpcs().any(|(_, vpc)| vpc.documented)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn logarithms_are_those_of_the_standard_library() {
-        for number in [1e-9, 0.001, 0.1, 0.25, 0.3, 0.5, 0.75, 0.999, 1.0, 3.0] {
-            let own = log2(number);
-            assert!((own - f64::log2(number)).abs() < 1e-6, "{number}: {own}");
-        }
-    }
 }

@@ -73,7 +73,7 @@ impl Approach {
         }
         // They are no connects, of which a sweep may make so many.
         let before = self.sent;
-        self.await_all(&requests, now, true);
+        self.await_all(means, &requests, now, true);
         self.sent = before;
         Step { requests, wake_at: None }
     }
@@ -90,7 +90,7 @@ impl Approach {
         let kind = if means.case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
         let ports = round.ports.into_iter().map(Some);
         let requests = self.batch(means, kind, ports, port, round.timeout, Duration::ZERO);
-        self.await_all(&requests, now, true);
+        self.await_all(means, &requests, now, true);
         Step { requests, wake_at: None }
     }
 }
