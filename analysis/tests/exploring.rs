@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::Case;
+use peerscope_analysis::diagnose::{Case, Machine};
 use peerscope_analysis::report::{CauseStatus, Diagnosis, Vantage, VantageKind, Verdict};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_vocabulary::ProbeRequest;
@@ -141,6 +141,56 @@ fn what_the_deadline_left_no_time_for_is_what_to_do_next() {
     let (_, report) = explored(case(Some(&neighbourhood())), |_, _| Meets::Silent);
     let next = report.next_probe.expect("several causes are possible");
     assert!(!next.commands.iter().any(|command| command.contains("--explore")), "{next:?}");
+}
+
+/// What is reported of the choice is what was chosen by, and it is the same from saved evidence.
+#[test]
+fn the_report_tells_why_each_was_asked_and_what_fell_by_it() {
+    let answers = |address, _| if address == NEIGHBOUR { Meets::Connected } else { Meets::Silent };
+    let (run, report) = explored(case(Some(&neighbourhood())), answers);
+    let sent: Vec<(IpAddr, Option<u16>)> = run
+        .probes
+        .iter()
+        .map(|(one, _)| (one.address, Some(one.port)))
+        .filter(|one| *one != (TARGET, Some(5432)))
+        .collect();
+    let asked: Vec<_> = report.asked.iter().filter(|one| one.after_seconds.is_some()).collect();
+    assert_eq!(asked.iter().map(|one| (one.address, one.port)).collect::<Vec<_>>(), sent);
+    assert!(asked.iter().all(|one| one.bits >= 0.005), "{asked:?}");
+    assert!(asked.windows(2).all(|two| two[0].after_seconds <= two[1].after_seconds));
+    let neighbour = asked.iter().find(|one| one.address == NEIGHBOUR).expect("it was asked");
+    assert_eq!(neighbour.answered, Some(true));
+    let fell: Vec<&str> = neighbour.fell.iter().map(|code| code.name()).collect();
+    assert!(fell.contains(&"NO_ROUTE_TO_DESTINATION") && !fell.contains(&"HOST_SILENT"), "{fell:?}");
+    let all: Vec<_> = report.asked.iter().flat_map(|one| &one.fell).map(|code| code.name()).collect();
+    for fallen in report.hypotheses.iter().filter(|one| one.fell) {
+        assert!(all.contains(&fallen.code.name()), "{} fell, by nothing: {all:?}", fallen.code);
+    }
+    let observations = run.machine.observations().to_vec();
+    let replayed = Machine::replay(case(Some(&neighbourhood())), observations, Vec::new());
+    let again = replayed.report(run.ended, Timestamp::UNIX_EPOCH);
+    let told = |report: &Diagnosis| {
+        let asked = report.asked.iter().filter(|one| one.after_seconds.is_some());
+        serde_json::to_string(&asked.collect::<Vec<_>>()).expect("JSON")
+    };
+    assert_eq!(told(&report), told(&again));
+}
+
+#[test]
+fn whom_it_was_not_worth_asking_is_told() {
+    let (run, report) = explored(case(None), |address, port| match (address, port) {
+        (TARGET, 22) => Meets::Refused,
+        _ => Meets::Silent,
+    });
+    let spared: Vec<_> = report.asked.iter().filter(|one| one.after_seconds.is_none()).collect();
+    let asked = others(&run);
+    assert!(!spared.is_empty());
+    for one in spared {
+        assert!(
+            !asked.contains(&(one.address, one.port.expect("a port"))) && one.answered.is_none(),
+            "{one:?}"
+        );
+    }
 }
 
 #[test]

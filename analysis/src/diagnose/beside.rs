@@ -82,16 +82,26 @@ impl<'a> Beside<'a> {
     pub(super) fn answer_words(&self) -> Option<String> {
         let echo = self.echo.filter(|echo| echo.outcome == Outcome::Echo).map(echo_words);
         let explored = || self.explored.iter().find(|(one, _)| passes(one));
-        echo.or_else(|| explored().map(|(one, near)| explored_words(one, *near)))
+        echo.or_else(|| {
+            explored().map(|(one, near)| {
+                format!("{} {}", place_words(one.request.address, one.request.port, *near), answers(one))
+            })
+        })
     }
 
     /// What it tells of the causes of a silence.
     pub(super) fn clues(&self, case: &Case, question: &Question) -> Vec<Clue> {
+        self.told(case, question).into_iter().map(|(_, clue)| clue).collect()
+    }
+
+    /// Each probe with what it tells.
+    pub(super) fn told(&self, case: &Case, question: &Question) -> Vec<(&'a Observation, Clue)> {
         let is_answered = |echo: &Observation| echo.outcome == Outcome::Echo;
-        let echo = self.echo.map(|echo| echo_clue(case, question, is_answered(echo), echo_words(echo)));
-        let other = |(one, near): &(&Observation, Nearness)| {
+        let echo =
+            self.echo.map(|echo| (echo, echo_clue(case, question, is_answered(echo), echo_words(echo))));
+        let other = |(one, near): &(&'a Observation, Nearness)| {
             let asked = (one.request.address, one.request.port);
-            connect_clue(case, question, asked, passes(one), explored_words(one, *near))
+            (*one, connect_clue(case, question, asked, passes(one), explored_words(one, *near, case)))
         };
         echo.into_iter().chain(self.explored.iter().map(other)).collect()
     }
@@ -164,9 +174,9 @@ fn echo_words(echo: &Observation) -> String {
     }
 }
 
-fn explored_words(one: &Observation, nearness: Nearness) -> String {
-    let (address, port) = (one.request.address, one.request.port);
-    let what = match nearness {
+/// Where a connect beside the named port went.
+pub(super) fn place_words(address: IpAddr, port: u16, nearness: Nearness) -> String {
+    match nearness {
         Nearness::Host => format!("the same host, on port {port},"),
         Nearness::Subnet => format!("{address} in the same subnet, on port {port},"),
         Nearness::RouteTable => {
@@ -174,10 +184,23 @@ fn explored_words(one: &Observation, nearness: Nearness) -> String {
         }
         Nearness::Network => format!("{address} in another subnet of the VPC, on port {port},"),
         Nearness::Adjacent => format!("{address}, the address beside it, on port {port},"),
-    };
+    }
+}
+
+fn explored_words(one: &Observation, nearness: Nearness, case: &Case) -> String {
+    let what = place_words(one.request.address, one.request.port, nearness);
+    match (shows(one), &case.topology) {
+        (Shows::Silence, Some(_)) => {
+            format!("{what} is silent too, although the snapshot lets packets through")
+        }
+        (Shows::Silence, None) => format!("{what} is silent too"),
+        _ => format!("{what} {}", answers(one)),
+    }
+}
+
+fn answers(one: &Observation) -> &'static str {
     match shows(one) {
-        Shows::Connected => format!("{what} takes connections"),
-        Shows::Silence => format!("{what} is silent too, although the snapshot lets packets through"),
-        _ => format!("{what} answers and refuses: packets pass both ways"),
+        Shows::Connected => "takes connections",
+        _ => "answers and refuses: packets pass both ways",
     }
 }

@@ -22,15 +22,15 @@ use super::observed::{Shows, shows, source_ports};
 use super::plan::joined;
 use super::seen::Seen;
 use super::{
-    application, changed, handshake, loss, naming, next, partition, path, path_mtu, show, silence, undecided,
-    words,
+    application, asked, changed, handshake, loss, naming, next, partition, path, path_mtu, show, silence,
+    undecided, words,
 };
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::Blocker;
 use crate::report::{
-    CauseReport, Diagnosis, Finding, Gap, HypothesisReport, NextProbe, PartReport, Paths, Plan, SCHEMA,
-    Severity, Source, Verdict,
+    AskedReport, CauseReport, Diagnosis, Finding, Gap, HypothesisReport, NextProbe, PartReport, Paths, Plan,
+    SCHEMA, Severity, Source, Verdict,
 };
 use crate::topology::{ComponentType, NetworkId};
 
@@ -40,6 +40,7 @@ struct Conclusion {
     verdict: Option<Verdict>,
     causes: Vec<CauseReport>,
     hypotheses: Vec<HypothesisReport>,
+    asked: Vec<AskedReport>,
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
     plan: Option<Plan>,
@@ -107,6 +108,7 @@ pub(super) fn conclude(
         summary: whole.summary,
         causes: whole.causes,
         hypotheses: whole.hypotheses,
+        asked: whole.asked,
         plan: whole.plan,
         paths: whole.paths,
         partition: whole.partition,
@@ -255,6 +257,9 @@ fn one(
     }
     conclusion.causes = causes;
     conclusion.hypotheses = hypotheses;
+    if verdict == Verdict::Blocked {
+        conclusion.asked = asked::asked(case, question, observations, &seen, &accounted);
+    }
     conclusion
 }
 
@@ -374,6 +379,7 @@ fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
     for one in conclusions {
         whole.causes.extend(one.causes);
         whole.hypotheses.extend(one.hypotheses);
+        whole.asked.extend(one.asked);
         whole.partition.extend(one.partition);
         for finding in one.findings {
             if !whole.findings.contains(&finding) {

@@ -9,6 +9,7 @@ mod accounted;
 mod alternatives;
 mod application;
 mod approach;
+mod asked;
 mod assertion;
 mod battery;
 mod beside;

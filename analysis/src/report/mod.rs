@@ -3,6 +3,7 @@
 //! The shape is a contract with users' scripts (`peerscope/diagnosis/1`): fields may be added, none is
 //! renamed. Times are UTC.
 
+mod asked;
 mod cause;
 mod flows;
 mod hypothesis;
@@ -21,6 +22,7 @@ use crate::cause::CauseCode;
 use crate::flow::PortRange;
 use crate::topology::ComponentType;
 
+pub use asked::AskedReport;
 pub use cause::{Basis, CauseReport, CauseStatus, Evidence, together};
 pub use flows::{AffectedPart, Affects, PartBlocker, PartReport, PartRule};
 pub use hypothesis::HypothesisReport;
@@ -55,6 +57,8 @@ pub struct Diagnosis {
     pub causes: Vec<CauseReport>,
     /// Everything that was weighed where no setting forces a cause, those that fell among them.
     pub hypotheses: Vec<HypothesisReport>,
+    /// What was asked beside the named port, in the order of sending, and why; of `--explore` also what was not asked.
+    pub asked: Vec<AskedReport>,
     /// What mends all causes that configuration shows, in the order to apply it; null where there are
     /// none.
     pub plan: Option<Plan>,
