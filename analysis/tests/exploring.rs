@@ -194,6 +194,18 @@ fn whom_it_was_not_worth_asking_is_told() {
 }
 
 #[test]
+fn whom_two_addresses_of_a_name_would_ask_is_asked_once() {
+    let mut both = case(Some(&neighbourhood()));
+    both.target.addresses.push(NEIGHBOUR);
+    let run = run_by(both, |_, _| Meets::Silent);
+    let mut beside: Vec<(IpAddr, u16)> = run.probes.iter().map(|(one, _)| (one.address, one.port)).collect();
+    beside.retain(|asked| ![(TARGET, 5432), (NEIGHBOUR, 5432)].contains(asked));
+    let once: BTreeSet<(IpAddr, u16)> = beside.iter().copied().collect();
+    assert!(!once.is_empty());
+    assert_eq!(beside.len(), once.len(), "{beside:?}");
+}
+
+#[test]
 fn no_mysql_is_ever_asked() {
     let mut world = neighbourhood();
     world.rules("sg-db").ip_permissions = vec![tcp(3306, "10.0.0.0/16"), tcp(5432, "10.0.0.0/16")];

@@ -143,6 +143,8 @@ pub(super) struct Means<'a> {
     pub(super) random: &'a mut Random,
     pub(super) next_id: &'a mut u32,
     pub(super) pace: &'a mut Pace,
+    /// Whom any approach connected to beside its named port: what one is told all know.
+    pub(super) explored: &'a mut Vec<(IpAddr, u16)>,
     /// What was observed so far, of all addresses.
     pub(super) observations: &'a [Observation],
     /// What was said beside them.

@@ -11,6 +11,7 @@
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::time::Duration;
 
 use jiff::Timestamp;
@@ -68,6 +69,8 @@ pub struct Machine {
     lost: Vec<Gap>,
     next_id: u32,
     pace: Pace,
+    /// Who was connected to beside the named port, and on which.
+    explored: Vec<(IpAddr, u16)>,
     cancelled: bool,
 }
 
@@ -86,6 +89,7 @@ impl Machine {
             lost: Vec::new(),
             next_id: 0,
             pace: Pace::default(),
+            explored: Vec::new(),
             cancelled: false,
         }
     }
@@ -137,6 +141,7 @@ impl Machine {
             random: &mut self.random,
             next_id: &mut self.next_id,
             pace: &mut self.pace,
+            explored: &mut self.explored,
             observations: &self.observations,
             spoken: &self.spoken,
             end,

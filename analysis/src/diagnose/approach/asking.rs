@@ -136,6 +136,7 @@ impl Approach {
         now: Duration,
         timeout: Duration,
     ) -> Vec<ProbeRequest> {
+        further.left.retain(|one| !means.explored.contains(&(one.address, one.port)));
         let mut requests = Vec::new();
         let may_answer = |one: &&Asked| now < one.sent_at + EARLY_SILENCE;
         let is_first = further.weighed.is_none();
@@ -240,6 +241,7 @@ impl Approach {
         };
         means.pace.note(address, now);
         if kind != ProbeKind::IcmpEcho {
+            means.explored.push((address, port));
             self.sent += 1;
         }
         self.beside.push(Asked { request, sent_at: now, clue });
