@@ -49,6 +49,8 @@ fn main() -> ExitCode {
         }
         trials.push(Trial::test("loss_is_no_filter", || loss(enclosure, bench)));
         trials.push(Trial::test("a_silent_host_is_told_by_its_neighbours", || silent_host(enclosure, bench)));
+        trials
+            .push(Trial::test("whom_a_setting_accounts_for_alone_is_asked", || accounted(enclosure, bench)));
         trials.push(Trial::test("without_a_snapshot_the_truth_stays", || unconfigured(enclosure, bench)));
         Ok((Arguments::from_args(), trials))
     })
@@ -88,6 +90,17 @@ impl Said {
         let opening =
             self.packets.iter().filter(|packet| packet.source.ip() == self.source && packet.opens());
         opening.map(|one| (one.source.port(), one.destination.ip(), one.destination.port())).collect()
+    }
+
+    /// The connects to others than the named port, and those of which the report says why they were made.
+    fn beside(&self, named: std::net::SocketAddr) -> [BTreeSet<(IpAddr, u16)>; 2] {
+        let connects = self.connects().into_iter().map(|(_, address, port)| (address, port));
+        let told = self.report["asked"].as_array().into_iter().flatten().filter_map(|one| {
+            one["after_seconds"].as_f64()?;
+            let address = one["address"].as_str()?.parse().ok()?;
+            Some((address, u16::try_from(one["port"].as_u64()?).ok()?))
+        });
+        [connects.filter(|asked| *asked != (named.ip(), named.port())).collect(), told.collect()]
     }
 
     fn words(&self) -> String {
@@ -206,8 +219,28 @@ fn silent_host(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
         let strange = others.iter().find(|(_, address, _)| !known.contains(address));
         expect(strange.is_none(), format!("{context}: {strange:?} is in no document"))?;
         asked_others += others.len();
+        let [sent, told] = said.beside(target);
+        expect(sent == told, format!("{context}: {sent:?} were asked, the report tells of {told:?}"))?;
+        let took = said.report["elapsed_seconds"].as_f64().unwrap_or(f64::MAX);
+        expect(took < 3.5, format!("{context}: {took} s, which is longer than without exploring"))?;
     }
     expect(asked_others > 0, "nobody was asked beside the target in any world")
+}
+
+/// Of a host whose silence is configured nobody else is asked.
+fn accounted(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    for kind in ["route-missing", "group-without-rule", "peering-deleted"] {
+        let scenario = scenario("dyno-to-vpc", &format!("kind = \"{kind}\""))?;
+        for seed in scenario.seeds().take(WORLDS) {
+            let stage = Stage::set(enclosure, scenario.world(seed)?)?;
+            let said = unreset(why(bench, &stage, &scenario, Snapshot::True, "--explore")?)?;
+            let context = format!("{kind}, seed {seed}: {}", said.words());
+            expect(said.first()["status"] == "established", context.clone())?;
+            let [sent, _] = said.beside(stage.world.target_address());
+            expect(sent.is_empty(), format!("{context}: {sent:?}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn unconfigured(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
