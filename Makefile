@@ -20,6 +20,7 @@ torture: prepare
 accuracy: prepare
 	PEERSCOPE_RELIABILITY_PLOT=$(CURDIR)/docs/reliability.svg PEERSCOPE_ACCURACY_WORLDS=20000 $(CARGO) test --package peerscope-analysis --test accuracy -- --nocapture --test-threads 1
 	PEERSCOPE_DOCUMENTED_WORLDS=2000 $(CARGO) test --package peerscope-analysis --test accuracy_documents -- --nocapture --test-threads 1
+	PEERSCOPE_CHOSEN_WORLDS=1000 $(CARGO) test --package peerscope-analysis --test choosing -- --nocapture
 	PEERSCOPE_FIRST_WORLD=1000 PEERSCOPE_WORLDS=4 $(CARGO) test --quiet --package peerscope --test diagnosis
 	PEERSCOPE_FIRST_WORLD=1000 PEERSCOPE_HEALTHY_WORLDS=2000 $(CARGO) test --quiet --package peerscope --test healthy
 

@@ -1,6 +1,6 @@
 //! What the choice of the next probe is worth: worlds of one fault are drawn from what the machine itself thinks
 //! likely, and diagnosed by its own probes in simulated time, under deadlines from short to ample. Beside it stands
-//! what a fixed order would have seen: two connects, an echo, the other ports, the neighbours, all at once, as the
+//! what a fixed order would have seen, as it was before probes were chosen: two connects, an echo, the other ports, the neighbours, all at once, as the
 //! pace lets them.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -28,7 +28,7 @@ use documents::rules::tcp;
 use simulated::{Call, Meets, Run, run_by};
 
 /// Worlds of each kind, unless the environment variable [`MORE_WORLDS`] asks for another number.
-const WORLDS: u64 = 150;
+const WORLDS: u64 = 100;
 const MORE_WORLDS: &str = "PEERSCOPE_CHOSEN_WORLDS";
 /// The environment variable with the first seed, where it is to be another one than [`FIRST_SEED`].
 const FIRST_WORLD: &str = "PEERSCOPE_FIRST_CHOSEN_WORLD";
@@ -390,7 +390,8 @@ fn what_is_chosen_tells_no_less_than_a_fixed_order_and_more_where_time_is_short(
             assert!(chosen.loss() <= fixed.loss() * 1.01, "{context}");
             // A few that are spared would have made a cause a little less likely than what is named.
             assert!(chosen.exact() >= fixed.exact().min(0.97), "{context}");
-            if deadline < Duration::from_secs(1) {
+            // Where an echo is let in it tells almost everything, in either order.
+            if deadline < Duration::from_secs(1) && documents != Documents::AllAndEchoes {
                 assert!(chosen.loss() < fixed.loss(), "{context}");
             }
             if deadline > Duration::from_secs(1) {
