@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use peerscope_analysis::diagnose::lookup_sentence;
-use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 
 use crate::exit::Failure;
 use crate::resolve::{Limits, look_up};
@@ -44,6 +44,7 @@ impl Destination {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout,
             greeting_wait: Duration::ZERO,
         }

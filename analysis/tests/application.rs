@@ -51,7 +51,7 @@ fn postgresql() -> Case {
 }
 
 fn reply(end: HandshakeEnd) -> HandshakeReply {
-    HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(5) }
+    HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(5), carried: None }
 }
 
 fn answered() -> HandshakeReply {

@@ -21,7 +21,9 @@ use peerscope_analysis::diagnose::{Action, Case, Chances, Extent, Machine, exten
 use peerscope_analysis::report::{CauseReport, Diagnosis, HypothesisReport, Vantage, VantageKind};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::aws::{IpPermission, IpProtocol};
-use peerscope_vocabulary::{BURST, BURST_WINDOW, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{
+    BURST, BURST_WINDOW, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits,
+};
 
 use documents::World;
 use documents::rules::tcp;
@@ -203,6 +205,7 @@ impl<'a> So<'a> {
                 hop_limit: None,
                 payload_length: 0,
                 dont_fragment: false,
+                segments: SegmentLimits::default(),
                 timeout: end.saturating_sub(*sent_at),
                 greeting_wait: Duration::ZERO,
             };

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use peerscope_analysis::diagnose::Machine;
 use peerscope_analysis::report::{CauseStatus, Diagnosis, Verdict};
 use peerscope_analysis::topology::{NetworkId, Topology};
-use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 
 use documents::World;
 use documents::rules::{over_peering, tcp};
@@ -34,6 +34,7 @@ fn observed(id: u32, kind: ProbeKind, outcome: Outcome) -> Observation {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout: Duration::from_millis(3100),
             greeting_wait: Duration::ZERO,
         },

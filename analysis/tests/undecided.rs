@@ -14,7 +14,7 @@ use peerscope_analysis::diagnose::Machine;
 use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Verdict};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::aws::IpProtocol;
-use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 
 use documents::World;
 use documents::rules::{over_peering, permission, route};
@@ -44,6 +44,7 @@ fn connect(outcome: Outcome) -> Observation {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout: Duration::from_millis(3100),
             greeting_wait: Duration::ZERO,
         },

@@ -12,7 +12,7 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use peerscope_vocabulary::{LocalRefusal, Outcome, ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{LocalRefusal, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 
 use self::trial::{Failed, ask, ask_while, received_hop_limit, settle};
 use crate::exchange::EchoSockets;
@@ -89,6 +89,7 @@ fn request(kind: ProbeKind, target: SocketAddr) -> ProbeRequest {
         hop_limit: None,
         payload_length: 0,
         dont_fragment: false,
+        segments: SegmentLimits::default(),
         timeout: PATIENCE,
         greeting_wait: Duration::ZERO,
     }

@@ -45,10 +45,6 @@ pub const DRAIN_LIMIT: usize = 64 * 1024;
 /// Enough for any greeting; what does not fit is drained later.
 const READ_AT_ONCE: usize = 4096;
 
-/// What IP's and TCP's headers take without options: of the latter the segment's size tells.
-const HEADERS: u32 = 40;
-const HEADERS_V6: u32 = 60;
-
 /// What was known when the handshake was complete.
 #[derive(Clone, Copy, Debug)]
 struct Handshake {
@@ -251,7 +247,7 @@ impl Connect {
     }
 
     fn observation(&self, finished_at: Duration, outcome: Outcome, measurement: Measurement) -> Observation {
-        let headers = if self.connection.is_ipv4() { HEADERS } else { HEADERS_V6 };
+        let headers = self.connection.headers();
         Observation {
             rtt: measurement.rtt,
             retransmissions: measurement.retransmissions,

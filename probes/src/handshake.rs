@@ -82,6 +82,11 @@ trait Dialogue: Debug {
 
     /// Takes in all that came since something was said last, at least one byte.
     fn hear(&mut self, bytes: &[u8]) -> Turn;
+
+    /// What it means that the other side closed in order after so much; none where that is no answer.
+    fn closed(&mut self, _bytes: &[u8]) -> Option<HandshakeEnd> {
+        None
+    }
 }
 
 /// Does ahead what would hold up an engine that has packets to time: reading the system's roots.
@@ -113,19 +118,22 @@ impl Dialogue for TlsAlone {
     }
 }
 
-/// The dialogue of a handshake with a port.
-fn dialogue(handshake: &Handshake, port: u16) -> Option<Box<dyn Dialogue>> {
+/// The dialogue of a handshake with a port. What is said first is so long at the least, where the protocol has means
+/// that servers pass over and TLS does not come before it, whose own first message then is.
+fn dialogue(handshake: &Handshake, port: u16, padding: usize) -> Option<Box<dyn Dialogue>> {
+    let padding_in_clear = if handshake.tls { 0 } else { padding };
     match handshake.protocol {
         ApplicationProtocol::Postgresql => Some(Box::new(Postgresql)),
         ApplicationProtocol::Mysql => Some(Box::new(Mysql::new(handshake.login))),
-        ApplicationProtocol::Redis => Some(Box::new(Redis)),
+        ApplicationProtocol::Redis => Some(Box::new(Redis::padded(padding))),
         ApplicationProtocol::Http => {
             let host = &handshake.host;
             let authority =
                 if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-            Some(Box::new(Http::of(authority)))
+            let request = Http::of(authority);
+            Some(Box::new(if padding == 0 { request } else { request.padded(padding_in_clear) }))
         }
-        ApplicationProtocol::Kafka => Some(Box::new(Kafka)),
+        ApplicationProtocol::Kafka => Some(Box::new(Kafka::padded(padding_in_clear))),
         ApplicationProtocol::Tls => Some(Box::new(TlsAlone)),
         _ => None,
     }
@@ -146,9 +154,9 @@ mod tests {
     ];
 
     /// Has a dialogue hear the bytes piece by piece; returns its turns.
-    fn heard(protocol: ApplicationProtocol, bytes: &[u8], piece: usize) -> Vec<Turn> {
+    fn heard(protocol: ApplicationProtocol, bytes: &[u8], piece: usize, padding: usize) -> Vec<Turn> {
         let handshake = Handshake { protocol, tls: false, host: "db.internal".to_string(), login: true };
-        let mut dialogue = dialogue(&handshake, 80).unwrap();
+        let mut dialogue = dialogue(&handshake, 80, padding).unwrap();
         dialogue.opening();
         let (mut turns, mut from) = (Vec::new(), 0);
         for to in (1..=bytes.len()).filter(|to| to % piece == 0 || *to == bytes.len()) {
@@ -177,7 +185,8 @@ mod tests {
             piece in 1_usize..40,
         ) {
             for protocol in PROTOCOLS {
-                heard(protocol, &bytes, piece);
+                heard(protocol, &bytes, piece, 0);
+                heard(protocol, &bytes, piece, 2_000);
             }
         }
 
@@ -201,7 +210,8 @@ mod tests {
                     bytes[at] = *byte;
                 }
                 bytes.truncate(end.index(bytes.len()) + 1);
-                heard(protocol, &bytes, piece);
+                heard(protocol, &bytes, piece, 0);
+                heard(protocol, &bytes, piece, 2_000);
             }
         }
     }
@@ -210,7 +220,7 @@ mod tests {
     fn an_answer_without_end_is_given_up() {
         for protocol in PROTOCOLS {
             for byte in [b'+', b'E', b'a', 0, 1, 0xff] {
-                let turns = heard(protocol, &vec![byte; LONGEST_ANSWER + 1], LONGEST_ANSWER + 1);
+                let turns = heard(protocol, &vec![byte; LONGEST_ANSWER + 1], LONGEST_ANSWER + 1, 0);
                 let other = matches!(
                     turns.last(),
                     Some(Turn::Over {

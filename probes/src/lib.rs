@@ -16,7 +16,7 @@
 //! use std::time::{Duration, Instant};
 //!
 //! use peerscope_probes::{ProbeEngine, Engine};
-//! use peerscope_vocabulary::{Outcome, ProbeId, ProbeKind, ProbeRequest};
+//! use peerscope_vocabulary::{Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let target = TcpListener::bind("127.0.0.1:0")?;
@@ -30,6 +30,7 @@
 //!     hop_limit: None,
 //!     payload_length: 0,
 //!     dont_fragment: false,
+//!     segments: SegmentLimits::default(),
 //!     timeout: Duration::from_secs(1),
 //!     greeting_wait: Duration::ZERO,
 //! };

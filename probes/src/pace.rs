@@ -169,7 +169,7 @@ impl Queue {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use peerscope_vocabulary::ProbeKind;
+    use peerscope_vocabulary::{ProbeKind, SegmentLimits};
 
     use super::*;
 
@@ -184,6 +184,7 @@ mod tests {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::ZERO,
         }

@@ -30,7 +30,9 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, Spoken};
+use peerscope_vocabulary::{
+    LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits, Spoken,
+};
 
 use super::battery::{Random, source_ports};
 use super::case::{Case, Question};
@@ -467,6 +469,7 @@ impl Approach {
                 hop_limit: None,
                 payload_length: 0,
                 dont_fragment: false,
+                segments: SegmentLimits::default(),
                 timeout,
                 greeting_wait,
             })

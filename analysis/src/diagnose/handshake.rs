@@ -216,7 +216,8 @@ mod tests {
     use core::time::Duration;
 
     use peerscope_vocabulary::{
-        CertificateDoubt, Greeting, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, TlsVersion,
+        CertificateDoubt, Greeting, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits,
+        TlsVersion,
     };
 
     use super::*;
@@ -232,6 +233,7 @@ mod tests {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::from_secs(1),
         };
@@ -246,7 +248,8 @@ mod tests {
             greeting: None,
             largest_packet: None,
         };
-        let reply = HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(1500) };
+        let reply =
+            HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(1500), carried: None };
         let one = HandshakeObservation {
             handshake: Handshake { protocol, tls: false, host: "db.internal".to_string(), login: true },
             observation,

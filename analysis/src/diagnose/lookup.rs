@@ -171,6 +171,7 @@ mod tests {
 
     use peerscope_vocabulary::{
         AddressRecord, DnsAddress, DnsQuestion, DnsReply, Observation, ProbeId, ProbeKind, ProbeRequest,
+        SegmentLimits,
     };
 
     use super::*;
@@ -187,6 +188,7 @@ mod tests {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::ZERO,
         };

@@ -308,7 +308,7 @@ fn spread(all: &[u32]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use peerscope_vocabulary::{IcmpMessage, ProbeId};
+    use peerscope_vocabulary::{IcmpMessage, ProbeId, SegmentLimits};
 
     use super::*;
 
@@ -345,6 +345,7 @@ mod tests {
                     hop_limit: None,
                     payload_length: payload(*length, address),
                     dont_fragment: true,
+                    segments: SegmentLimits::default(),
                     timeout: round.timeout,
                     greeting_wait: Duration::ZERO,
                 };

@@ -19,7 +19,7 @@ use peerscope_laboratory::fault::{Fault, FaultKind};
 use peerscope_laboratory::scenario::{DroppedFlow, Flow, Given, NO_COMPONENT, Scenario};
 use peerscope_laboratory::world::{Service, World};
 use peerscope_laboratory::{Condition, Host};
-use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 
 pub(crate) mod measured;
 
@@ -333,6 +333,7 @@ pub(crate) fn differences_from_kernel(scenario: &Scenario, seed: u64) -> Vec<Str
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout: Duration::from_secs(1),
             greeting_wait: Duration::ZERO,
         };

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use peerscope_vocabulary::{
-    ClosedBy, Greeting, Handshake, HandshakeEnd, HandshakeReply, HandshakeStep, ProbeRequest, ServerText,
-    TlsProblem,
+    Carried, ClosedBy, Greeting, Handshake, HandshakeEnd, HandshakeReply, HandshakeStep, ProbeRequest,
+    ServerText, TlsProblem,
 };
 
 use super::tls::{Fed, Secured};
 use super::{Dialogue, Turn, dialogue};
 use crate::error::{ProbeError, SystemCall};
-use crate::socket::{Connection, Heard};
+use crate::socket::{Connection, Heard, Measurement};
 
 /// How much is read in one go.
 const READ_AT_ONCE: usize = 4096;
@@ -43,6 +43,13 @@ pub(crate) struct Talk {
     received: Vec<u8>,
     /// How many bytes came since then.
     count: usize,
+    /// How long TLS's first message is to be at the least.
+    padding: usize,
+    /// What the kernel told of the connection when it was established.
+    began: Measurement,
+    /// How many bytes were said, and how many came, in all.
+    said: usize,
+    heard: usize,
     /// The first bytes that came at all.
     first: Option<Greeting>,
     /// Whether anything was said.
@@ -56,8 +63,13 @@ impl Talk {
     /// A talk with whom the request names, which waits for each answer as long as its greeting is waited for.
     pub(crate) fn prepare(handshake: &Handshake, request: &ProbeRequest) -> Result<Self, ProbeError> {
         let unknown = ProbeError::new(SystemCall::Request, Errno::EPROTONOSUPPORT);
+        let padding = usize::from(request.payload_length);
         Ok(Self {
-            dialogue: dialogue(handshake, request.port).ok_or(unknown)?,
+            dialogue: dialogue(handshake, request.port, padding).ok_or(unknown)?,
+            padding,
+            began: Measurement::default(),
+            said: 0,
+            heard: 0,
             is_secure: handshake.tls,
             host: handshake.host.clone(),
             address: request.address,
@@ -76,6 +88,7 @@ impl Talk {
     /// Says what is to be said first, on a connection that is established.
     pub(crate) fn begin(&mut self, connection: &Connection, now: Duration) {
         self.begun_at = now;
+        self.began = connection.measure();
         let first = if self.is_secure { Turn::Secure } else { Turn::Say(self.dialogue.opening()) };
         self.turn(connection, now, first);
     }
@@ -89,10 +102,16 @@ impl Talk {
                 let bytes = buffer.get(..count).unwrap_or_default();
                 self.first.get_or_insert_with(|| Greeting::new(bytes));
                 self.count += count;
+                self.heard += count;
+                // Before anything more is said, which nobody can have acknowledged.
+                self.account(connection);
                 self.take(connection, now, bytes);
             }
             Heard::Nothing => {}
-            Heard::End => return self.closed(now, ClosedBy::Fin),
+            Heard::End => {
+                self.account(connection);
+                return self.closed(now, ClosedBy::Fin);
+            }
             Heard::Broken(_) => return self.closed(now, ClosedBy::Reset),
         }
         if self.reply.end.is_some() { Talked::Over } else { Talked::Until(self.patient_until()) }
@@ -105,6 +124,7 @@ impl Talk {
 
     /// Nothing came in time.
     pub(crate) fn give_up(&mut self, connection: &Connection, now: Duration) -> Talked {
+        self.account(connection);
         let (step, received) = (self.step(), self.received());
         let waited = now.saturating_sub(self.said_at);
         let unacknowledged = connection.unacknowledged().filter(|_| self.has_said);
@@ -114,7 +134,8 @@ impl Talk {
     /// The other side closed.
     pub(crate) fn closed(&mut self, now: Duration, by: ClosedBy) -> Talked {
         let (step, received) = (self.step(), self.received());
-        self.over(now, HandshakeEnd::Closed { step, by, received })
+        let end = if by == ClosedBy::Fin { self.dialogue.closed(&self.received) } else { None };
+        self.over(now, end.unwrap_or(HandshakeEnd::Closed { step, by, received }))
     }
 
     /// Whether the other side answered in the protocol.
@@ -130,6 +151,29 @@ impl Talk {
     /// What it did.
     pub(crate) fn take_reply(&mut self) -> HandshakeReply {
         std::mem::take(&mut self.reply)
+    }
+
+    /// Notes how the packets fared so far.
+    fn account(&mut self, connection: &Connection) {
+        let (began, now) = (self.began, connection.measure());
+        let packet = |segment: Option<u32>| segment.map(|segment| segment + connection.headers());
+        let largest = packet(began.largest_segment).zip(packet(now.largest_segment));
+        let Some(((largest, largest_at_end), unacknowledged)) = largest.zip(connection.unacknowledged())
+        else {
+            return;
+        };
+        let count = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.reply.carried = Some(Box::new(Carried {
+            said: count(self.said),
+            unacknowledged,
+            resent: now.retransmissions.saturating_sub(began.retransmissions),
+            largest,
+            largest_at_end,
+            is_told: began.path_mtu.zip(now.path_mtu).is_some_and(|(began, now)| now < began),
+            largest_received: packet(now.largest_received),
+            received: count(self.heard),
+            out_of_order: now.out_of_order,
+        }));
     }
 
     fn step(&self) -> HandshakeStep {
@@ -149,7 +193,7 @@ impl Talk {
         let was_handshaking = secured.is_handshaking();
         let fed = secured.feed(bytes);
         // The alert that an error calls for goes out too; where the connection broke, reading tells.
-        let _ = connection.write(&secured.outgoing());
+        put(connection, &mut self.said, &secured.outgoing());
         match fed {
             Fed::Failed(end) => {
                 // A server that refuses a client without a certificate does so before TLS 1.2 is complete.
@@ -182,10 +226,10 @@ impl Talk {
             }
             Turn::Secure => {
                 self.wait_anew(now);
-                match Secured::begin(&self.host, self.address) {
+                match Secured::begin(&self.host, self.address, self.padding) {
                     Some(mut secured) => {
                         self.has_said = true;
-                        let _ = connection.write(&secured.outgoing());
+                        put(connection, &mut self.said, &secured.outgoing());
                         self.secured = Some(secured);
                     }
                     None => {
@@ -198,7 +242,7 @@ impl Talk {
                 self.say(connection, &farewell);
                 if let Some(secured) = &mut self.secured {
                     secured.end();
-                    let _ = connection.write(&secured.outgoing());
+                    put(connection, &mut self.said, &secured.outgoing());
                 }
                 self.over(now, end);
             }
@@ -211,13 +255,14 @@ impl Talk {
             return;
         }
         self.has_said = true;
-        let _ = match &mut self.secured {
-            None => connection.write(bytes),
+        let outgoing = match &mut self.secured {
+            None => bytes.to_vec(),
             Some(secured) => {
                 secured.say(bytes);
-                connection.write(&secured.outgoing())
+                secured.outgoing()
             }
         };
+        put(connection, &mut self.said, &outgoing);
     }
 
     fn wait_anew(&mut self, now: Duration) {
@@ -235,4 +280,10 @@ impl Talk {
     fn received(&self) -> u32 {
         u32::try_from(self.count).unwrap_or(u32::MAX)
     }
+}
+
+/// Hands bytes to the kernel; where the connection broke, reading tells.
+fn put(connection: &Connection, said: &mut usize, bytes: &[u8]) {
+    *said += bytes.len();
+    let _ = connection.write(bytes);
 }

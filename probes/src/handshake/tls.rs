@@ -5,6 +5,7 @@
 //! whether an application would. The calendar that a validity is held against is the system's, read by rustls.
 
 mod certificate;
+mod padding;
 mod witness;
 
 use std::io::Read;
@@ -42,9 +43,12 @@ pub(super) enum Fed {
 }
 
 impl Secured {
-    /// A handshake with a host; none where the library cannot begin one.
-    pub(super) fn begin(host: &str, address: IpAddr) -> Option<Self> {
-        let provider = Arc::new(ring::default_provider());
+    /// A handshake with a host; none where the library cannot begin one. Its first message is of so many bytes at the
+    /// least, as far as one record holds them.
+    pub(super) fn begin(host: &str, address: IpAddr, padding: usize) -> Option<Self> {
+        let mut provider = ring::default_provider();
+        padding::pad(&mut provider, padding);
+        let provider = Arc::new(provider);
         let witness = Arc::new(Witness::new(Arc::clone(&provider)));
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -156,7 +160,7 @@ mod tests {
     use super::*;
 
     fn fed(pieces: &[&[u8]]) -> Option<HandshakeEnd> {
-        let mut secured = Secured::begin("orders-db.internal", Ipv4Addr::LOCALHOST.into()).unwrap();
+        let mut secured = Secured::begin("orders-db.internal", Ipv4Addr::LOCALHOST.into(), 0).unwrap();
         secured.outgoing();
         pieces.iter().find_map(|piece| match secured.feed(piece) {
             Fed::Plain(_) => None,
@@ -167,8 +171,20 @@ mod tests {
     #[test]
     fn a_name_that_is_none_gives_way_to_the_address() {
         for host in ["orders-db.internal.", "10.100.2.20", "fd00::1", "orders_db", "", "not a name"] {
-            let mut secured = Secured::begin(host, Ipv4Addr::LOCALHOST.into()).unwrap();
+            let mut secured = Secured::begin(host, Ipv4Addr::LOCALHOST.into(), 0).unwrap();
             assert!(secured.outgoing().starts_with(&[0x16, 3]), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_first_message_is_as_long_as_was_asked_and_one_record() {
+        for padding in [0, 100, 1_500, 2_100, 9_600, 15_000, 60_000] {
+            let hello =
+                Secured::begin("db.internal", Ipv4Addr::LOCALHOST.into(), padding).unwrap().outgoing();
+            assert!(hello.len() >= padding.min(15_000), "{padding}: {}", hello.len());
+            let length = usize::from(u16::from_be_bytes([hello[3], hello[4]]));
+            assert_eq!((hello[0], length + 5), (0x16, hello.len()), "{padding}");
+            assert!(length <= 1 << 14, "{padding}: {length}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! It is opened without waiting, so that several are in flight from one thread; it keeps the error
 //! queue until the handshake is over; and it offers no way to end an open connection but in order.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -47,6 +47,12 @@ impl Connection {
         // A kernel without timestamps costs the round trip of ICMP errors, not the probe.
         let _ = stamp_received(&socket);
         set_syn_retries(&socket, syn_retries(patience))?;
+        ends.limit_segments(&socket)?;
+        if ends.piece().is_some() {
+            socket
+                .set_tcp_nodelay(true)
+                .map_err(|error| ProbeError::from_io(SystemCall::SetOption, &error))?;
+        }
         ends.apply(&socket)?;
         Ok(Self { socket, ends })
     }
@@ -120,13 +126,23 @@ impl Connection {
         }
     }
 
-    /// Writes all of so few bytes that an empty buffer takes them at once.
+    /// Writes all of so few bytes that an empty buffer takes them at once; in pieces, where that was asked for, which
+    /// the kernel never joins (`MSG_EOR`, as Linux's TCP has it since 4.7).
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Errno> {
-        match (&self.socket).write(bytes) {
-            Ok(count) if count == bytes.len() => Ok(()),
-            Ok(_) => Err(Errno::ENOBUFS),
-            Err(error) => Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
+        let flags = if self.ends.piece().is_some() { libc::MSG_EOR } else { 0 };
+        for piece in bytes.chunks(self.ends.piece().unwrap_or(bytes.len()).max(1)) {
+            match self.socket.send_with_flags(piece, flags | libc::MSG_NOSIGNAL) {
+                Ok(count) if count == piece.len() => {}
+                Ok(_) => return Err(Errno::ENOBUFS),
+                Err(error) => return Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
+            }
         }
+        Ok(())
+    }
+
+    /// What IP's and TCP's headers take of a packet; of TCP's options a segment's size tells.
+    pub(crate) fn headers(&self) -> u32 {
+        self.ends.headers()
     }
 
     /// Sends the FIN.

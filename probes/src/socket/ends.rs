@@ -9,10 +9,12 @@ use std::num::NonZero;
 
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
-use peerscope_vocabulary::{ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{ProbeKind, ProbeRequest, SegmentLimits};
 use socket2::{SockAddr, Socket};
 
-use super::option::{path_mtu, set_bind_address_without_port, set_dont_fragment};
+use super::option::{
+    TIMESTAMP_OPTION, path_mtu, set_bind_address_without_port, set_dont_fragment, set_largest_segment,
+};
 use crate::error::{ProbeError, SystemCall};
 
 /// Where a probe goes from and to, and how far.
@@ -23,6 +25,7 @@ pub(crate) struct Ends {
     source_port: Option<u16>,
     hop_limit: Option<NonZero<u8>>,
     dont_fragment: bool,
+    segments: SegmentLimits,
 }
 
 impl Ends {
@@ -40,8 +43,8 @@ impl Ends {
         if source.is_some_and(|address| address.is_ipv4() != target.is_ipv4()) {
             return Err(ProbeError::new(SystemCall::Request, Errno::EAFNOSUPPORT));
         }
-        let ProbeRequest { hop_limit, dont_fragment, .. } = *request;
-        Ok(Self { target, source, source_port, hop_limit, dont_fragment })
+        let ProbeRequest { hop_limit, dont_fragment, segments, .. } = *request;
+        Ok(Self { target, source, source_port, hop_limit, dont_fragment, segments })
     }
 
     /// Binds what was named, and sets the hop limit.
@@ -83,6 +86,24 @@ impl Ends {
     /// How large a packet may be by what this machine knows of the way, where that was asked for.
     pub(crate) fn largest_packet(&self, socket: &Socket) -> Option<u32> {
         if self.dont_fragment { path_mtu(socket, self.target.is_ipv4()) } else { None }
+    }
+
+    /// What IP's and TCP's headers take of a packet; of TCP's options a segment's size tells.
+    pub(crate) fn headers(&self) -> u32 {
+        if self.target.is_ipv4() { 40 } else { 60 }
+    }
+
+    /// Has both ends of a connection keep to a size of packets, where that was asked for.
+    pub(crate) fn limit_segments(&self, socket: &Socket) -> Result<(), ProbeError> {
+        let Some(largest) = self.segments.both else { return Ok(()) };
+        let segment = u32::from(largest.get()).saturating_sub(self.headers());
+        set_largest_segment(socket, u16::try_from(segment).unwrap_or(u16::MAX))
+    }
+
+    /// How many bytes of what this end says go into one packet, where it is to send smaller ones than it might.
+    pub(crate) fn piece(&self) -> Option<usize> {
+        let largest = u32::from(self.segments.own?.get());
+        Some(largest.saturating_sub(self.headers() + TIMESTAMP_OPTION).max(1) as usize)
     }
 
     /// Has ICMP errors put into the socket's queue, or no longer (`IP_RECVERR`, ip(7)).

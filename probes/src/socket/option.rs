@@ -16,7 +16,10 @@ use crate::error::{ProbeError, SystemCall};
 /// `TCPI_OPT_TIMESTAMPS` of linux/tcp.h: each segment carries the option of RFC 7323.
 const TIMESTAMPS: u8 = 1;
 /// How many bytes that option takes from a segment, padding included.
-const TIMESTAMP_OPTION: u32 = 12;
+pub(super) const TIMESTAMP_OPTION: u32 = 12;
+/// What the kernel takes for a segment of the other side's before it has seen a larger one (`TCP_MSS_DEFAULT` of
+/// linux/tcp.h; RFC 9293, section 3.7.1).
+const ASSUMED_SEGMENT: u32 = 536;
 
 /// What `TCP_INFO` told (tcp(7), linux/tcp.h).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,15 +31,63 @@ pub(crate) struct Measurement {
     /// The largest segment, with its options, that this side sends (`tcpi_snd_mss`); none where the kernel does
     /// not tell.
     pub(crate) largest_segment: Option<u32>,
+    /// The largest segment, with its options, that came (`tcpi_rcv_mss`); none where the kernel saw none that is
+    /// larger than it assumes.
+    pub(crate) largest_received: Option<u32>,
+    /// What the kernel takes for the largest packet of the path, by its link and by ICMP (`tcpi_pmtu`); none where it
+    /// does not tell.
+    pub(crate) path_mtu: Option<u32>,
+    /// `tcpi_rcv_ooopack` (Linux 5.4); zero where the kernel does not tell.
+    pub(crate) out_of_order: u32,
+}
+
+/// `struct tcp_info` of linux/tcp.h as far as it is read here, which is further than libc's goes. Kernels fill in less,
+/// or have more: it only ever grows at its end.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct TcpInfo {
+    /// State, congestion state, retransmits, probes, backoff.
+    states: [u8; 5],
+    options: u8,
+    /// Window scales, and flags of the congestion control.
+    scales: [u8; 2],
+    /// RTO and ATO.
+    timeouts: [u32; 2],
+    snd_mss: u32,
+    rcv_mss: u32,
+    /// Unacknowledged, selectively acknowledged, lost, resent and forward acknowledged segments.
+    segments: [u32; 5],
+    /// When data and acknowledgements were last sent and received.
+    last: [u32; 4],
+    pmtu: u32,
+    rcv_ssthresh: u32,
+    rtt: u32,
+    /// From the round trip's variance to the receive space.
+    windows: [u32; 7],
+    total_retrans: u32,
+    /// Rates, and bytes acknowledged and received.
+    bytes: [u64; 4],
+    /// Segments out and in, bytes not sent, the least round trip, data segments in and out.
+    counts: [u32; 6],
+    /// The delivery rate, and the times busy and limited.
+    rates: [u64; 4],
+    /// Segments delivered, and those marked.
+    delivered: [u32; 2],
+    /// Bytes sent and sent again.
+    sent: [u64; 2],
+    /// Duplicates told, and reordering seen.
+    reordered: [u32; 2],
+    rcv_ooopack: u32,
+    snd_wnd: u32,
 }
 
 /// Reads `TCP_INFO`. A kernel that has none, or a shorter one, gives a measurement with less in it:
 /// what a probe's outcome was does not depend on it.
 pub(crate) fn measure(socket: impl AsFd) -> Measurement {
-    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
-    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    let mut info = MaybeUninit::<TcpInfo>::zeroed();
+    let mut length = size_of::<TcpInfo>() as libc::socklen_t;
     // SAFETY: the descriptor is open as long as `socket` is borrowed; the pointer and `length` denote
-    // one whole `tcp_info`, of which the kernel writes at most `length` bytes.
+    // one whole `TcpInfo`, of which the kernel writes at most `length` bytes.
     let result = unsafe {
         libc::getsockopt(
             socket.as_fd().as_raw_fd(),
@@ -49,20 +100,28 @@ pub(crate) fn measure(socket: impl AsFd) -> Measurement {
     if result != 0 {
         return Measurement::default();
     }
-    // SAFETY: `tcp_info` is integers only, zeroed before the call; every bit pattern is a value of it.
+    // SAFETY: `TcpInfo` is integers only, zeroed before the call; every bit pattern is a value of it.
     let info = unsafe { info.assume_init() };
     let filled = length as usize;
-    let has = |offset: usize| filled >= offset + size_of::<u32>();
-    let microseconds = if has(offset_of!(libc::tcp_info, tcpi_rtt)) { u64::from(info.tcpi_rtt) } else { 0 };
-    let retransmissions =
-        if has(offset_of!(libc::tcp_info, tcpi_total_retrans)) { info.tcpi_total_retrans } else { 0 };
-    let segment = if has(offset_of!(libc::tcp_info, tcpi_snd_mss)) { info.tcpi_snd_mss } else { 0 };
-    let options = if info.tcpi_options & TIMESTAMPS == 0 { 0 } else { TIMESTAMP_OPTION };
+    // What was not filled in is zero.
+    let told = |value: u32, offset: usize| if filled >= offset + size_of::<u32>() { value } else { 0 };
+    let known = |value: u32| (value > 0).then_some(value);
+    let options = if info.options & TIMESTAMPS == 0 { 0 } else { TIMESTAMP_OPTION };
+    let received = told(info.rcv_mss, offset_of!(TcpInfo, rcv_mss));
     Measurement {
-        rtt: (microseconds > 0).then(|| Duration::from_micros(microseconds)),
-        retransmissions,
-        largest_segment: (segment > 0).then_some(segment + options),
+        rtt: known(told(info.rtt, offset_of!(TcpInfo, rtt))).map(|rtt| Duration::from_micros(rtt.into())),
+        retransmissions: told(info.total_retrans, offset_of!(TcpInfo, total_retrans)),
+        largest_segment: known(told(info.snd_mss, offset_of!(TcpInfo, snd_mss))).map(|own| own + options),
+        largest_received: (received > ASSUMED_SEGMENT).then_some(received + options),
+        path_mtu: known(told(info.pmtu, offset_of!(TcpInfo, pmtu))),
+        out_of_order: told(info.rcv_ooopack, offset_of!(TcpInfo, rcv_ooopack)),
     }
+}
+
+/// Holds the segments of both ends to this size, options included, before the connection begins (`TCP_MAXSEG`,
+/// tcp(7)); 88 at the least, which is the kernel's own.
+pub(crate) fn set_largest_segment(socket: impl AsFd, bytes: u16) -> Result<(), ProbeError> {
+    set_integer(socket, libc::IPPROTO_TCP, libc::TCP_MAXSEG, bytes.max(88).into())
 }
 
 /// How many bytes that were written the other side has not acknowledged (SIOCOUTQ, tcp(7)); none where the

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peerscope_probes::{Engine, ProbeEngine};
-use peerscope_vocabulary::{Observation, ProbeId, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{Observation, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 use socket2::{Domain, SockRef, Socket, Type};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,6 +23,7 @@ pub(crate) fn to(target: SocketAddr) -> ProbeRequest {
         hop_limit: None,
         payload_length: 0,
         dont_fragment: false,
+        segments: SegmentLimits::default(),
         timeout: Duration::from_secs(2),
         greeting_wait: Duration::ZERO,
     }

@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
 
 use peerscope_probes::{Engine, ProbeEngine};
 use peerscope_vocabulary::{
-    ApplicationProtocol, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeStep, Outcome,
-    ProbeKind, ProbeRequest, ProtocolAnswer, RecognisedProtocol, TlsProblem,
+    ApplicationProtocol, Carried, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeStep,
+    Outcome, ProbeKind, ProbeRequest, ProtocolAnswer, RecognisedProtocol, SegmentLimits, TlsProblem,
 };
 
 use crate::driver::{Driver, deaf_listener, read_to_end, reset, serve, to};
@@ -21,7 +22,14 @@ fn of(protocol: ApplicationProtocol) -> Handshake {
 }
 
 fn spoken(driver: &mut Driver, address: SocketAddr, protocol: ApplicationProtocol) -> HandshakeObservation {
-    let request = ProbeRequest { greeting_wait: WAIT, ..to(address) };
+    spoken_as(driver, ProbeRequest { greeting_wait: WAIT, ..to(address) }, protocol)
+}
+
+fn spoken_as(
+    driver: &mut Driver,
+    request: ProbeRequest,
+    protocol: ApplicationProtocol,
+) -> HandshakeObservation {
     let now = driver.start.elapsed();
     assert!(driver.engine.speak(now, request, of(protocol)));
     let before = driver.observations.len();
@@ -247,4 +255,65 @@ fn a_postgresql_that_offers_tls_and_says_no_more_is_silent_at_tls() {
     });
     let end = end(&mut Driver::new(), address, ApplicationProtocol::Postgresql);
     assert!(matches!(end, HandshakeEnd::Silent { step: HandshakeStep::Tls, .. }), "{end:?}");
+}
+
+/// The sizes of what was read one after the other, until nothing came for a while.
+fn pieces(stream: &mut TcpStream) -> Vec<usize> {
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut sizes = Vec::new();
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        sizes.push(count);
+    }
+    sizes
+}
+
+#[test]
+fn a_padded_request_tells_how_its_packets_fared_both_ways() {
+    for (both, largest) in [(Some(600), 600), (Some(1_500), 1_500), (Some(9_001), 9_001)] {
+        let (address, _left) = serve(|mut stream| {
+            let said = heard(&mut stream, 14 + 7 + 3_000 + 2);
+            stream.write_all(&said[14..]).unwrap();
+            read_to_end(&stream)
+        });
+        let segments = SegmentLimits { both: both.and_then(NonZero::new), own: None };
+        let request =
+            ProbeRequest { greeting_wait: WAIT * 5, payload_length: 3_000, segments, ..to(address) };
+        let mut driver = Driver::new();
+        let spoken = spoken_as(&mut driver, request, ApplicationProtocol::Redis);
+        assert_eq!(spoken.observation.largest_packet, Some(largest));
+        let answer = ProtocolAnswer::Redis { needs_password: false };
+        assert_eq!(spoken.reply.end, Some(HandshakeEnd::Answered { answer }));
+        let carried = spoken.reply.carried.unwrap();
+        assert_eq!((carried.said, carried.received), (3_023, 3_009));
+        assert_eq!((carried.unacknowledged, carried.resent, carried.out_of_order), (0, 0, 0));
+        assert_eq!((carried.largest, carried.largest_at_end), (largest, largest));
+        assert!(!carried.is_told);
+        // The answer's own size bounds it too: with headers and the option of timestamps.
+        assert_eq!(carried.largest_received, Some(largest.min(3_009 + 52)));
+    }
+}
+
+#[test]
+fn what_is_said_in_pieces_leaves_in_pieces() {
+    let (address, read) = serve(|mut stream| pieces(&mut stream));
+    let own = NonZero::new(576);
+    let segments = SegmentLimits { both: None, own };
+    let request = ProbeRequest { greeting_wait: WAIT, payload_length: 3_000, segments, ..to(address) };
+    let mut driver = Driver::new();
+    let spoken = spoken_as(&mut driver, request, ApplicationProtocol::Redis);
+    let carried = spoken.reply.carried.unwrap();
+    assert!(carried.largest > 9_001, "the other side may send larger ones: {carried:?}");
+    assert_eq!(read.recv().unwrap().iter().sum::<usize>(), 3_023);
+}
+
+#[test]
+fn what_is_not_padded_has_its_account_too() {
+    let (address, _left) = serve(|stream| read_to_end(&stream));
+    let spoken = spoken(&mut Driver::new(), address, ApplicationProtocol::Kafka);
+    let Some(Carried { said: 23, unacknowledged: 0, received: 0, largest_received: None, .. }) =
+        spoken.reply.carried.as_deref()
+    else {
+        panic!("{spoken:?}")
+    };
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use peerscope_vocabulary::{
-    IcmpMessage, LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, UnreachableScope,
+    IcmpMessage, LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits,
+    UnreachableScope,
 };
 
 use crate::client::Report;
@@ -167,6 +168,7 @@ pub(crate) fn case(name: &'static str, address: &str, port: u16, expected: Outco
         hop_limit: None,
         payload_length: 0,
         dont_fragment: false,
+        segments: SegmentLimits::default(),
         timeout: TIMEOUT,
         greeting_wait: Duration::ZERO,
     };

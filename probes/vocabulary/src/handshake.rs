@@ -4,13 +4,14 @@
 //! path that drops large packets, the wrong port. A completed TCP handshake cannot tell them apart; the first
 //! words of the protocol that was named can. They go no further than to where a credential would be needed.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Greeting, Observation, TlsFacts, TlsProblem};
+use crate::{Carried, Greeting, Observation, TlsFacts, TlsProblem};
 
 /// What is to be spoken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,6 +99,9 @@ pub struct HandshakeReply {
     pub tls: Option<TlsFacts>,
     /// From the connection's beginning to that end.
     pub took: Duration,
+    /// How the packets of the conversation fared; none where there was none, or this system does not tell.
+    #[serde(default)]
+    pub carried: Option<Box<Carried>>,
 }
 
 /// How a handshake ended.

@@ -12,6 +12,7 @@ mod handshake;
 mod observation;
 mod pace;
 mod request;
+mod segments;
 mod tls;
 
 pub use dns::{
@@ -24,4 +25,5 @@ pub use handshake::{
 pub use observation::{Greeting, IcmpMessage, LocalRefusal, Observation, Outcome, UnreachableScope};
 pub use pace::{BURST, BURST_WINDOW};
 pub use request::{ProbeId, ProbeKind, ProbeRequest};
+pub use segments::{Carried, SegmentLimits};
 pub use tls::{CERTIFICATE_NAMES_KEPT, CertificateDoubt, CertificateFacts, TlsFacts, TlsProblem, TlsVersion};

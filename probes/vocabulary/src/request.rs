@@ -6,6 +6,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::SegmentLimits;
+
 /// Numbers the requests of one diagnosis; the one who asks chooses it, the observation carries it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -63,7 +65,8 @@ pub struct ProbeRequest {
     pub hop_limit: Option<NonZero<u8>>,
     /// How many bytes of zeros a datagram carries: none that a service could take for a request. An
     /// echo request carries so many bytes after its header, 8 at the least, which tell whose it is.
-    /// TCP ignores it.
+    /// Of an application's handshake: what is said first is made so long at the least, where the protocol has means that
+    /// servers pass over. A bare connect ignores it.
     #[serde(default)]
     pub payload_length: u16,
     /// Whether the packet is to arrive whole or not at all: no router may divide it, and this machine sends it
@@ -71,6 +74,9 @@ pub struct ProbeRequest {
     /// observation then tells [`Observation::largest_packet`](crate::Observation). TCP ignores it, which sends so anyhow.
     #[serde(default)]
     pub dont_fragment: bool,
+    /// How large the packets of a connection may be. TCP alone.
+    #[serde(default)]
+    pub segments: SegmentLimits,
     /// How long silence is waited for before it counts as an answer.
     pub timeout: Duration,
     /// How long an opened connection is kept to hear whether the other side speaks first, as MySQL

@@ -205,7 +205,7 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
-    use peerscope_vocabulary::{IcmpMessage, LocalRefusal, ProbeId, ProbeRequest};
+    use peerscope_vocabulary::{IcmpMessage, LocalRefusal, ProbeId, ProbeRequest, SegmentLimits};
 
     use super::*;
 
@@ -222,6 +222,7 @@ mod tests {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout: Duration::ZERO,
             greeting_wait: Duration::ZERO,
         };

@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use peerscope_vocabulary::{Observation, Outcome, ProbeKind, ProbeRequest};
+use peerscope_vocabulary::{Observation, Outcome, ProbeKind, ProbeRequest, SegmentLimits};
 
 use super::{Approach, EARLY_SILENCE, LATE_SILENCE, Means, Outstanding, Step, vantage_address};
 use crate::diagnose::case::Case;
@@ -236,6 +236,7 @@ impl Approach {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout,
             greeting_wait: Duration::ZERO,
         };

@@ -227,7 +227,7 @@ mod tests {
 
     use peerscope_vocabulary::{
         AddressRecord, DnsQuestion, DnsReply, IcmpMessage, LocalRefusal, Observation, ProbeId, ProbeKind,
-        ProbeRequest,
+        ProbeRequest, SegmentLimits,
     };
 
     use super::*;
@@ -243,6 +243,7 @@ mod tests {
             hop_limit: None,
             payload_length: 0,
             dont_fragment: false,
+            segments: SegmentLimits::default(),
             timeout: Duration::from_secs(2),
             greeting_wait: Duration::ZERO,
         };
