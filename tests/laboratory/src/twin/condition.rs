@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::gate::{Gate, GateKind};
+use super::gate::{Direction, Gate, GateKind};
 use super::ruleset::{Ruleset, TABLE};
 
 /// Something about a host that is in no document.
@@ -41,6 +41,16 @@ pub enum Condition {
         towards: IpAddr,
         /// Who is told of it.
         told: Told,
+    },
+    /// The wire between its network and another loses packets of more than so many bytes on one way, and nobody is told;
+    /// the other way takes all.
+    BehindLossyWire {
+        /// How many it takes, IP header included.
+        bytes: u16,
+        /// Who is in the other network.
+        towards: IpAddr,
+        /// Forward is to the host.
+        way: Direction,
     },
     /// Its firewall rejects what comes to this port and says so, from the host's own address.
     FirewallRejects {
@@ -201,6 +211,7 @@ pub(crate) fn host_rules(id: &str, conditions: &[Condition]) -> (String, Vec<(St
             }
             Condition::BehindMiddlebox { .. }
             | Condition::BehindNarrowWire { .. }
+            | Condition::BehindLossyWire { .. }
             | Condition::NoRoute { .. }
             | Condition::Forbids { .. }
             | Condition::MayPing => {}
@@ -302,4 +313,21 @@ pub(crate) fn narrow_wire(
     };
     let table = format!("inet {TABLE}-narrow");
     (format!("table {table}\ndelete table {table}\ntable {table} {{\n{rules}}}\n"), routes)
+}
+
+/// What the router at the end of a wire does that loses large packets on their way to it: rules for `nft`. `wire` is its
+/// port there.
+pub(crate) fn lossy_wire(bytes: u16, wire: &str) -> String {
+    let table = format!("inet {TABLE}-lossy");
+    format!(
+        "table {table}\ndelete table {table}\ntable {table} {{\n chain prerouting {{\n  \
+         type filter hook prerouting priority raw - 10; policy accept;\n  \
+         iifname \"{wire}\" meta length > {bytes} drop\n }}\n}}\n"
+    )
+}
+
+/// Has a router cut what is to leave by a port into packets as they are on a wire, for `ip -batch`. Linux hands on
+/// several of a connection as one.
+pub(crate) fn packets_as_they_are(wire: &str) -> String {
+    format!("link set {wire} gso_max_segs 1\n")
 }

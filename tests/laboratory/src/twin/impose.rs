@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::condition::{Condition, Told, host_routes, host_rules, host_setting, middlebox, narrow_wire};
-use super::gate::Gate;
+use super::condition::{
+    Condition, Told, host_routes, host_rules, host_setting, lossy_wire, middlebox, narrow_wire,
+    packets_as_they_are,
+};
+use super::gate::{Direction, Gate};
 use super::plan::PlannedHost;
 use super::{Host, Twin, setting};
 use crate::enclosure::Right;
@@ -33,6 +36,9 @@ impl Twin<'_> {
         }
         if let Condition::BehindNarrowWire { bytes, towards, told } = condition {
             self.narrow_wire(&planned, (bytes, told), towards)?;
+        }
+        if let Condition::BehindLossyWire { bytes, towards, way } = condition {
+            self.lossy_wire(&planned, bytes, towards, way)?;
         }
         let id = match host {
             Host::Interface(id) => id.to_string(),
@@ -92,6 +98,32 @@ impl Twin<'_> {
                 setting("net/ipv4/icmp_ratelimit", "0")?;
                 run(nft, &["-f", "-"], &rules)?;
                 run(ip, &["-batch", "-"], &routes).map(|_| ())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Makes the wire between a host's network and that of another address lose large packets on one way.
+    fn lossy_wire(
+        &self,
+        host: &PlannedHost,
+        bytes: u16,
+        towards: IpAddr,
+        way: Direction,
+    ) -> Result<(), LaboratoryError> {
+        let wire = self.way(&host.router, towards)?;
+        let ends = self.plan.wires.values().filter(|planned| planned.name == wire);
+        let Tools { ip, nft, .. } = &self.enclosure.tools;
+        for router in ends.flat_map(|planned| &planned.routers) {
+            // Packets that come off the wire at the host's router are on their way to the host.
+            let comes = if *router == host.router { Direction::Forward } else { Direction::Return };
+            self.namespace(router).within(|| {
+                run(ip, &["-batch", "-"], &packets_as_they_are(&wire))?;
+                if comes == way {
+                    run(nft, &["-f", "-"], &lossy_wire(bytes, &wire)).map(|_| ())
+                } else {
+                    Ok(())
+                }
             })?;
         }
         Ok(())
