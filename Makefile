@@ -31,9 +31,9 @@ bench:
 prepare:
 	@scripts/prepare
 
-# Real servers for tests/handshakes.rs, which says which it leaves out where they cannot be had.
+# Real servers for tests/handshakes.rs and tests/segments.rs, which say which they leave out where they cannot be had.
 servers:
-	@scripts/prepare-servers || echo "make: not all servers can be had; tests/handshakes.rs goes on without them" >&2
+	@scripts/prepare-servers || echo "make: not all servers can be had; the tests go on without them" >&2
 
 lint:
 	$(CARGO) fmt --all --check

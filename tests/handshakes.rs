@@ -4,6 +4,8 @@
 //! It has its own `main` so that a server which is not installed leaves its tests ignored, and said to be.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "handshakes/long.rs"]
+mod long;
 #[path = "handshakes/servers.rs"]
 mod servers;
 
@@ -53,6 +55,15 @@ const TESTS: &[Test] = &[
     ),
     ("why_names_what_is_wrong_with_a_certificate", &["nginx", Authority::PROGRAM], why_certificates),
     ("why_takes_a_demand_for_a_certificate_for_what_it_is", &["redis-server", Authority::PROGRAM], why_asked),
+    (
+        "why_asks_a_postgresql_at_length_and_its_log_says_nothing",
+        &["initdb", "postgres", Authority::PROGRAM],
+        long::postgresql,
+    ),
+    ("why_asks_a_redis_at_length_and_nothing_counts", Redis::PROGRAMS, long::redis),
+    ("why_asks_a_redis_at_length_within_tls", &["redis-server", Authority::PROGRAM], long::redis_tls),
+    ("why_asks_an_nginx_at_length_and_that_is_a_request", &["nginx", Authority::PROGRAM], long::nginx),
+    ("why_never_asks_a_mysql_at_length", MariaDb::PROGRAMS, long::mariadb),
 ];
 
 fn main() -> ExitCode {

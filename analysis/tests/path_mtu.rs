@@ -16,10 +16,11 @@ use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Vantage, VantageKind, Verdict};
 use peerscope_analysis::topology::{ComponentType, NetworkId};
 use peerscope_vocabulary::{
-    ApplicationProtocol, Handshake, HandshakeEnd, HandshakeReply, HandshakeStep, ProbeKind, ProbeRequest,
+    ApplicationProtocol, Carried, Handshake, HandshakeEnd, HandshakeReply, HandshakeStep, ProbeKind,
+    ProbeRequest, ProtocolAnswer,
 };
 
-use simulated::{Meets, NARROW, OWN, Run, run_by, run_speaking};
+use simulated::{Meets, NARROW, OWN, Run, run_by, run_replying, run_speaking};
 
 /// The header of IPv4 and that of an echo.
 const HEADERS: u32 = 28;
@@ -199,4 +200,123 @@ fn where_echoes_of_full_size_pass_a_stall_is_rather_the_applications() {
         cause.confidence
     };
     assert!(confidence(true) < confidence(false) / 3.0);
+}
+
+/// What a service of TLS makes of a conversation where packets of so many bytes pass there, and so many came back.
+fn carrying(there: u32, back: Option<u32>) -> impl Fn(&ProbeRequest) -> HandshakeReply {
+    move |request| {
+        let both = request.segments.both.map(|both| u32::from(both.get()));
+        let own = request.segments.own.map(|own| u32::from(own.get()));
+        let largest = both.unwrap_or(OWN);
+        let is_lost = own.unwrap_or(largest) > there && request.payload_length > 0;
+        let said = u32::from(request.payload_length).max(300);
+        let carried = Carried {
+            said,
+            unacknowledged: if is_lost { said } else { 0 },
+            resent: if is_lost { 4 } else { 0 },
+            largest,
+            largest_at_end: largest,
+            largest_received: back.map(|back| back.min(largest)).filter(|_| !is_lost),
+            ..Carried::default()
+        };
+        let end = if is_lost {
+            let unacknowledged = Some(said);
+            let waited = request.greeting_wait;
+            HandshakeEnd::Silent { step: HandshakeStep::Tls, waited, received: 0, unacknowledged }
+        } else {
+            HandshakeEnd::Answered { answer: ProtocolAnswer::Tls }
+        };
+        HandshakeReply { end: Some(end), carried: Some(Box::new(carried)), ..HandshakeReply::default() }
+    }
+}
+
+fn speaking_tls() -> Case {
+    let handshake =
+        Handshake { protocol: ApplicationProtocol::Tls, tls: true, host: "db.internal".into(), login: false };
+    Case { handshake: Some(handshake), ..case() }
+}
+
+fn long(run: &Run) -> Vec<&ProbeRequest> {
+    let is_long =
+        |request: &&ProbeRequest| request.payload_length > 0 && request.kind == ProbeKind::Handshake;
+    run.probes.iter().map(|(request, _)| request).filter(is_long).collect()
+}
+
+#[test]
+fn connections_outrank_echoes() {
+    // Something drops large echoes alone.
+    let run = run_replying(speaking_tls(), path(up_to(1_400)), carrying(9_001, Some(OWN)));
+    let report = reported(&run);
+    assert_eq!((report.verdict, report.causes.len()), (Verdict::Reachable, 0), "{}", report.summary);
+    let says = "packets of 1500 bytes pass there and back, though echoes of 1420 bytes and more are dropped";
+    assert!(report.summary.contains(says), "{}", report.summary);
+    assert_eq!(long(&run).len(), 1);
+    // An answer that is small tells nothing of the way back, and what is left is that.
+    let report = reported(&run_replying(speaking_tls(), path(up_to(1_400)), carrying(9_001, None)));
+    let cause = blackhole(&report);
+    assert_eq!(cause.direction, Some(Direction::Return));
+    assert!(cause.confidence < 0.9 && cause.evidence.iter().any(|one| !one.supports), "{cause:#?}");
+    // Both agree, and nothing is sought twice: the full size, the one that echoes found, and the way back by pieces.
+    let run = run_replying(speaking_tls(), path(up_to(1_400)), carrying(1_400, Some(OWN)));
+    let report = reported(&run);
+    let cause = blackhole(&report);
+    assert_eq!((cause.direction, report.causes.len()), (Some(Direction::Forward), 1));
+    assert!(cause.confidence > 0.98);
+    let held: Vec<(Option<u16>, Option<u16>)> = long(&run)
+        .iter()
+        .map(|one| (one.segments.both.map(Into::into), one.segments.own.map(Into::into)))
+        .collect();
+    assert_eq!(held, [(None, None), (Some(1_400), None), (None, Some(1_400))]);
+    // Saved evidence comes to the same.
+    let (observations, spoken) = (run.machine.observations().to_vec(), run.machine.spoken().to_vec());
+    let again =
+        Machine::replay(speaking_tls(), observations, spoken).report(run.ended, Timestamp::UNIX_EPOCH);
+    assert_eq!(again.summary, report.summary);
+}
+
+#[test]
+fn where_no_echo_is_to_be_had_a_connection_tells() {
+    let case = || Case { echo: false, ..speaking_tls() };
+    let run = run_replying(case(), |_, _| Meets::Connected, carrying(1_400, Some(OWN)));
+    let report = reported(&run);
+    assert_eq!(blackhole(&report).direction, Some(Direction::Forward));
+    assert!(report.summary.contains("those of 1400 bytes pass"), "{}", report.summary);
+    assert!(long(&run).len() <= 8 && run.ended < Duration::from_secs(8), "{:?}", run.ended);
+    // Never more than the manners let out, each from a port of its own.
+    let mut ports: Vec<Option<u16>> = run.probes.iter().map(|(request, _)| request.source_port).collect();
+    let all = ports.len();
+    assert!(all <= 50, "{all}");
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), all);
+    // What is not known of the way back is said; and nothing is asked at length unless it is to be thorough.
+    let report = reported(&run_replying(case(), |_, _| Meets::Connected, carrying(9_001, None)));
+    assert_eq!(report.verdict, Verdict::Reachable);
+    assert!(report.gaps.iter().any(|gap| gap.reason.contains("of the way back")), "{:?}", report.gaps);
+    let brief = Case { thorough: false, ..case() };
+    assert!(long(&run_replying(brief, |_, _| Meets::Connected, carrying(9_001, None))).is_empty());
+}
+
+#[test]
+fn a_mysql_and_who_offers_no_tls_are_never_asked_at_length() {
+    let answers = [
+        (
+            ApplicationProtocol::Mysql,
+            ProtocolAnswer::Mysql {
+                version: peerscope_vocabulary::ServerText::new(b"8.4.3"),
+                denied: None,
+                login: false,
+            },
+        ),
+        (ApplicationProtocol::Postgresql, ProtocolAnswer::Postgresql { offers_tls: false }),
+    ];
+    for (protocol, answer) in answers {
+        let handshake = Handshake { protocol, tls: false, host: "db.internal".into(), login: false };
+        let case =
+            Case { handshake: Some(handshake), mysql: protocol == ApplicationProtocol::Mysql, ..case() };
+        let reply =
+            HandshakeReply { end: Some(HandshakeEnd::Answered { answer }), ..HandshakeReply::default() };
+        let run = run_speaking(case, path(|_| Meets::Connected), &reply);
+        assert!(long(&run).is_empty(), "{protocol:?}");
+    }
 }

@@ -279,6 +279,12 @@ impl MariaDb {
     }
 }
 
+/// Has an nginx keep what it keeps for a while in its own folder.
+pub(crate) fn temporary_folders() -> String {
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    kinds.iter().map(|kind| format!("  {kind}_temp_path {kind};\n")).collect()
+}
+
 /// An nginx that answers everything with 204.
 pub(crate) struct Nginx {
     running: Running,
@@ -295,13 +301,10 @@ impl Nginx {
     /// With further servers, as its configuration has them.
     pub(crate) fn start_with(servers: &str) -> Self {
         let (folder, port) = (Running::folder(), free_port());
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
-            .map(|kind| format!("  {kind}_temp_path {kind};\n"))
-            .collect();
         let configuration = format!(
-            "daemon off;\nmaster_process off;\npid pid;\nerror_log error.log notice;\nevents {{}}\nhttp {{\n{temporary}  \
-             access_log access.log combined;\n  server {{ listen 127.0.0.1:{port}; return 204; }}\n{servers}}}\n"
+            "daemon off;\nmaster_process off;\npid pid;\nerror_log error.log notice;\nevents {{}}\nhttp {{\n{}  \
+             access_log access.log combined;\n  server {{ listen 127.0.0.1:{port}; return 204; }}\n{servers}}}\n",
+            temporary_folders()
         );
         fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
         let mut command = unprivileged("nginx");

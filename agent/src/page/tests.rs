@@ -113,6 +113,7 @@ fn diagnosis() -> Diagnosis {
             name: None,
             record_type: None,
             packet_bytes: None,
+            long: None,
         },
         result: "timeout",
         rtt_seconds: None,

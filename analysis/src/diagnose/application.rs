@@ -20,6 +20,7 @@ use peerscope_vocabulary::{
 
 use super::case::{Case, Question};
 use super::handshake::{CONNECTS, sentence};
+use super::path_mtu::PathMtu;
 use super::seen::Seen;
 use super::{loss, observed, show};
 use crate::cause::CauseCode;
@@ -83,14 +84,14 @@ pub(super) fn unsaid(spoken: &[(&Observation, &Spoken)]) -> Option<String> {
     })
 }
 
-/// Judges what was said once connected. `loses` is whether packets were lost beside that no setting accounts for,
-/// `large_pass` whether large ones pass, where that was seen.
+/// Judges what was said once connected. `loses` is whether packets were lost beside that no setting accounts for;
+/// `path_mtu` is what is known of the sizes that pass.
 pub(super) fn judge(
     case: &Case,
     question: &Question,
     seen: &Seen<'_>,
     loses: bool,
-    large_pass: Option<bool>,
+    path_mtu: &PathMtu,
 ) -> Application {
     let mut application = Application::default();
     let judged: Vec<(&Observation, &Spoken, Judgement)> = seen
@@ -129,9 +130,14 @@ pub(super) fn judge(
             // Loss that is certain accounts for it; that nothing came says no more.
             Judgement::Stalls(_) if loss::is_certain(&seen.deciding) => continue,
             // Known for itself, and all that such a silence needs.
-            Judgement::Stalls(stall) if stall.is_large && large_pass == Some(false) => continue,
+            Judgement::Stalls(stall) if stall.is_large && path_mtu.large_pass == Some(false) => continue,
             Judgement::Stalls(stall) => {
-                let stall = stall::Stall { loses, large_pass: large_pass == Some(true), ..stall };
+                let stall = stall::Stall {
+                    loses,
+                    large_pass: path_mtu.large_pass == Some(true),
+                    at_every_size: path_mtu.at_every_size,
+                    ..stall
+                };
                 let weighed = stall::causes(case, question, &stall, &flows, &words);
                 application.hypotheses = weighed.hypotheses;
                 weighed.causes
@@ -218,6 +224,7 @@ fn judgement(case: &Case, observation: &Observation, one: &Spoken) -> Judgement 
             is_acknowledged: unacknowledged.map(|count| count == 0),
             is_partial: *received > 0,
             is_large: *step == HandshakeStep::Tls,
+            at_every_size: None,
             has_spoken: *step == HandshakeStep::Tls && !handshake.tls,
             loses: false,
             large_pass: false,

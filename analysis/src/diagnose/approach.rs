@@ -7,13 +7,14 @@
 //!  Fresh ─▶ First ── silent for 300 ms: two more ──▶ Watched ───────▶ Spread ─────────▶ Settled
 //!    ▲      │   │                                      answered, or silent   │             ▲ ▲
 //!    └──────┘   │                                      for 1.3 s: two more   ▼             │ │
-//!  port in use  │                                                  Sizing, Sweeping ────────┘ │
+//!  port in use  │                                        Sizing, Carrying, Sweeping ────────┘ │
 //!               └───────── this machine refuses, or the deadline comes ──────────────────────┘
 //! ```
 //!
 //! Further connects of a silent target, and what goes beside them, are sent by [`asking`], which chooses.
-//! Where it is to be thorough, echoes of several sizes are sent to who answers ([`super::sizes`]) and, unless that is a
-//! MySQL, the source ports are swept ([`super::sweep`]) before it settles.
+//! Where it is to be thorough, echoes of several sizes are sent to who answers ([`super::sizes`]); an application that
+//! answers is spoken to at length ([`super::segments`]); and, unless it is a MySQL, the source ports are swept
+//! ([`super::sweep`]) before it settles.
 //!
 //! A first connect goes alone: it tells whether the other side is a MySQL, which blocks a client that
 //! connects too often without logging in. Silence is told early, so that others wait beside it; but as
@@ -38,8 +39,8 @@ use super::battery::{Random, source_ports};
 use super::case::{Case, Question};
 use super::observed::{Shows, passes, shows};
 use super::pace::Pace;
-use super::sizes;
 use super::sweep::{Sweep, Told};
+use super::{segments, sizes};
 use asking::{Asked, Further};
 
 /// How long a silent probe is waited for: three retransmissions at the least, on every kernel whose
@@ -103,6 +104,9 @@ pub(super) struct Approach {
     /// The largest packet that a connection to it would send.
     agreed: Option<u32>,
     sizes: Option<sizes::Search>,
+    /// Whether the application that was spoken to can be spoken to at length; none before it has told.
+    can_be_asked: Option<bool>,
+    segments: Option<segments::Search>,
 }
 
 /// A probe that has not ended.
@@ -131,6 +135,8 @@ enum State {
     Spread,
     /// A round of echoes of several sizes is out, or is to come.
     Sizing,
+    /// A round of long conversations is out, or is to come.
+    Carrying,
     /// A round of the sweep is out, or is to come.
     Sweeping,
     /// Nothing more is sent; some are still out.
@@ -193,6 +199,8 @@ impl Approach {
             is_answered: false,
             agreed: None,
             sizes: None,
+            can_be_asked: None,
+            segments: None,
         }
     }
 
@@ -377,14 +385,20 @@ impl Approach {
                 }
             }
             State::Sizing if !self.outstanding.iter().any(|one| one.of_round) => self.measure(means, now),
+            State::Carrying if !self.outstanding.iter().any(|one| one.of_round || one.speaks) => {
+                self.carry(means, now)
+            }
             State::Sweeping if !self.outstanding.iter().any(|one| one.of_round) => self.sweep(means, now),
             State::Draining if self.outstanding.is_empty() => {
                 self.state = State::Settled;
                 Step::default()
             }
-            State::Spread | State::Sizing | State::Sweeping | State::Draining | State::Settled => {
-                Step::default()
-            }
+            State::Spread
+            | State::Sizing
+            | State::Carrying
+            | State::Sweeping
+            | State::Draining
+            | State::Settled => Step::default(),
         }
     }
 

@@ -195,9 +195,9 @@ fn one(
 
     // What meets every connection comes before settings that stop some of them.
     let loses = !unexplained.is_empty() || loss::repeated(deciding) > 0;
-    let path_mtu = path_mtu::judge(case, question, &seen, loses);
-    let application = application::judge(case, question, &seen, loses, path_mtu.large_pass);
-    let failing: Vec<CauseReport> = path_mtu.cause.into_iter().chain(application.causes).collect();
+    let mut path_mtu = path_mtu::judge(case, question, &seen, loses);
+    let application = application::judge(case, question, &seen, loses, &path_mtu);
+    let failing: Vec<CauseReport> = path_mtu.cause.take().into_iter().chain(application.causes).collect();
     let fails = !failing.is_empty();
     // Where nobody takes connections, that comes first.
     let is_taken = deciding.iter().any(|one| shows(one) == Shows::Connected);

@@ -5,13 +5,14 @@ use alloc::string::{String, ToString};
 
 use jiff::Timestamp;
 use peerscope_vocabulary::{
-    ApplicationProtocol, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeReply,
+    ApplicationProtocol, Carried, ClosedBy, Handshake, HandshakeEnd, HandshakeObservation, HandshakeReply,
     HandshakeStep, ProtocolAnswer, RecognisedProtocol, ServerText, TlsFacts, TlsProblem,
 };
 
 use super::observed::seconds;
+use super::segments;
 use super::words::observation_report;
-use crate::report::{HandshakeReport, ObservationReport, TlsReport};
+use crate::report::{CarriedReport, HandshakeReport, ObservationReport, TlsReport};
 
 /// How the sentence of one begins that did not speak the protocol.
 pub(super) const CONNECTS: &str = "connects, ";
@@ -66,11 +67,29 @@ pub fn handshake_report(one: &HandshakeObservation, at: Timestamp) -> Observatio
             Some(HandshakeEnd::Silent { unacknowledged, .. }) => *unacknowledged,
             _ => None,
         },
+        carried: one
+            .reply
+            .carried
+            .as_deref()
+            .filter(|_| segments::is_of_segments(&one.observation.request))
+            .map(carried_report),
         tls: one.reply.tls.as_ref().map(tls_report),
         seconds: one.reply.took.as_secs_f64(),
     });
     report.reason = sentence(&one.handshake, &one.reply).or(report.reason);
     report
+}
+
+fn carried_report(carried: &Carried) -> CarriedReport {
+    CarriedReport {
+        said_bytes: carried.said,
+        unacknowledged_bytes: carried.unacknowledged,
+        resent: carried.resent,
+        largest_packet_bytes: carried.largest,
+        largest_received_bytes: carried.largest_received,
+        received_bytes: carried.received,
+        out_of_order: carried.out_of_order,
+    }
 }
 
 /// What was spoken: `PostgreSQL`, `HTTP over TLS`.

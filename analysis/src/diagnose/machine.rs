@@ -193,6 +193,9 @@ impl Machine {
         let Some(approach) = self.approaches.iter_mut().find(|approach| approach.awaits(id)) else {
             return;
         };
+        if let (Some(observation), Some((handshake, reply))) = (&observation, &said) {
+            approach.hear(&observation.request, handshake, reply);
+        }
         let beside = approach.is_echo_beside(id);
         if !approach.take(&self.case, id, observation) {
             return;

@@ -41,6 +41,7 @@ mod posterior;
 mod prior;
 mod scope;
 mod seen;
+mod segments;
 mod show;
 mod silence;
 mod sizes;

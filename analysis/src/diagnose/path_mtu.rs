@@ -2,7 +2,10 @@
 //!
 //! An echo's answer is as large as the echo, so it tells that large packets are lost and not on which way. A connection
 //! tells: where what was said in it was acknowledged and a large answer does not come, it is the way back; where a
-//! large packet of this side is not acknowledged, it is the way there.
+//! large packet of this side is not acknowledged, it is the way there. Connections outrank echoes: they are what is
+//! asked about, and some firewalls drop large echoes alone.
+
+mod carried;
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -12,6 +15,7 @@ use peerscope_vocabulary::{HandshakeEnd, HandshakeStep};
 
 use super::case::{Case, Question};
 use super::seen::Seen;
+use super::segments::{Carries, Segments};
 use super::show;
 use super::sizes::{Passes, Sizes};
 use crate::cause::CauseCode;
@@ -36,23 +40,69 @@ pub(super) struct PathMtu {
     pub(super) gap: Option<Gap>,
     /// Whether large packets were seen to pass, or to be lost; none where neither was.
     pub(super) large_pass: Option<bool>,
+    /// Where conversations stall whatever the size of their packets: the smallest that was tried.
+    pub(super) at_every_size: Option<u32>,
 }
 
 /// Judges which sizes pass. `loses` is whether packets of any size are lost: then silence says nothing of size.
 pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>, loses: bool) -> PathMtu {
-    if !case.thorough && seen.whole.is_empty() {
+    if !case.thorough && seen.whole.is_empty() && seen.padded.is_empty() {
         return PathMtu::default();
     }
+    let echoes = (!seen.whole.is_empty()).then(|| Sizes::of(seen.whole.iter().copied()).passes());
+    match Segments::of(seen.padded.iter().copied()).carries() {
+        Carries::Stalls(_) | Carries::AtEverySize(_) if loses => {
+            by_echoes(case, question, seen, echoes, loses)
+        }
+        Carries::Stalls(stalled) => PathMtu {
+            cause: Some(carried::cause(case, question, seen, stalled, echoes)),
+            large_pass: Some(false),
+            ..PathMtu::default()
+        },
+        Carries::Whole { there, back, is_told } => {
+            let sizes = carried::Whole { there, back, is_told };
+            carried::whole(
+                case,
+                question,
+                seen,
+                sizes,
+                by_echoes(case, question, seen, echoes, loses),
+                echoes,
+            )
+        }
+        Carries::AtEverySize(smallest) => {
+            PathMtu { at_every_size: Some(smallest), ..by_echoes(case, question, seen, echoes, loses) }
+        }
+        Carries::Unasked | Carries::Unclear => by_echoes(case, question, seen, echoes, loses),
+    }
+}
+
+/// What echoes alone tell.
+fn by_echoes(
+    case: &Case,
+    question: &Question,
+    seen: &Seen<'_>,
+    echoes: Option<Passes>,
+    loses: bool,
+) -> PathMtu {
     let address = question.address;
     let unknown = |reason: &str| PathMtu { gap: Some(gap(address, reason)), ..PathMtu::default() };
-    if seen.whole.is_empty() {
+    let Some(echoes) = echoes else {
         let answered = seen.deciding.iter().any(|one| super::observed::passes(one));
+        let reason = match case.handshake {
+            Some(_) => {
+                "this process may not send ICMP echo requests, and the application could not be asked at length"
+            }
+            None => {
+                "this process may not send ICMP echo requests, which are what is made large; a target whose scheme names its protocol (https://, tls://, postgres://, redis://, kafka://) is asked at length in it"
+            }
+        };
         return match answered && case.probing && !case.echo {
-            true => unknown("this process may not send ICMP echo requests, which are what is made large"),
+            true => unknown(reason),
             false => PathMtu::default(),
         };
-    }
-    match Sizes::of(seen.whole.iter().copied()).passes() {
+    };
+    match echoes {
         Passes::Whole(length) => PathMtu {
             words: Some(format!("; packets of {length} bytes pass whole")),
             large_pass: Some(true),
@@ -94,29 +144,19 @@ struct Lost {
 }
 
 fn cause(case: &Case, question: &Question, seen: &Seen<'_>, sizes: Lost) -> CauseReport {
-    let Lost { fits, lost, tried, silent } = sizes;
-    let address = question.address;
+    let Lost { fits, lost, tried, .. } = sizes;
     let stall = stall(seen, lost);
-    let path = ComponentId::Unknown(ComponentType::Path);
-    let mut cause = show::candidate(case, CauseCode::PathMtuBlackhole, &path, &question.asked);
-    cause.status = CauseStatus::Established;
-    cause.confidence = if stall.is_some() { BY_ECHOES_AND_STALL } else { BY_ECHOES };
-    cause.direction = stall.as_ref().map(|(direction, _)| *direction);
-    let way = match cause.direction {
-        Some(Direction::Forward) => "on the way there",
-        Some(Direction::Return) => "on the way back",
+    let direction = stall.as_ref().map(|(direction, _)| *direction);
+    let way = match direction {
+        Some(Direction::Forward) => THERE,
+        Some(Direction::Return) => BACK,
         None => "on the way there or back",
     };
-    cause.summary = format!(
-        "Packets of {lost} bytes and more to or from {address} are lost {way}, those of {fits} bytes pass: a link takes smaller ones only, and the ICMP message that says so does not arrive."
-    );
-    let evidence = |text: String| Evidence { kind: Basis::Probes, text, supports: true };
-    cause.evidence.push(evidence(format!(
-        "echoes of up to {fits} bytes that may not be divided were answered, and {silent} of {lost} to {tried} bytes were not, nor did anybody say that they are too large"
-    )));
-    cause.evidence.push(evidence(format!(
-        "this machine sends packets of up to {tried} bytes on this path, and so will an application's connection"
-    )));
+    let mut cause = blackhole(case, question, (fits, lost), way);
+    cause.confidence = if stall.is_some() { BY_ECHOES_AND_STALL } else { BY_ECHOES };
+    cause.direction = direction;
+    cause.evidence.push(evidence(echoes_words(sizes)));
+    cause.evidence.push(evidence(sends_words(tried)));
     match stall {
         Some((_, words)) => cause.evidence.push(evidence(words)),
         None => cause.evidence.push(Evidence {
@@ -125,6 +165,38 @@ fn cause(case: &Case, question: &Question, seen: &Seen<'_>, sizes: Lost) -> Caus
             supports: false,
         }),
     }
+    cause
+}
+
+/// The ways, in words.
+const THERE: &str = "on the way there";
+const BACK: &str = "on the way back";
+
+fn evidence(text: String) -> Evidence {
+    Evidence { kind: Basis::Probes, text, supports: true }
+}
+
+fn echoes_words(Lost { fits, lost, tried, silent }: Lost) -> String {
+    format!(
+        "echoes of up to {fits} bytes that may not be divided were answered, and {silent} of {lost} to {tried} bytes were not, nor did anybody say that they are too large"
+    )
+}
+
+fn sends_words(tried: u32) -> String {
+    format!(
+        "this machine sends packets of up to {tried} bytes on this path, and so will an application's connection"
+    )
+}
+
+/// The cause, without its evidence: packets of `lost` bytes are lost, those of `fits` are not.
+fn blackhole(case: &Case, question: &Question, (fits, lost): (u32, u32), way: &str) -> CauseReport {
+    let address = question.address;
+    let path = ComponentId::Unknown(ComponentType::Path);
+    let mut cause = show::candidate(case, CauseCode::PathMtuBlackhole, &path, &question.asked);
+    cause.status = CauseStatus::Established;
+    cause.summary = format!(
+        "Packets of {lost} bytes and more to or from {address} are lost {way}, those of {fits} bytes pass: a link takes smaller ones only, and the ICMP message that says so does not arrive."
+    );
     let (ip, version) = if address.is_ipv4() { ("ip", "") } else { ("ip -6", "6") };
     let segment = fits.saturating_sub(if address.is_ipv4() { 40 } else { 60 });
     cause.fixes.push(show::fix(

@@ -16,7 +16,7 @@ use peerscope_vocabulary::{Observation, ProbeKind, Spoken};
 use super::beside::Beside;
 use super::case::{Case, Question};
 use super::observed::{self, Shows, passes, shows};
-use super::{application, sizes, words};
+use super::{application, segments, sizes, words};
 use crate::flow::{FlowBox, Flows};
 
 /// The observations of one address.
@@ -29,6 +29,8 @@ pub(super) struct Seen<'a> {
     pub(super) beside: Beside<'a>,
     /// Echoes that were to arrive whole: they tell which sizes pass, and of the named port nothing.
     pub(super) whole: Vec<&'a Observation>,
+    /// Conversations that were made long: they tell which sizes a connection carries, and of the named port nothing.
+    pub(super) padded: Vec<(&'a Observation, &'a Spoken)>,
     /// The flows of which packets pass both ways.
     pub(super) passing: Flows,
     /// The flows of which nothing came back.
@@ -55,9 +57,13 @@ impl<'a> Seen<'a> {
                 |source| case.source.ranges.iter().any(|range| range.contains(source)),
             )
         };
-        let (whole, others): (Vec<&Observation>, Vec<&Observation>) =
-            observations.iter().filter(from_source).partition(|one| sizes::is_of_size(&one.request));
-        let whole = whole.into_iter().filter(|one| one.request.address == question.address).collect();
+        let is_of_sizes =
+            |one: &&Observation| sizes::is_of_size(&one.request) || segments::is_of_segments(&one.request);
+        let (of_sizes, others): (Vec<&Observation>, Vec<&Observation>) =
+            observations.iter().filter(from_source).partition(is_of_sizes);
+        let of_sizes = of_sizes.into_iter().filter(|one| one.request.address == question.address);
+        let (whole, padded): (Vec<&Observation>, Vec<&Observation>) =
+            of_sizes.partition(|one| sizes::is_of_size(&one.request));
         let counting: Vec<&Observation> =
             others.into_iter().filter(|one| shows(one) != Shows::Nothing).collect();
         let named = |one: &&Observation| {
@@ -74,18 +80,23 @@ impl<'a> Seen<'a> {
             mute,
             beside,
             whole,
+            padded: Vec::new(),
             passing: Flows::none(),
             silent: Flows::none(),
             spoken: Vec::new(),
             words: String::new(),
         };
         let flow_of = |one: &Observation| FlowBox::from(observed::flow(one, case.protocol));
-        let deciding = &seen.deciding;
-        let of_deciding = |one: &'a Spoken| {
-            let observation = observations.get(one.observation)?;
-            deciding.iter().any(|known| core::ptr::eq(*known, observation)).then_some((observation, one))
+        let said_in = |among: &[&'a Observation]| -> Vec<(&'a Observation, &'a Spoken)> {
+            let of_them = |one: &'a Spoken| {
+                let observation = observations.get(one.observation)?;
+                among.iter().any(|known| core::ptr::eq(*known, observation)).then_some((observation, one))
+            };
+            spoken.iter().filter_map(of_them).collect()
         };
-        seen.spoken = spoken.iter().filter_map(of_deciding).collect();
+        seen.spoken = said_in(&seen.deciding);
+        seen.padded = said_in(&padded);
+        let deciding = &seen.deciding;
         seen.passing = deciding.iter().filter(|one| passes(one)).map(|one| flow_of(one)).collect();
         // A port from which a further connect succeeded lost a packet once, and is not shut.
         let silent = deciding.iter().filter(|one| shows(one) == Shows::Silence);

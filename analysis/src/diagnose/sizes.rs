@@ -21,15 +21,15 @@ use peerscope_vocabulary::{Observation, Outcome, ProbeKind, ProbeRequest, Unreac
 /// The first packet: a path that does not carry this carries no IP (RFC 791: 68 bytes; an ordinary ping has 84).
 const SMALL: u32 = 100;
 /// The largest packet of any network of AWS. A larger one, as of the loopback interface, tells of nobody's path.
-const LARGEST: u32 = 9_001;
+pub(super) const LARGEST: u32 = 9_001;
 /// The sizes that links and tunnels take: IPv4's least that hosts must take, IPv6's least, VPNs of several kinds,
 /// WireGuard, VXLAN, Google's networks, GRE, IP in IP, PPPoE, Ethernet, AWS between Regions, jumbo frames.
-const KNOWN: &[u32] = &[
+pub(super) const KNOWN: &[u32] = &[
     576, 1_006, 1_280, 1_340, 1_380, 1_400, 1_420, 1_436, 1_450, 1_460, 1_476, 1_480, 1_492, 1_500, 8_500,
     9_001,
 ];
 /// How many sizes between are tried at once: with the one that is tried again, no more than the manners let out at once.
-const AT_ONCE: usize = 3;
+pub(super) const AT_ONCE: usize = 3;
 /// The most packets of a search.
 const MOST: usize = 14;
 /// How often a smaller size may be named.
@@ -165,6 +165,14 @@ impl Sizes {
         }
     }
 
+    /// The largest size that passes where larger ones are lost in silence.
+    pub(super) fn lost_above(&self) -> Option<u32> {
+        match self.passes() {
+            Passes::LostAbove { fits, .. } => Some(fits),
+            _ => None,
+        }
+    }
+
     /// What it comes to.
     pub(super) fn passes(&self) -> Passes {
         let Some((_, first)) = self.fared.first_key_value() else { return Passes::Unclear };
@@ -277,7 +285,7 @@ impl Search {
                         return Vec::new();
                     };
                     let between = KNOWN.iter().copied().filter(|known| (heard + 1..lost).contains(known));
-                    let mut lengths = spread(&between.collect::<Vec<_>>());
+                    let mut lengths = spread(&between.collect::<Vec<_>>(), AT_ONCE);
                     if lengths.is_empty() {
                         self.stage = Stage::Confirm;
                         let largest =
@@ -298,12 +306,12 @@ impl Search {
     }
 }
 
-/// As many of these as go at once, at equal distances.
-fn spread(all: &[u32]) -> Vec<u32> {
-    if all.len() <= AT_ONCE {
+/// So many of these, at equal distances.
+pub(super) fn spread(all: &[u32], count: usize) -> Vec<u32> {
+    if all.len() <= count {
         return all.to_vec();
     }
-    (1..=AT_ONCE).filter_map(|part| all.get(part * all.len() / (AT_ONCE + 1)).copied()).collect()
+    (1..=count).filter_map(|part| all.get(part * all.len() / (count + 1)).copied()).collect()
 }
 
 #[cfg(test)]

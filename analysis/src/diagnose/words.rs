@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::num::NonZero;
 
 use jiff::{SignedDuration, Timestamp};
 use peerscope_vocabulary::{Observation, ProbeKind};
@@ -10,9 +11,10 @@ use peerscope_vocabulary::{Observation, ProbeKind};
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
-use super::{application, naming, sizes};
+use super::{application, naming, segments, sizes};
 use crate::report::{
-    CauseReport, CauseStatus, Gap, GapKind, ObservationReport, RequestReport, Verdict, together,
+    CauseReport, CauseStatus, Gap, GapKind, LongRequestReport, ObservationReport, RequestReport, Verdict,
+    together,
 };
 
 /// What the probes saw, in one clause.
@@ -155,6 +157,7 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
         0 if sizes::is_of_size(request) => {
             Some(format!("a packet of {} bytes, not to be divided", sizes::packet_length(request)))
         }
+        0 if segments::is_of_segments(request) => Some(segments::words(request)),
         0 => None,
         1 => Some("1 retransmission".to_string()),
         count => Some(format!("{count} retransmissions")),
@@ -175,6 +178,11 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
             name: None,
             record_type: None,
             packet_bytes: sizes::is_of_size(request).then(|| sizes::packet_length(request)),
+            long: segments::is_of_segments(request).then(|| LongRequestReport {
+                request_bytes: request.payload_length,
+                held_to_bytes: request.segments.both.map(NonZero::get),
+                said_in_bytes: request.segments.own.map(NonZero::get),
+            }),
         },
         result: observation.outcome.word(),
         rtt_seconds: observation.rtt.map(|rtt| rtt.as_secs_f64()),

@@ -28,7 +28,8 @@ pub use flows::{AffectedPart, Affects, PartBlocker, PartReport, PartRule};
 pub use hypothesis::HypothesisReport;
 pub use mending::{Calls, Fix, OpenedReport, Plan, PlanStep, Tool};
 pub use observation::{
-    DnsAddressReport, DnsReport, HandshakeReport, ObservationReport, RequestReport, TlsReport,
+    CarriedReport, DnsAddressReport, DnsReport, HandshakeReport, LongRequestReport, ObservationReport,
+    RequestReport, TlsReport,
 };
 
 /// The value of [`Diagnosis::schema`].

@@ -58,11 +58,34 @@ pub struct HandshakeReport {
     /// nothing was said or this system does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unacknowledged_bytes: Option<u32>,
+    /// Of a conversation that was made long: how its packets fared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried: Option<CarriedReport>,
     /// What was seen of TLS, where its handshake was completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsReport>,
     /// From the established connection to the end, in seconds.
     pub seconds: f64,
+}
+
+/// How the packets of a conversation fared, by the kernel's account.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CarriedReport {
+    /// How many bytes were said.
+    pub said_bytes: u32,
+    /// How many of them were not acknowledged.
+    pub unacknowledged_bytes: u32,
+    /// How many segments were sent again.
+    pub resent: u32,
+    /// The largest packet that was sent, in bytes, IP header included.
+    pub largest_packet_bytes: u32,
+    /// The largest packet that came, where it was larger than what the kernel takes for granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_received_bytes: Option<u32>,
+    /// How many bytes of answers came.
+    pub received_bytes: u32,
+    /// How many segments came although what belongs before them had not.
+    pub out_of_order: u32,
 }
 
 /// What was seen of a completed TLS handshake.
@@ -144,4 +167,20 @@ pub struct RequestReport {
     /// Of a packet that was to arrive whole or not at all: its length in bytes, IP header included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packet_bytes: Option<u32>,
+    /// Of a conversation that was made long.
+    #[serde(flatten)]
+    pub long: Option<LongRequestReport>,
+}
+
+/// What a conversation that was made long asked.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LongRequestReport {
+    /// How long its first request is at the least, in bytes.
+    pub request_bytes: u16,
+    /// The largest packets that both ends were held to, IP header included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_to_bytes: Option<u16>,
+    /// The largest packets that this end alone was held to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said_in_bytes: Option<u16>,
 }

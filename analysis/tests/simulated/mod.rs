@@ -86,6 +86,15 @@ pub(crate) fn run_speaking(
     meets: impl Fn(&ProbeRequest, usize) -> Meets,
     reply: &HandshakeReply,
 ) -> Run {
+    run_replying(case, meets, |_| reply.clone())
+}
+
+/// The same, where it depends on the probe.
+pub(crate) fn run_replying(
+    case: Case,
+    meets: impl Fn(&ProbeRequest, usize) -> Meets,
+    reply: impl Fn(&ProbeRequest) -> HandshakeReply,
+) -> Run {
     let mut run = Run {
         machine: Machine::new(case, SEED),
         calls: Vec::new(),
@@ -114,7 +123,7 @@ pub(crate) fn run_speaking(
                     run.probes.push((*request, met));
                     let event = event(*request, met, now);
                     let handshake = run.machine.handshake();
-                    if let Some((at, event)) = event.map(|event| spoken(event, handshake, reply)) {
+                    if let Some((at, event)) = event.map(|event| spoken(event, handshake, &reply(request))) {
                         events.insert((at, request.id), event);
                     }
                 }

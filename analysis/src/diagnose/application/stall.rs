@@ -38,6 +38,8 @@ pub(super) struct Stall {
     pub(super) is_partial: bool,
     /// Whether the answer that was waited for is larger than one packet, as a server's certificates are.
     pub(super) is_large: bool,
+    /// Where long conversations stalled whatever the size of their packets: the smallest that was tried.
+    pub(super) at_every_size: Option<u32>,
     /// Whether the application had said something before.
     pub(super) has_spoken: bool,
     /// Whether packets were lost beside.
@@ -82,7 +84,8 @@ fn predicts(code: CauseCode) -> Predicts {
 fn likelihood(code: CauseCode, stall: &Stall) -> f64 {
     let Predicts { acknowledged, partial, spoke, stops_small, passes_echo } = predicts(code);
     let of = |is: bool, chance: f64| if is { chance } else { 1.0 - chance };
-    let size = if stall.is_large { 1.0 } else { stops_small };
+    let is_for_size = stall.is_large && stall.at_every_size.is_none();
+    let size = if is_for_size { 1.0 } else { stops_small };
     // Only in the one protocol that speaks in clear before TLS could it have spoken.
     let before = if stall.has_spoken { spoke } else { 1.0 };
     stall.is_acknowledged.map_or(1.0, |is| of(is, acknowledged))
@@ -165,6 +168,15 @@ pub(super) fn causes(case: &Case, question: &Question, stall: &Stall, flows: &Fl
 
 /// What speaks for or against a cause beside the silence itself.
 fn clue(code: CauseCode, stall: &Stall) -> Option<Evidence> {
+    if let (CauseCode::ApplicationSilent | CauseCode::PathMtuBlackhole, Some(size)) =
+        (code, stall.at_every_size)
+    {
+        let text = format!(
+            "it is as silent where both ends keep to packets of {size} bytes, so it is not for the size of packets"
+        );
+        let supports = code == CauseCode::ApplicationSilent;
+        return Some(Evidence { kind: Basis::Probes, text, supports });
+    }
     let (text, supports) = match (code, stall.is_acknowledged) {
         (CauseCode::ApplicationSilent, Some(true)) if !stall.is_large => (
             "packets that carry data pass both ways, and the answer that was waited for fits into one: the path is not the cause",
@@ -209,6 +221,7 @@ mod tests {
             is_acknowledged,
             is_partial: false,
             is_large: false,
+            at_every_size: None,
             has_spoken: false,
             loses: false,
             large_pass: false,
@@ -279,6 +292,15 @@ mod tests {
         for is_acknowledged in [None, Some(true), Some(false)] {
             assert!(!codes(&stall(is_acknowledged)).contains(&CauseCode::PathMtuBlackhole));
         }
+    }
+
+    #[test]
+    fn whoever_is_silent_at_every_size_is_not_so_for_the_size() {
+        let large = Stall { is_large: true, ..stall(Some(true)) };
+        let seen = Stall { at_every_size: Some(576), ..large };
+        assert_eq!(codes(&seen), [CauseCode::ApplicationSilent]);
+        assert!(clue(CauseCode::ApplicationSilent, &seen).is_some_and(|clue| clue.supports));
+        assert!(clue(CauseCode::PathMtuBlackhole, &seen).is_some_and(|clue| !clue.supports));
     }
 
     #[test]

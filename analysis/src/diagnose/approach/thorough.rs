@@ -1,17 +1,19 @@
-//! What follows the battery where it is to be thorough: rounds of echoes of several sizes, then rounds of the sweep.
+//! What follows the battery where it is to be thorough: rounds of echoes of several sizes, of long conversations, then
+//! rounds of the sweep.
 //!
-//! [`sizes`] and [`sweep`] know what to ask next; here their rounds become requests of an approach, one after the other.
+//! [`sizes`], [`segments`] and [`sweep`] know what to ask next; here their rounds become requests of an approach, one after the other.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use peerscope_vocabulary::{Observation, ProbeKind};
+use peerscope_vocabulary::{Handshake, HandshakeReply, Observation, ProbeKind, ProbeRequest};
 
 use super::{Approach, Means, State, Step};
 use crate::diagnose::battery::differing_parts;
 use crate::diagnose::case::Case;
 use crate::diagnose::observed::{Shows, shows};
-use crate::diagnose::sizes;
 use crate::diagnose::sweep::{self, Sweep};
+use crate::diagnose::{segments, sizes};
 
 impl Approach {
     /// What follows when all of the battery have ended.
@@ -20,6 +22,12 @@ impl Approach {
         if case.thorough && case.echo && self.is_answered && self.sizes.is_none() {
             self.sizes = Some(sizes::Search::new());
             return State::Sizing;
+        }
+        // Whoever is still spoken to tells first.
+        let may_be_asked = self.can_be_asked.unwrap_or_else(|| self.is_spoken_to());
+        if case.thorough && may_be_asked && self.segments.is_none() {
+            self.segments = Some(segments::Search::default());
+            return State::Carrying;
         }
         let told = !self.told.passing.is_empty() || !self.told.silent.is_empty();
         // A service that was heard by none of its datagrams is silent for reasons of its own.
@@ -76,6 +84,61 @@ impl Approach {
         self.await_all(means, &requests, now, true);
         self.sent = before;
         Step { requests, wake_at: None }
+    }
+
+    /// Takes in what came of a conversation, before its probe ends.
+    pub(in crate::diagnose) fn hear(
+        &mut self,
+        request: &ProbeRequest,
+        handshake: &Handshake,
+        reply: &HandshakeReply,
+    ) {
+        match &mut self.segments {
+            Some(search) if segments::is_of_segments(request) => search.segments.learn(request, reply),
+            _ => self.can_be_asked = Some(segments::can_be_asked(handshake, reply)),
+        }
+    }
+
+    /// Whether a conversation has not ended.
+    fn is_spoken_to(&self) -> bool {
+        self.outstanding.iter().any(|one| one.speaks)
+    }
+
+    /// The next round of long conversations.
+    pub(super) fn carry(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
+        let time = means.end.saturating_sub(now);
+        let (agreed, rtt) = (self.agreed, self.told.slowest);
+        let passes = self.sizes.as_ref().and_then(|search| search.sizes.lost_above());
+        let search = self.segments.as_mut().filter(|_| self.can_be_asked == Some(true));
+        let round = search.and_then(|search| search.next(agreed, passes, rtt, time));
+        let (Some(round), Some(port)) = (round, means.case.target.port) else {
+            self.state = match self.after_spread(means.case) {
+                State::Settled => State::Draining,
+                other => other,
+            };
+            return self.advance(means, now);
+        };
+        let ports = self.ports_beside(means.case, round.limits.len()).into_iter().map(Some);
+        let patience = round.patience;
+        let mut requests = self.batch(means, ProbeKind::Handshake, ports, port, patience, patience);
+        for (request, limits) in requests.iter_mut().zip(round.limits) {
+            request.payload_length = round.length;
+            request.segments = limits;
+        }
+        self.await_all(means, &requests, now, true);
+        Step { requests, wake_at: None }
+    }
+
+    /// Ports that were not used, next to one from which the target answered, since filters judge by ranges of ports.
+    fn ports_beside(&mut self, case: &Case, count: usize) -> Vec<u16> {
+        let range = case.source.source_ports;
+        let passing = self.told.passing.first().copied().unwrap_or(range.first());
+        let unused = |port: &u16| !self.tried.contains(port);
+        let above = (passing..=range.last()).filter(unused);
+        let below = (range.first()..passing).rev().filter(unused);
+        let ports: Vec<u16> = above.chain(below).take(count).collect();
+        self.tried.extend(&ports);
+        ports
     }
 
     /// The next round of the sweep.
