@@ -183,8 +183,16 @@ fn main() -> ExitCode {
             }
             Trial::test(case.name, move || tried(enclosure, bench, case)).with_ignored_flag(missing.is_some())
         };
-        let hangs = Trial::test("whoever_hangs_is_not_accused_for_the_size", || hangs(enclosure, bench));
-        Ok((Arguments::from_args(), CASES.iter().map(trial).chain([hangs]).collect()))
+        let others = [
+            Trial::test("whoever_hangs_is_not_accused_for_the_size", || hangs(enclosure, bench)),
+            Trial::test("a_firewall_that_drops_data_is_not_either", || {
+                of_any_size(enclosure, bench, |port| Condition::FirewallDropsData { port })
+            }),
+            Trial::test("nor_is_loss_of_packets_of_any_size", || {
+                of_any_size(enclosure, bench, |_| Condition::LosesPackets)
+            }),
+        ];
+        Ok((Arguments::from_args(), CASES.iter().map(trial).chain(others).collect()))
     })
 }
 
@@ -385,4 +393,27 @@ fn hangs(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
         expect(evidence.contains("where both ends keep to packets of 576 bytes"), evidence)?;
     }
     Ok(())
+}
+
+/// A host that loses packets whatever their size.
+fn of_any_size(
+    enclosure: &Enclosure,
+    bench: &Bench,
+    condition: impl FnOnce(u16) -> Condition,
+) -> Result<(), Failed> {
+    let mut world = World::generate(Base::DynoToVpc, &Vary::ALL, 31);
+    world.service = Service::Listening;
+    let port = world.target_address().port();
+    world.conditions.push((world.target(), condition(port)));
+    let stage = Stage::set(enclosure, world)?;
+    let snapshot = bench.folder("segments");
+    stage.world.write(&snapshot, Style::of_seed(stage.world.seed()))?;
+    let mut command = bench.peerscope(&stage)?;
+    command.args(["why", &format!("tls://{}", stage.world.target_address()), "--thorough"]);
+    command.args(["--format", "json", "--snapshot"]).arg(&snapshot);
+    let report: Value = serde_json::from_slice(&command.output()?.stdout)?;
+    let causes = report["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    expect(report["verdict"] == "impaired" && !causes.is_empty(), format!("{report:#}"))?;
+    let is_sized = |cause: &Value| cause["code"] == "PATH_MTU_BLACKHOLE" && cause["status"] == "established";
+    expect(!causes.iter().any(is_sized), format!("{causes:#?}"))
 }

@@ -168,9 +168,9 @@ pub(super) fn causes(case: &Case, question: &Question, stall: &Stall, flows: &Fl
 
 /// What speaks for or against a cause beside the silence itself.
 fn clue(code: CauseCode, stall: &Stall) -> Option<Evidence> {
-    if let (CauseCode::ApplicationSilent | CauseCode::PathMtuBlackhole, Some(size)) =
-        (code, stall.at_every_size)
-    {
+    let is_about_size = code == CauseCode::PathMtuBlackhole
+        || code == CauseCode::ApplicationSilent && stall.is_acknowledged == Some(true);
+    if let Some(size) = stall.at_every_size.filter(|_| is_about_size) {
         let text = format!(
             "it is as silent where both ends keep to packets of {size} bytes, so it is not for the size of packets"
         );
@@ -301,6 +301,9 @@ mod tests {
         assert_eq!(codes(&seen), [CauseCode::ApplicationSilent]);
         assert!(clue(CauseCode::ApplicationSilent, &seen).is_some_and(|clue| clue.supports));
         assert!(clue(CauseCode::PathMtuBlackhole, &seen).is_some_and(|clue| !clue.supports));
+        // Where nobody acknowledged, that speaks against the application first.
+        let dropped = Stall { is_acknowledged: Some(false), ..seen };
+        assert!(clue(CauseCode::ApplicationSilent, &dropped).is_some_and(|clue| !clue.supports));
     }
 
     #[test]
