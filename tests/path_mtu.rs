@@ -14,8 +14,10 @@ use bench::Bench;
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::fault::admit_echo;
 use peerscope_laboratory::scenario::Stage;
-use peerscope_laboratory::world::{Base, Style, Vary, World};
-use peerscope_laboratory::{Call, Captured, Condition, Enclosure, FlowProtocol, KernelOutcome, Told};
+use peerscope_laboratory::world::{Base, Service, Style, Vary, World};
+use peerscope_laboratory::{
+    Call, Captured, Condition, DatagramServiceKind, Enclosure, FlowProtocol, KernelOutcome, Told,
+};
 use serde_json::Value;
 
 /// How long nothing has to come back to be taken for silence.
@@ -111,10 +113,31 @@ const CASES: &[Case] = &[
     },
 ];
 
+/// Where no echo is admitted and a service answers datagrams: a name, the wire, and what is said.
+type ByDatagrams = (&'static str, Option<(u16, Told)>, &'static str);
+
+const DATAGRAMS: &[ByDatagrams] = &[
+    ("datagrams_of_full_size_arrive", None, "datagrams of 1500 bytes arrive whole"),
+    (
+        "who_takes_smaller_datagrams_says_so",
+        Some((1_400, Told::Senders)),
+        "datagrams of 1400 bytes arrive whole, larger ones are sent back by 169.254.9.",
+    ),
+    (
+        "of_datagrams_that_are_not_answered_nobody_is_accused",
+        Some((1_400, Told::Nobody)),
+        "datagrams of 1400 bytes are answered and of 1420 bytes are not, which may be the path or the service",
+    ),
+];
+
 fn main() -> ExitCode {
     bench::main(|enclosure, bench| {
         let trial = |case: &'static Case| Trial::test(case.name, move || tried(enclosure, bench, case));
-        Ok((Arguments::from_args(), CASES.iter().map(trial).collect()))
+        let datagrams = |(name, wire, says): ByDatagrams| {
+            Trial::test(name, move || by_datagrams(enclosure, bench, wire, says))
+        };
+        let all = CASES.iter().map(trial).chain(DATAGRAMS.iter().copied().map(datagrams));
+        Ok((Arguments::from_args(), all.collect()))
     })
 }
 
@@ -211,4 +234,34 @@ fn manners(report: &Value, sent: usize, beside: usize) -> Result<(), Failed> {
     // A busy machine may find the first connect silent, and send an echo beside it.
     let expected = sizes.len() + beside..=sizes.len() + beside + 1;
     expect(expected.contains(&sent), format!("{sent} echoes on the wire, told are {sizes:?}"))
+}
+
+fn by_datagrams(
+    enclosure: &Enclosure,
+    bench: &Bench,
+    wire: Option<(u16, Told)>,
+    says: &str,
+) -> Result<(), Failed> {
+    let mut world = World::generate(Base::DynoToVpc, &[Vary::Addresses], 11);
+    world.service = Service::Closed;
+    world.exchange_tcp_and_udp();
+    let (target, towards) = (world.target(), world.source_address());
+    let narrow = |(bytes, told)| (target.clone(), Condition::BehindNarrowWire { bytes, towards, told });
+    world.conditions.extend(wire.map(narrow));
+    let stage = Stage::set(enclosure, world)?;
+    let address = stage.world.target_address();
+    let service = stage.twin.serve_datagrams(&target, address.port(), DatagramServiceKind::Echoing)?;
+    let snapshot = bench.folder("path-mtu");
+    stage.world.write(&snapshot, Style::of_seed(stage.world.seed()))?;
+    let mut command = bench.peerscope(&stage)?;
+    command.args(["why", &format!("udp://{address}"), "--thorough", "--deadline", "20", "--format", "json"]);
+    command.arg("--snapshot").arg(&snapshot);
+    let report: Value = serde_json::from_slice(&command.output()?.stdout)?;
+    let said = format!("{}: {} {:#}", report["verdict"], report["summary"], report["gaps"]);
+    expect(report["verdict"] == "reachable" && said.contains(says), said.clone())?;
+    let observations = report["observations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let sizes: Vec<u64> =
+        observations.iter().filter_map(|one| one["request"]["packet_bytes"].as_u64()).collect();
+    expect(sizes.first() == Some(&100) && sizes.len() <= MOST, format!("{sizes:?}"))?;
+    expect(service.received() > 0 && service.received() <= 50, said)
 }

@@ -320,3 +320,40 @@ fn a_mysql_and_who_offers_no_tls_are_never_asked_at_length() {
         assert!(long(&run).is_empty(), "{protocol:?}");
     }
 }
+
+#[test]
+fn datagrams_are_made_large_only_where_small_ones_are_answered_and_echoes_are_not() {
+    let udp = || {
+        let mut case = Case { protocol: 17, ..case() };
+        case.target.protocol = "udp";
+        case
+    };
+    let large = |run: &Run| {
+        let is_large = |request: &&ProbeRequest| request.kind == ProbeKind::Udp && request.dont_fragment;
+        run.probes
+            .iter()
+            .map(|(request, _)| request)
+            .filter(is_large)
+            .map(|request| u32::from(request.payload_length) + HEADERS)
+            .collect::<Vec<u32>>()
+    };
+    let answers = |fits: u32| {
+        move |request: &ProbeRequest, _| match request.kind {
+            ProbeKind::Udp if u32::from(request.payload_length) + HEADERS <= fits => Meets::Connected,
+            _ => Meets::Silent,
+        }
+    };
+    let run = run_by(udp(), answers(9_001));
+    let report = reported(&run);
+    assert_eq!((report.verdict, large(&run)), (Verdict::Reachable, [100, OWN].to_vec()));
+    assert!(report.summary.contains("datagrams of 1500 bytes arrive whole"), "{}", report.summary);
+    assert!(report.gaps.iter().any(|gap| gap.reason.contains("only the service knows")));
+    // Nobody is accused by what a service leaves unanswered.
+    let report = reported(&run_by(udp(), answers(1_400)));
+    assert_eq!((report.verdict, report.causes.len()), (Verdict::Reachable, 0), "{}", report.summary);
+    assert!(report.gaps.iter().any(|gap| gap.reason.contains("which may be the path or the service")));
+    assert!(large(&run_by(udp(), |_, _| Meets::Silent)).is_empty(), "a mute service");
+    assert!(large(&run_by(udp(), path(|_| Meets::Connected))).is_empty(), "echoes told");
+    let brief = Case { thorough: false, ..udp() };
+    assert!(large(&run_by(brief, answers(9_001))).is_empty());
+}

@@ -104,6 +104,8 @@ pub(super) struct Approach {
     /// The largest packet that a connection to it would send.
     agreed: Option<u32>,
     sizes: Option<sizes::Search>,
+    /// The same by datagrams, where echoes tell nothing and the service answers datagrams.
+    datagrams: Option<sizes::Search>,
     /// Whether the application that was spoken to can be spoken to at length; none before it has told.
     can_be_asked: Option<bool>,
     segments: Option<segments::Search>,
@@ -199,6 +201,7 @@ impl Approach {
             is_answered: false,
             agreed: None,
             sizes: None,
+            datagrams: None,
             can_be_asked: None,
             segments: None,
         }
@@ -269,12 +272,14 @@ impl Approach {
             .is_some_and(|greeting| greeting.is_mysql());
         self.mysql |= case.mysql || greets;
         let mysql = self.mysql;
-        if let (Some(observation), Some(search)) = (observation, self.sizes.as_mut()) {
+        if let (Some(observation), Some(search)) =
+            (observation, self.datagrams.as_mut().or(self.sizes.as_mut()))
+        {
             search.sizes.learn(&observation);
         }
         if let Some(observation) = observation {
             self.is_answered |= passes(&observation);
-            if observation.request.kind != ProbeKind::IcmpEcho {
+            if !sizes::is_of_size(&observation.request) && observation.request.kind != ProbeKind::IcmpEcho {
                 self.agreed = self.agreed.max(observation.largest_packet);
             }
             self.learn(&observation);

@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
 
-use peerscope_vocabulary::{HandshakeEnd, HandshakeStep};
+use peerscope_vocabulary::{HandshakeEnd, HandshakeStep, ProbeKind};
 
 use super::case::{Case, Question};
 use super::seen::Seen;
@@ -49,7 +49,14 @@ pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>, loses: bo
     if !case.thorough && seen.whole.is_empty() && seen.padded.is_empty() {
         return PathMtu::default();
     }
-    let echoes = (!seen.whole.is_empty()).then(|| Sizes::of(seen.whole.iter().copied()).passes());
+    let of = |kind: ProbeKind| {
+        let mut whole = seen.whole.iter().copied().filter(move |one| one.request.kind == kind).peekable();
+        whole.peek().is_some().then(|| Sizes::of(whole).passes())
+    };
+    let echoes = of(ProbeKind::IcmpEcho);
+    if let Some(datagrams) = of(ProbeKind::Udp) {
+        return by_datagrams(question.address, datagrams);
+    }
     match Segments::of(seen.padded.iter().copied()).carries() {
         Carries::Stalls(_) | Carries::AtEverySize(_) if loses => {
             by_echoes(case, question, seen, echoes, loses)
@@ -75,6 +82,41 @@ pub(super) fn judge(case: &Case, question: &Question, seen: &Seen<'_>, loses: bo
         }
         Carries::Unasked | Carries::Unclear => by_echoes(case, question, seen, echoes, loses),
     }
+}
+
+/// What datagrams tell of the way there, where echoes told nothing: how large the answers are only the service knows, and
+/// why it leaves a large one unanswered.
+fn by_datagrams(address: IpAddr, passes: Passes) -> PathMtu {
+    let back = "how large the answers to datagrams are only the service knows";
+    let told = |words: String| PathMtu {
+        words: Some(words),
+        gap: Some(gap(address, &format!("datagrams show the way there alone: {back}"))),
+        ..PathMtu::default()
+    };
+    match passes {
+        Passes::Whole(length) => told(format!("; datagrams of {length} bytes arrive whole")),
+        Passes::Told { fits, by } => told(format!(
+            "; datagrams of {fits} bytes arrive whole, larger ones are sent back by {}",
+            teller(by)
+        )),
+        Passes::LostAbove { fits, lost, .. } => PathMtu {
+            gap: Some(gap(
+                address,
+                &format!(
+                    "datagrams of {fits} bytes are answered and of {lost} bytes are not, which may be the path or the service, which need not answer what it does not understand"
+                ),
+            )),
+            ..PathMtu::default()
+        },
+        Passes::Nothing | Passes::Unclear => PathMtu {
+            gap: Some(gap(address, "no echo was answered, and of datagrams only empty ones were")),
+            ..PathMtu::default()
+        },
+    }
+}
+
+fn teller(by: Option<IpAddr>) -> String {
+    by.map_or_else(|| "who says so".to_string(), |by| format!("{by}, which says so"))
 }
 
 /// What echoes alone tell.
@@ -108,16 +150,14 @@ fn by_echoes(
             large_pass: Some(true),
             ..PathMtu::default()
         },
-        Passes::Told { fits, by } => {
-            let by = by.map(|by| format!("{by}, which says so")).unwrap_or("who says so".to_string());
-            PathMtu {
-                words: Some(format!(
-                    "; packets of {fits} bytes pass whole, larger ones are sent back by {by}"
-                )),
-                large_pass: Some(true),
-                ..PathMtu::default()
-            }
-        }
+        Passes::Told { fits, by } => PathMtu {
+            words: Some(format!(
+                "; packets of {fits} bytes pass whole, larger ones are sent back by {}",
+                teller(by)
+            )),
+            large_pass: Some(true),
+            ..PathMtu::default()
+        },
         Passes::LostAbove { .. } if loses => {
             unknown("packets are lost beside, so that silence says nothing of their size")
         }

@@ -1,4 +1,5 @@
-//! Which sizes of packets pass: echoes that arrive whole or not at all, a few of them.
+//! Which sizes of packets pass: echoes that arrive whole or not at all, a few of them, or datagrams where a service
+//! answers those.
 //!
 //! A link that takes smaller packets than the ends do is no fault where somebody says so: the sender then sends smaller
 //! ones. Where nobody does, connections begin and stall. Both show only with packets that may not be divided.
@@ -46,15 +47,15 @@ const REPEATED_ANSWERS: usize = 2;
 
 /// Whether a probe was to arrive whole, and so tells of sizes and of nothing else.
 pub(super) fn is_of_size(request: &ProbeRequest) -> bool {
-    request.kind == ProbeKind::IcmpEcho && request.dont_fragment
+    matches!(request.kind, ProbeKind::IcmpEcho | ProbeKind::Udp) && request.dont_fragment
 }
 
-/// The length of an echo request's packet, IP header included.
+/// The length of an echo request's or a datagram's packet, IP header included.
 pub(super) fn packet_length(request: &ProbeRequest) -> u32 {
     headers(request.address) + u32::from(request.payload_length).max(8)
 }
 
-/// How many bytes after the ICMP header make a packet of this length.
+/// How many bytes after the header of ICMP or UDP, which are as long, make a packet of this length.
 pub(super) fn payload(length: u32, address: IpAddr) -> u16 {
     u16::try_from(length.saturating_sub(headers(address))).unwrap_or(u16::MAX)
 }
@@ -124,7 +125,7 @@ impl Sizes {
         let length = packet_length(request);
         let fared = self.fared.entry(length).or_default();
         match observation.outcome {
-            Outcome::Echo => {
+            Outcome::Echo | Outcome::Answered => {
                 fared.answered += 1;
                 let took = observation.finished_at.saturating_sub(observation.sent_at);
                 self.slowest = self.slowest.max(observation.rtt.unwrap_or(took));
@@ -163,6 +164,11 @@ impl Sizes {
             (None, Some((named, _))) => within(named),
             _ => all,
         }
+    }
+
+    /// Whether nothing was heard, not even of a small one.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.passes() == Passes::Nothing
     }
 
     /// The largest size that passes where larger ones are lost in silence.

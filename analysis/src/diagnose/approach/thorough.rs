@@ -1,4 +1,5 @@
-//! What follows the battery where it is to be thorough: rounds of echoes of several sizes, of long conversations, then
+//! What follows the battery where it is to be thorough: rounds of echoes or datagrams of several sizes, of long
+//! conversations, then
 //! rounds of the sweep.
 //!
 //! [`sizes`], [`segments`] and [`sweep`] know what to ask next; here their rounds become requests of an approach, one after the other.
@@ -23,6 +24,12 @@ impl Approach {
             self.sizes = Some(sizes::Search::new());
             return State::Sizing;
         }
+        let is_deaf = self.sizes.as_ref().is_none_or(|search| search.sizes.is_deaf());
+        let answers_datagrams = case.is_udp() && !self.told.passing.is_empty();
+        if case.thorough && answers_datagrams && is_deaf && self.datagrams.is_none() {
+            self.datagrams = Some(sizes::Search::new());
+            return State::Sizing;
+        }
         // Whoever is still spoken to tells first.
         let may_be_asked = self.can_be_asked.unwrap_or_else(|| self.is_spoken_to());
         if case.thorough && may_be_asked && self.segments.is_none() {
@@ -44,7 +51,10 @@ impl Approach {
 
     /// Notes what a source port told.
     pub(super) fn learn(&mut self, observation: &Observation) {
-        let Some(port) = observation.request.source_port else { return };
+        let Some(port) = observation.request.source_port.filter(|_| !sizes::is_of_size(&observation.request))
+        else {
+            return;
+        };
         let told = shows(observation);
         self.is_rejected |= !matches!(told, Shows::Connected | Shows::Silence | Shows::Nothing);
         match told {
@@ -62,10 +72,15 @@ impl Approach {
         }
     }
 
-    /// The next round of echoes of several sizes.
+    /// The next round of echoes, or of datagrams, of several sizes.
     pub(super) fn measure(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
         let time = means.end.saturating_sub(now);
-        let round = self.sizes.as_mut().and_then(|search| search.next(self.agreed, time));
+        let (kind, port) = match self.datagrams {
+            Some(_) => (ProbeKind::Udp, means.case.target.port.unwrap_or_default()),
+            None => (ProbeKind::IcmpEcho, 0),
+        };
+        let search = self.datagrams.as_mut().or(self.sizes.as_mut());
+        let round = search.and_then(|search| search.next(self.agreed, time));
         let Some(round) = round else {
             self.state = match self.after_spread(means.case) {
                 State::Settled => State::Draining,
@@ -73,16 +88,22 @@ impl Approach {
             };
             return self.advance(means, now);
         };
-        let ports = core::iter::repeat_n(None, round.lengths.len());
-        let mut requests = self.batch(means, ProbeKind::IcmpEcho, ports, 0, round.timeout, Duration::ZERO);
+        let count = round.lengths.len();
+        let ports: Vec<Option<u16>> = match kind {
+            ProbeKind::Udp => self.ports_beside(means.case, count).into_iter().map(Some).collect(),
+            _ => core::iter::repeat_n(None, count).collect(),
+        };
+        let mut requests = self.batch(means, kind, ports.into_iter(), port, round.timeout, Duration::ZERO);
         for (request, length) in requests.iter_mut().zip(&round.lengths) {
             request.dont_fragment = true;
             request.payload_length = sizes::payload(*length, request.address);
         }
-        // They are no connects, of which a sweep may make so many.
+        // Echoes are none of the probes of the port, of which a sweep may make so many.
         let before = self.sent;
         self.await_all(means, &requests, now, true);
-        self.sent = before;
+        if kind == ProbeKind::IcmpEcho {
+            self.sent = before;
+        }
         Step { requests, wake_at: None }
     }
 
