@@ -262,6 +262,8 @@ fn connections_outrank_echoes() {
     let cause = blackhole(&report);
     assert_eq!((cause.direction, report.causes.len()), (Some(Direction::Forward), 1));
     assert!(cause.confidence > 0.98);
+    // The edge is that of the echoes.
+    assert!(report.summary.starts_with("Packets of 1420 bytes and more"), "{}", report.summary);
     let held: Vec<(Option<u16>, Option<u16>)> = long(&run)
         .iter()
         .map(|one| (one.segments.both.map(Into::into), one.segments.own.map(Into::into)))

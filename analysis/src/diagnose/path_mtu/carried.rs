@@ -63,7 +63,10 @@ pub(super) fn cause(
         Some(Passes::LostAbove { fits, lost, tried, silent }) => Some(Lost { fits, lost, tried, silent }),
         _ => None,
     };
-    let mut cause = blackhole(case, question, (fits, lost), words);
+    // The edge that echoes found was not sought again.
+    let found = by_echoes.filter(|echoes| (fits + 1..lost).contains(&echoes.lost));
+    let edge = found.map_or(lost, |echoes| echoes.lost);
+    let mut cause = blackhole(case, question, (fits, edge), words);
     cause.direction = direction;
     cause.confidence = if by_echoes.is_some() { BY_BOTH } else { BY_CONNECTIONS };
     let carrier = carrier(seen);
