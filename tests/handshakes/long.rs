@@ -104,10 +104,11 @@ pub(crate) fn nginx() {
     let [certificate, key] = authority.certificate("server", "IP:127.0.0.1", 1);
     let mut servers = String::new();
     let mut ports = Vec::new();
-    for version in ["TLSv1.3", "TLSv1.2"] {
+    // The last asks for another key than the first message holds.
+    for settings in ["ssl_protocols TLSv1.3", "ssl_protocols TLSv1.2", "ssl_ecdh_curve secp384r1"] {
         let port = free_port();
         servers.push_str(&format!(
-            "  server {{ listen 127.0.0.1:{port} ssl; ssl_protocols {version}; ssl_certificate {}; ssl_certificate_key {}; return 204; }}\n",
+            "  server {{ listen 127.0.0.1:{port} ssl; {settings}; ssl_certificate {}; ssl_certificate_key {}; return 204; }}\n",
             shown(&certificate),
             shown(&key)
         ));
@@ -120,9 +121,9 @@ pub(crate) fn nginx() {
         assert_eq!(one["answer"], serde_json::json!({ "protocol": "http", "status": 204 }));
     }
     carried(Some(&authority), &format!("tls://127.0.0.1:{}", ports[0]));
-    let log = server.access_log(6);
-    assert_eq!(log.matches("\"HEAD / HTTP/1.1\" 204").count(), 3, "{log}");
-    assert_eq!(log.matches("\"GET / HTTP/1.1\" 204").count(), 3, "{log}");
+    let log = server.access_log(8);
+    assert_eq!(log.matches("\"HEAD / HTTP/1.1\" 204").count(), 4, "{log}");
+    assert_eq!(log.matches("\"GET / HTTP/1.1\" 204").count(), 4, "{log}");
     assert_eq!(server.error_log(), "");
 }
 

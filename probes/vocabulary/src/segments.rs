@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct SegmentLimits {
     /// Of both ends: this one keeps to it, and announces it as the largest that it takes (`TCP_MAXSEG`, tcp(7)).
     pub both: Option<NonZero<u16>>,
-    /// Of this end alone: what it says is handed to the kernel in pieces that are sent at once (`TCP_NODELAY`, tcp(7)).
-    /// The kernel may join them where it sends them again.
+    /// Of this end alone: what it says is handed to the kernel in pieces that are sent at once (`TCP_NODELAY`, tcp(7)) and
+    /// never joined (`MSG_EOR`, as Linux's TCP has it since 4.7).
     pub own: Option<NonZero<u16>>,
 }
 
