@@ -1,8 +1,8 @@
 //! What follows the battery where it is to be thorough: rounds of echoes or datagrams of several sizes, of long
-//! conversations, then
-//! rounds of the sweep.
+//! conversations, and of the sweep.
 //!
-//! [`sizes`], [`segments`] and [`sweep`] know what to ask next; here their rounds become requests of an approach, one after the other.
+//! [`sizes`], [`segments`] and [`sweep`] know what to ask next; here their rounds become requests of an approach, one
+//! after the other.
 
 use alloc::vec::Vec;
 use core::time::Duration;
