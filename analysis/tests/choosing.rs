@@ -224,6 +224,7 @@ impl<'a> So<'a> {
                 retransmissions: 0,
                 greeting: None,
                 largest_packet: None,
+                tcp: None,
             }
         };
         let observations = battery.iter().enumerate().map(observation).collect();

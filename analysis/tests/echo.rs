@@ -46,6 +46,7 @@ fn observed(id: u32, kind: ProbeKind, outcome: Outcome) -> Observation {
         retransmissions: 0,
         greeting: None,
         largest_packet: None,
+        tcp: None,
     }
 }
 

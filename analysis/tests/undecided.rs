@@ -56,6 +56,7 @@ fn connect(outcome: Outcome) -> Observation {
         retransmissions: 0,
         greeting: None,
         largest_packet: None,
+        tcp: None,
     }
 }
 

@@ -15,6 +15,9 @@
 //! Where an application's protocol is to be spoken, `Talking` stands in the place of `Listening`: it ends with
 //! that protocol's handshake.
 //!
+//! Where the SYN or its answer had to be sent again, `Finishing` comes before `Closing`: the FIN goes out as ever, and what becomes of
+//! it is waited for before the observation is handed out: whether a path that loses SYNs loses other packets too.
+//!
 //! The observation is handed out on the way into `Closing` or `Overdue`, or straight to the end.
 //! `Closing` exists because Linux answers with RST where close(2) meets bytes unread or bytes that come
 //! later: the FIN goes out, and what still arrives is read and thrown away until the other side has
@@ -25,7 +28,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use peerscope_vocabulary::{
-    ClosedBy, Greeting, Handshake as Spoken, HandshakeReply, Observation, Outcome, ProbeRequest,
+    ClosedBy, Greeting, Handshake as Spoken, HandshakeReply, Observation, Outcome, ProbeRequest, TcpFacts,
 };
 
 use crate::departure::Departure;
@@ -42,6 +45,13 @@ pub const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 /// How many bytes are read and thrown away meanwhile.
 pub const DRAIN_LIMIT: usize = 64 * 1024;
 
+/// How long a FIN is waited for where the handshake took more than one attempt: Linux sends it a second and a third time within
+/// this (200 ms after the first, its least timeout, and twice that after the second).
+const FINISHING: Duration = Duration::from_millis(750);
+
+/// A SYN is not sent again sooner than this (RFC 6298, section 2), so an answer to one that is younger is to the last; nor is the answer to one.
+const LEAST_GAP: Duration = Duration::from_secs(1);
+
 /// Enough for any greeting; what does not fit is drained later.
 const READ_AT_ONCE: usize = 4096;
 
@@ -52,6 +62,15 @@ struct Handshake {
     measurement: Measurement,
 }
 
+impl Handshake {
+    /// Whether a SYN or its answer had to be sent again: by this side, or by the other one, whose own second answer
+    /// may come before this side's second SYN is due.
+    fn took_several(&self) -> bool {
+        let Measurement { rtt, retransmissions, .. } = self.measurement;
+        retransmissions > 0 || rtt.is_some_and(|rtt| rtt >= LEAST_GAP)
+    }
+}
+
 /// Where a connect is.
 #[derive(Debug)]
 enum Stage {
@@ -60,6 +79,8 @@ enum Stage {
     Listening(Handshake),
     /// Established, and a protocol is spoken; not reported yet.
     Talking(Handshake),
+    /// Established after its SYN had been sent again, and finished on this side; not reported yet.
+    Finishing(Handshake),
     /// Reported as a timeout, and still listened for.
     Overdue,
     /// Finished on this side, with so many bytes thrown away.
@@ -160,7 +181,7 @@ impl Connect {
             return if was_reset {
                 Step::Over(Some(self.reset(now, handshake)))
             } else {
-                Step::Close(Some(self.connected(handshake)))
+                self.finish(now, handshake)
             };
         }
         self.stage = Stage::Listening(handshake);
@@ -169,6 +190,34 @@ impl Connect {
             Step::Stay => Step::Listen,
             other => other,
         }
+    }
+
+    /// Ends a connection on which nothing was said.
+    fn finish(&mut self, now: Duration, handshake: Handshake) -> Step {
+        if !handshake.took_several() {
+            return Step::Close(Some(self.connected(handshake)));
+        }
+        self.connection.finish_writing();
+        self.stage = Stage::Finishing(handshake);
+        self.deadline = now.saturating_add(FINISHING);
+        match self.await_end(handshake) {
+            Step::Stay => Step::Listen,
+            other => other,
+        }
+    }
+
+    /// Waits until the other side has finished too: most do as soon as they see the FIN.
+    fn await_end(&mut self, handshake: Handshake) -> Step {
+        let mut buffer = [0; READ_AT_ONCE];
+        let mut drained = 0;
+        while drained < DRAIN_LIMIT {
+            match self.connection.read(&mut buffer) {
+                Heard::Bytes(count) => drained += count,
+                Heard::Nothing => return Step::Stay,
+                Heard::End | Heard::Broken(_) => break,
+            }
+        }
+        Step::Close(Some(self.connected(handshake)))
     }
 
     /// A greeting that came before the RST is heard: Linux keeps what was received.
@@ -218,7 +267,32 @@ impl Connect {
     }
 
     fn connected(&self, handshake: Handshake) -> Observation {
-        self.observation(handshake.at, Outcome::Connected, handshake.measurement)
+        self.established(handshake.at, Outcome::Connected, handshake)
+    }
+
+    /// An observation of a connection that was established, with what its segments tell up to now.
+    fn established(&self, finished_at: Duration, outcome: Outcome, handshake: Handshake) -> Observation {
+        let (then, now) = (handshake.measurement, self.connection.measure());
+        let answered_syn_age = then.rtt.filter(|_| handshake.took_several());
+        // What acknowledges nothing and carries nothing is the answer to the SYN once more.
+        let is_mute = now.data_segments_in == 0
+            && !now.other_side_has_finished
+            && now.acknowledged_bytes.is_some()
+            && now.acknowledged_bytes == then.acknowledged_bytes
+            // A second SYN has an answer of its own, though the first one's may have come.
+            && (now.unacknowledged_segments > 0 || !handshake.took_several());
+        let again = now.segments_in.saturating_sub(then.segments_in);
+        let has_sent = matches!(self.stage, Stage::Finishing(_) | Stage::Talking(_));
+        let tcp = TcpFacts {
+            answered_syn_age,
+            repeated_answers: if is_mute { again } else { 0 },
+            resent: now.retransmissions.saturating_sub(then.retransmissions),
+            resent_in_vain: now.arrived_twice,
+            is_acknowledged: has_sent.then_some(now.unacknowledged_segments == 0),
+        };
+        let rtt = then.rtt.filter(|rtt| *rtt < LEAST_GAP);
+        let measurement = Measurement { rtt, ..then };
+        Observation { tcp: Some(tcp), ..self.observation(finished_at, outcome, measurement) }
     }
 
     /// The end of a talk.
@@ -226,11 +300,11 @@ impl Connect {
         let is_answered = self.talk.as_ref().is_some_and(Talk::is_answered);
         let outcome = if is_answered { Outcome::Connected } else { Outcome::ApplicationError };
         let greeting = self.talk.as_ref().and_then(Talk::first);
-        Observation { greeting, ..self.observation(handshake.at, outcome, handshake.measurement) }
+        Observation { greeting, ..self.established(handshake.at, outcome, handshake) }
     }
 
     fn reset(&self, now: Duration, handshake: Handshake) -> Observation {
-        self.observation(now, Outcome::Reset, handshake.measurement)
+        self.established(now, Outcome::Reset, handshake)
     }
 
     /// The end of an attempt whose handshake did not complete, and that so has neither a round trip nor anything agreed.
@@ -286,6 +360,7 @@ impl Flight for Connect {
             Stage::Connecting => self.shake_hands(now, is_open),
             Stage::Listening(handshake) => self.listen(now, handshake, false),
             Stage::Talking(handshake) => self.talk(now, handshake, false),
+            Stage::Finishing(handshake) => self.await_end(handshake),
             Stage::Overdue => self.hear_late(now, is_open, strays),
             Stage::Closing { .. } => self.drain(),
         }
@@ -301,7 +376,8 @@ impl Flight for Connect {
                 self.deadline = now.saturating_add(self.late_limit);
                 Step::Report(self.failed(now, Outcome::Timeout))
             }
-            Stage::Listening(handshake) => Step::Close(Some(self.connected(handshake))),
+            Stage::Listening(handshake) => self.finish(now, handshake),
+            Stage::Finishing(handshake) => Step::Close(Some(self.connected(handshake))),
             Stage::Talking(handshake) => {
                 if let Some(talk) = &mut self.talk {
                     talk.give_up(&self.connection, now);
@@ -320,16 +396,17 @@ impl Flight for Connect {
     fn fail(&self, now: Duration, error: ProbeError) -> Option<Observation> {
         match self.stage {
             Stage::Connecting => Some(self.failed(now, error.outcome())),
-            Stage::Listening(handshake) => Some(self.connected(handshake)),
-            Stage::Talking(handshake) => {
-                Some(self.observation(handshake.at, error.outcome(), handshake.measurement))
-            }
+            Stage::Listening(handshake) | Stage::Finishing(handshake) => Some(self.connected(handshake)),
+            Stage::Talking(handshake) => Some(self.established(handshake.at, error.outcome(), handshake)),
             Stage::Overdue | Stage::Closing { .. } => None,
         }
     }
 
     fn is_unreported(&self) -> bool {
-        matches!(self.stage, Stage::Connecting | Stage::Listening(_) | Stage::Talking(_))
+        matches!(
+            self.stage,
+            Stage::Connecting | Stage::Listening(_) | Stage::Talking(_) | Stage::Finishing(_)
+        )
     }
 
     fn is_idle(&self) -> bool {

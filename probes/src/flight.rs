@@ -121,5 +121,6 @@ pub(crate) fn unmeasured(
         retransmissions: 0,
         greeting: None,
         largest_packet: None,
+        tcp: None,
     }
 }

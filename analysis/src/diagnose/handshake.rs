@@ -266,6 +266,7 @@ mod tests {
             retransmissions: 0,
             greeting: None,
             largest_packet: None,
+            tcp: None,
         };
         let reply =
             HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(1500), carried: None };

@@ -202,6 +202,7 @@ mod tests {
             retransmissions: 0,
             greeting: None,
             largest_packet: None,
+            tcp: None,
         };
         let question = DnsQuestion { name: "db".into(), record_type: AddressRecord::A };
         DnsObservation { question, observation, reply: DnsReply { said, ..DnsReply::default() } }

@@ -379,6 +379,7 @@ mod tests {
                     retransmissions: 0,
                     greeting: None,
                     largest_packet,
+                    tcp: None,
                 });
             }
             rounds.push(round.lengths);

@@ -225,6 +225,7 @@ fn event(request: ProbeRequest, met: Meets, now: Duration) -> Option<(Duration, 
             Meets::TooBig => Some(NARROW),
             _ => (outcome == Outcome::Connected || request.dont_fragment).then_some(OWN),
         },
+        tcp: None,
     };
     Some((now + after, Event::Completed(observation)))
 }

@@ -15,6 +15,8 @@ use crate::error::{ProbeError, SystemCall};
 
 /// `TCPI_OPT_TIMESTAMPS` of linux/tcp.h: each segment carries the option of RFC 7323.
 const TIMESTAMPS: u8 = 1;
+/// `TCP_TIME_WAIT`, `TCP_CLOSE`, `TCP_CLOSE_WAIT`, `TCP_LAST_ACK` and `TCP_CLOSING` of linux/tcp_states.h.
+const FINISHED: [u8; 5] = [6, 7, 8, 9, 11];
 /// How many bytes that option takes from a segment, padding included.
 pub(super) const TIMESTAMP_OPTION: u32 = 12;
 /// What the kernel takes for a segment of the other side's before it has seen a larger one (`TCP_MSS_DEFAULT` of
@@ -39,6 +41,19 @@ pub(crate) struct Measurement {
     pub(crate) path_mtu: Option<u32>,
     /// `tcpi_rcv_ooopack` (Linux 5.4); zero where the kernel does not tell.
     pub(crate) out_of_order: u32,
+    /// `tcpi_segs_in`: segments that came, of whatever kind; zero where the kernel does not tell.
+    pub(crate) segments_in: u32,
+    /// `tcpi_data_segs_in`: those that carried data.
+    pub(crate) data_segments_in: u32,
+    /// `tcpi_bytes_acked`: how much the other side has acknowledged, the SYN counted as one; none where the kernel
+    /// does not tell.
+    pub(crate) acknowledged_bytes: Option<u64>,
+    /// `tcpi_unacked`: segments that were sent and are not acknowledged, SYN and FIN included.
+    pub(crate) unacknowledged_segments: u32,
+    /// Whether its FIN came (`tcpi_state`).
+    pub(crate) other_side_has_finished: bool,
+    /// `tcpi_dsack_dups`: segments that the other side says it had got twice (RFC 2883).
+    pub(crate) arrived_twice: u32,
 }
 
 /// `struct tcp_info` of linux/tcp.h as far as it is read here, which is further than libc's goes. Kernels fill in less,
@@ -46,8 +61,9 @@ pub(crate) struct Measurement {
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct TcpInfo {
-    /// State, congestion state, retransmits, probes, backoff.
-    states: [u8; 5],
+    state: u8,
+    /// Congestion state, retransmits, probes, backoff.
+    states: [u8; 4],
     options: u8,
     /// Window scales, and flags of the congestion control.
     scales: [u8; 2],
@@ -55,8 +71,9 @@ struct TcpInfo {
     timeouts: [u32; 2],
     snd_mss: u32,
     rcv_mss: u32,
-    /// Unacknowledged, selectively acknowledged, lost, resent and forward acknowledged segments.
-    segments: [u32; 5],
+    unacked: u32,
+    /// Selectively acknowledged, lost, resent and forward acknowledged segments.
+    segments: [u32; 4],
     /// When data and acknowledgements were last sent and received.
     last: [u32; 4],
     pmtu: u32,
@@ -65,18 +82,24 @@ struct TcpInfo {
     /// From the round trip's variance to the receive space.
     windows: [u32; 7],
     total_retrans: u32,
-    /// Rates, and bytes acknowledged and received.
-    bytes: [u64; 4],
-    /// Segments out and in, bytes not sent, the least round trip, data segments in and out.
-    counts: [u32; 6],
+    /// Rates.
+    pacing: [u64; 2],
+    bytes_acked: u64,
+    bytes_received: u64,
+    segs_out: u32,
+    segs_in: u32,
+    /// Bytes not sent, and the least round trip.
+    least: [u32; 2],
+    data_segs_in: u32,
+    data_segs_out: u32,
     /// The delivery rate, and the times busy and limited.
     rates: [u64; 4],
     /// Segments delivered, and those marked.
     delivered: [u32; 2],
     /// Bytes sent and sent again.
     sent: [u64; 2],
-    /// Duplicates told, and reordering seen.
-    reordered: [u32; 2],
+    dsack_dups: u32,
+    reord_seen: u32,
     rcv_ooopack: u32,
     snd_wnd: u32,
 }
@@ -107,6 +130,7 @@ pub(crate) fn measure(socket: impl AsFd) -> Measurement {
     let told = |value: u32, offset: usize| if filled >= offset + size_of::<u32>() { value } else { 0 };
     let known = |value: u32| (value > 0).then_some(value);
     let options = if info.options & TIMESTAMPS == 0 { 0 } else { TIMESTAMP_OPTION };
+    let tells_bytes = filled >= offset_of!(TcpInfo, bytes_acked) + size_of::<u64>();
     let received = told(info.rcv_mss, offset_of!(TcpInfo, rcv_mss));
     Measurement {
         rtt: known(told(info.rtt, offset_of!(TcpInfo, rtt))).map(|rtt| Duration::from_micros(rtt.into())),
@@ -115,6 +139,12 @@ pub(crate) fn measure(socket: impl AsFd) -> Measurement {
         largest_received: (received > ASSUMED_SEGMENT).then_some(received + options),
         path_mtu: known(told(info.pmtu, offset_of!(TcpInfo, pmtu))),
         out_of_order: told(info.rcv_ooopack, offset_of!(TcpInfo, rcv_ooopack)),
+        segments_in: told(info.segs_in, offset_of!(TcpInfo, segs_in)),
+        data_segments_in: told(info.data_segs_in, offset_of!(TcpInfo, data_segs_in)),
+        acknowledged_bytes: tells_bytes.then_some(info.bytes_acked),
+        unacknowledged_segments: told(info.unacked, offset_of!(TcpInfo, unacked)),
+        other_side_has_finished: FINISHED.contains(&info.state),
+        arrived_twice: told(info.dsack_dups, offset_of!(TcpInfo, dsack_dups)),
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 use peerscope_vocabulary::{
     IcmpMessage, LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits,
-    UnreachableScope,
+    TcpFacts, UnreachableScope,
 };
 
 use crate::client::Report;
-use crate::server::{CLOSED, GREETING, LATE, PATIENT, RESETTING, counted};
+use crate::server::{CLOSED, GREETING, LATE, PATIENT, RESETTING, UNCOUNTED, counted};
 
 pub(crate) const SERVER: &str = "10.2.0.2";
 pub(crate) const SERVER_V6: &str = "fd00:2::2";
@@ -25,6 +25,9 @@ pub(crate) const R2_V6: &str = "fd00:9::2";
 /// Long enough for one retransmission, after one second, and no second one.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// No SYN is sent again sooner.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// One probe and the only answer that is right.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -35,6 +38,8 @@ pub(crate) struct Case {
     mysql: bool,
     /// The largest packet that is to be told, where that is looked at.
     largest_packet: Option<Option<u32>>,
+    /// What the segments of the connection have to tell, where that is looked at.
+    tells: Option<fn(TcpFacts) -> bool>,
 }
 
 impl Case {
@@ -59,6 +64,11 @@ impl Case {
 
     pub(crate) fn agreeing_on(mut self, largest_packet: u32) -> Self {
         self.largest_packet = Some(Some(largest_packet));
+        self
+    }
+
+    fn telling(mut self, tells: fn(TcpFacts) -> bool) -> Self {
+        self.tells = Some(tells);
         self
     }
 
@@ -97,6 +107,12 @@ impl Case {
         self
     }
 
+    /// The server's own second answer may come before the second SYN.
+    fn resent_perhaps(mut self) -> Self {
+        self.retransmissions = None;
+        self
+    }
+
     pub(crate) fn slow_neighbour(mut self) -> Self {
         self.retransmissions = None;
         self.timeout(Duration::from_secs(5))
@@ -109,6 +125,8 @@ impl Case {
             && self.retransmissions.is_none_or(|expected| expected == observation.retransmissions)
             && observation.greeting.is_some_and(|greeting| greeting.is_mysql()) == self.mysql
             && self.largest_packet.is_none_or(|expected| expected == observation.largest_packet)
+            && self.tells.is_none_or(|tells| observation.tcp.is_some_and(tells))
+            && observation.tcp.is_some() == matches!(self.expected, Outcome::Connected | Outcome::Reset)
             && self.has_right_times(&observation)
             && self.has_right_source(&observation);
         if is_right {
@@ -121,6 +139,11 @@ impl Case {
     fn has_right_times(&self, observation: &Observation) -> bool {
         let waited = observation.finished_at - observation.sent_at;
         let has_rtt = observation.rtt.is_some_and(|rtt| rtt < Duration::from_secs(1));
+        // Of an answer to an earlier SYN than the last no round trip is known.
+        let age = observation.tcp.and_then(|tcp| tcp.answered_syn_age).unwrap_or_default();
+        if age >= SECOND {
+            return observation.rtt.is_none() && waited >= age;
+        }
         match self.expected {
             Outcome::Connected | Outcome::Reset | Outcome::Echo | Outcome::Answered => has_rtt,
             Outcome::Timeout => !has_rtt && waited >= self.request.timeout,
@@ -173,7 +196,7 @@ pub(crate) fn case(name: &'static str, address: &str, port: u16, expected: Outco
         greeting_wait: Duration::ZERO,
     };
     let retransmissions = Some(u32::from(expected == Outcome::Timeout));
-    Case { name, request, expected, retransmissions, mysql: false, largest_packet: None }
+    Case { name, request, expected, retransmissions, mysql: false, largest_packet: None, tells: None }
 }
 
 pub(crate) fn icmp(icmp_type: u8, code: u8, from: &str) -> IcmpMessage {
@@ -231,7 +254,29 @@ fn ipv4() -> Vec<Case> {
         case("reply_dropped", SERVER, 1010, Timeout),
         case("source_port_inside_the_return_filter", SERVER, 1011, Connected).source_port(49151),
         case("source_port_outside_the_return_filter", SERVER, 1011, Timeout).source_port(49152),
-        case("first_syn_lost", SERVER, 1012, Connected).timeout(Duration::from_secs(3)).resent(1),
+        case("first_syn_lost", SERVER, 1012, Connected).timeout(Duration::from_secs(3)).resent(1).telling(
+            |tcp| is_younger_than_a_second(tcp) && tcp.resent == 0 && tcp.is_acknowledged == Some(true),
+        ),
+        case("first_answer_lost", SERVER, 1015, Connected)
+            .timeout(Duration::from_secs(3))
+            .resent_perhaps()
+            .telling(|tcp| tcp.answered_syn_age.is_some_and(|age| age >= SECOND) && tcp.resent == 0),
+        case("first_syn_and_first_fin_lost", SERVER, 1016, Connected)
+            .timeout(Duration::from_secs(3))
+            .resent(1)
+            .telling(|tcp| {
+                is_younger_than_a_second(tcp) && tcp.resent > 0 && tcp.is_acknowledged == Some(true)
+            }),
+        case("first_syn_and_every_fin_lost", SERVER, 1018, Connected)
+            .timeout(Duration::from_secs(3))
+            .resent(1)
+            .telling(|tcp| tcp.resent > 0 && tcp.is_acknowledged == Some(false)),
+        case("all_but_the_syn_lost", SERVER, 1017, Connected)
+            .listening()
+            .telling(|tcp| tcp.repeated_answers > 0),
+        case("silent_and_well", SERVER, UNCOUNTED, Connected)
+            .listening()
+            .telling(|tcp| tcp == TcpFacts::default()),
         case("own_firewall_drops", SERVER, 1013, Timeout),
         case("own_firewall_rejects", SERVER, 1014, prohibited(3, 13, CLIENT)),
         case("router_has_no_route", "10.2.8.1", 80, unreachable(Network, 3, 0, R1)),
@@ -279,6 +324,11 @@ fn ipv6() -> Vec<Case> {
         case("dead_neighbour_ipv6", "fd00:1::99", 80, unreachable(Host, 1, 3, CLIENT_V6)).slow_neighbour(),
         case("an_echo_without_permission_ipv6", SERVER_V6, 0, local(NotPermitted, Errno::EACCES)).echo(),
     ]
+}
+
+/// Whether the answer was to the last SYN.
+fn is_younger_than_a_second(tcp: TcpFacts) -> bool {
+    tcp.answered_syn_age.is_some_and(|age| age < SECOND)
 }
 
 /// A target and the source address towards it.

@@ -30,7 +30,7 @@ pub(crate) const CLOSED: u16 = 2005;
 /// Opens every port, for IPv4 and IPv6.
 pub(crate) fn start() {
     within("server", || {
-        for port in [1010, 1011, 1012, 1013, 1014, PATIENT, UNCOUNTED] {
+        for port in [1010, 1011, 1012, 1013, 1014, 1015, 1016, 1017, 1018, PATIENT, UNCOUNTED] {
             listen(port, |_| {});
         }
         listen(GREETING, |mut stream| drop(stream.write_all(b"\x4a\0\0\0\x0a8.4.3\0 and so on")));

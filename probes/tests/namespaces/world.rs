@@ -123,6 +123,12 @@ table inet filter {
     tcp sport 1010 drop
     tcp sport 1011 tcp dport 49152-65535 drop
     tcp dport 1012 quota until 60 bytes drop
+    tcp sport 1015 tcp flags & (fin | syn | rst | ack) == (syn | ack) quota until 60 bytes drop
+    tcp dport 1016 tcp flags & (fin | syn | rst | ack) == syn quota until 60 bytes drop
+    tcp dport 1016 tcp flags & fin == fin quota until 60 bytes drop
+    tcp dport 1017 tcp flags & (syn | rst) == 0 drop
+    tcp dport 1018 tcp flags & (fin | syn | rst | ack) == syn quota until 60 bytes drop
+    tcp dport 1018 tcp flags & fin == fin drop
     udp dport 1001 drop
     udp dport 1003 reject with icmpx port-unreachable
     udp dport 1004 meta nfproto ipv4 reject with icmp net-unreachable

@@ -13,6 +13,7 @@ mod observation;
 mod pace;
 mod request;
 mod segments;
+mod tcp;
 mod tls;
 
 pub use dns::{
@@ -26,4 +27,5 @@ pub use observation::{Greeting, IcmpMessage, LocalRefusal, Observation, Outcome,
 pub use pace::{BURST, BURST_WINDOW};
 pub use request::{ProbeId, ProbeKind, ProbeRequest};
 pub use segments::{Carried, SegmentLimits};
+pub use tcp::TcpFacts;
 pub use tls::{CERTIFICATE_NAMES_KEPT, CertificateDoubt, CertificateFacts, TlsFacts, TlsProblem, TlsVersion};

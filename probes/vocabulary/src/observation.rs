@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ProbeId, ProbeRequest};
+use crate::{ProbeId, ProbeRequest, TcpFacts};
 
 /// What became of one [`ProbeRequest`]. Times count from the start of the run, so that a run can be
 /// replayed; the calendar time is known to whoever started it.
@@ -22,8 +22,9 @@ pub struct Observation {
     /// What happened.
     pub outcome: Outcome,
     /// The round-trip time by the kernel's own clock, else none: wall time under load is wrong by
-    /// milliseconds. Of a handshake it is TCP_INFO's `tcpi_rtt`; where an echo, a datagram or an ICMP
-    /// error answered, it ends with the kernel's receive timestamp (SO_TIMESTAMPING).
+    /// milliseconds. Of a handshake it is TCP_INFO's `tcpi_rtt`, unless the answer may be to an earlier SYN
+    /// than the last, or a second answer: that time is no round trip ([`TcpFacts::answered_syn_age`]). Where an echo,
+    /// a datagram or an ICMP error answered, it ends with the kernel's receive timestamp (SO_TIMESTAMPING).
     pub rtt: Option<Duration>,
     /// How many times the kernel sent the request again (TCP_INFO's `tcpi_total_retrans`); echoes and
     /// datagrams are never resent.
@@ -37,6 +38,10 @@ pub struct Observation {
     /// what this machine's link, routes and earlier messages allow (`IP_MTU`, ip(7)). None where no packet left.
     #[serde(default)]
     pub largest_packet: Option<u32>,
+    /// What TCP's counters tell of a connection that was established. None of other probes, and in evidence
+    /// that was saved before it was looked at.
+    #[serde(default)]
+    pub tcp: Option<TcpFacts>,
 }
 
 impl Observation {

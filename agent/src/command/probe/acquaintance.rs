@@ -145,6 +145,7 @@ mod tests {
             retransmissions: 0,
             greeting: greeting.map(Greeting::new),
             largest_packet: None,
+            tcp: None,
         }
     }
 

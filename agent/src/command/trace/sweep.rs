@@ -236,6 +236,7 @@ mod tests {
             retransmissions: 0,
             greeting: None,
             largest_packet: None,
+            tcp: None,
         }
     }
 

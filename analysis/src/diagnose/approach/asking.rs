@@ -199,6 +199,7 @@ impl Approach {
             retransmissions: 0,
             greeting: None,
             largest_packet: None,
+            tcp: None,
         };
         means.observations.iter().copied().chain(silent.map(silence)).collect()
     }

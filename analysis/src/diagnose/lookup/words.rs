@@ -257,6 +257,7 @@ mod tests {
             retransmissions: 0,
             greeting: None,
             largest_packet: None,
+            tcp: None,
         };
         let question = DnsQuestion { name: "db.internal".to_string(), record_type };
         DnsObservation { question, observation, reply: DnsReply { said, length: 80, ..DnsReply::default() } }
