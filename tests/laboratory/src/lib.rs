@@ -48,6 +48,7 @@ pub use error::LaboratoryError;
 pub use minimise::{fewest, fewest_documents};
 pub use twin::{
     Answering, Call, Called, Capture, Captured, Condition, DatagramService, DatagramServiceKind, Direction,
-    DnsBehaviour, DnsServer, Dropped, FlowProtocol, Forbidding, Gate, GateKind, Heard, Host, KernelOutcome,
-    Listener, ListenerKind, LostFlow, NameFiles, NoRoute, Prohibition, Told, Twin,
+    DnsBehaviour, DnsServer, DrainingQueue, Dropped, FlowProtocol, Forbidding, FullQueue, Gate, GateKind,
+    Heard, Host, KernelOutcome, Listener, ListenerKind, LostFlow, NameFiles, NoRoute, Prohibition, Told,
+    Twin,
 };

@@ -57,6 +57,7 @@ pub(super) fn apply(fault: &Fault, world: &mut World, lot: &mut Lot) -> Lacking<
             (source, Condition::Forbids { to, how })
         }
         FaultKind::PacketLoss => (target, Condition::LosesPackets),
+        FaultKind::PacketLossReturn => (source, Condition::LosesAnswers),
         _ => (target, Condition::Silent),
     };
     world.conditions.push(imposed);

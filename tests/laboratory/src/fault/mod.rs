@@ -152,6 +152,12 @@ pub enum FaultKind {
     ApplicationCloses,
     /// The target's own firewall lets connections begin, and drops what is said in them.
     HostFirewallDropData,
+    /// The target's service hangs, and its queue of connections that wait to be taken is full.
+    AcceptQueueFull,
+    /// The target's service does not keep up, and its queue is full most of the time.
+    AcceptQueueDraining,
+    /// Packets from the target to the source are lost, whichever they are.
+    PacketLossReturn,
 }
 
 /// Where a route leads that takes packets from the peering.
@@ -259,13 +265,22 @@ impl Fault {
             | FaultKind::SpaceShut
             | FaultKind::LocalNoRoute
             | FaultKind::LocalPolicy
-            | FaultKind::PacketLoss => host::apply(self, world, &mut lot),
+            | FaultKind::PacketLoss
+            | FaultKind::PacketLossReturn => host::apply(self, world, &mut lot),
             FaultKind::ApplicationSilent => {
                 world.service = Service::Listening;
                 Ok(())
             }
             FaultKind::ApplicationCloses => {
                 world.service = Service::Closing;
+                Ok(())
+            }
+            FaultKind::AcceptQueueFull => {
+                world.service = Service::Full;
+                Ok(())
+            }
+            FaultKind::AcceptQueueDraining => {
+                world.service = Service::Draining;
                 Ok(())
             }
             FaultKind::NothingListening => {

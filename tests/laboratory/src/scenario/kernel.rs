@@ -25,6 +25,12 @@ pub struct Kernel {
     /// Connections of which some come about and some lose their first packet, by no pattern of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loses: Vec<DroppedFlow>,
+    /// Connections that get no answer although no gate drops a packet of them: the host does not take them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignores: Vec<Flow>,
+    /// Connections of which some come about and some do not, although no gate drops a packet of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignores_some: Vec<Flow>,
     /// Connections in which the question of the scenario's scheme is asked, and what is then heard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hears: Vec<Talk>,

@@ -44,6 +44,12 @@ pub fn prove_in_kernel(scenario: &Scenario, world: &World, twin: &Twin<'_>) -> R
     for lossy in &kernel.loses {
         proof.loses(lossy);
     }
+    for ignored in &kernel.ignores {
+        proof.check(ignored, SILENCE, "Silent", |it| it == KernelOutcome::Silent, None);
+    }
+    for flow in &kernel.ignores_some {
+        proof.some(flow, None);
+    }
     for talk in &kernel.hears {
         proof.hears(talk);
     }
@@ -84,12 +90,21 @@ impl Proof<'_> {
     /// Connections that come about and connections that do not, and all that is lost is lost at the gate.
     fn loses(&mut self, lossy: &DroppedFlow) {
         let Some(gate) = self.gate(lossy) else { return };
-        let what = name(&lossy.flow());
+        self.some(&lossy.flow(), Some(&gate));
+    }
+
+    /// Connections that come about and connections that do not, for which a gate accounts, or none.
+    fn some(&mut self, flow: &Flow, gate: Option<&Gate>) {
+        let what = name(flow);
         let (mut connected, mut silent) = (0, 0);
         for _ in 0..ATTEMPTS {
-            match attempt(self.world, self.twin, &lossy.flow(), SILENCE) {
-                Ok((KernelOutcome::Connected, _)) => connected += 1,
-                Ok((KernelOutcome::Silent, dropped)) if dropped.iter().any(|it| it.gate == gate) => {
+            match attempt(self.world, self.twin, flow, SILENCE) {
+                Ok((KernelOutcome::Connected, dropped)) if gate.is_some() || dropped.is_empty() => {
+                    connected += 1
+                }
+                Ok((KernelOutcome::Silent, dropped))
+                    if gate.map_or(dropped.is_empty(), |gate| dropped.iter().any(|it| it.gate == *gate)) =>
+                {
                     silent += 1
                 }
                 Ok((outcome, dropped)) => {

@@ -2,7 +2,7 @@
 
 use crate::enclosure::Enclosure;
 use crate::error::LaboratoryError;
-use crate::twin::{Host, Listener, ListenerKind, Twin};
+use crate::twin::{DrainingQueue, FullQueue, Host, Listener, ListenerKind, Twin};
 use crate::world::{Scheme, Service, World};
 
 /// A world with its twin. Everything of it goes when this is dropped.
@@ -10,6 +10,8 @@ use crate::world::{Scheme, Service, World};
 pub struct Stage<'e> {
     // Closed before the twin goes.
     listener: Option<Listener>,
+    _full: Option<FullQueue>,
+    _draining: Option<DrainingQueue>,
     /// The twin.
     pub twin: Twin<'e>,
     /// The world.
@@ -51,11 +53,14 @@ impl<'e> Stage<'e> {
                 Some(ListenerKind::Replying(answer.to_vec()))
             }
             Service::Closing => Some(ListenerKind::Closing),
-            Service::Closed => None,
+            Service::Full | Service::Draining | Service::Closed => None,
         };
-        let listen = |kind| twin.listen(&world.target(), world.target_address().port(), kind);
-        let listener = listener.map(listen).transpose()?;
-        Ok(Self { listener, twin, world })
+        let (target, port) = (world.target(), world.target_address().port());
+        let listener = listener.map(|kind| twin.listen(&target, port, kind)).transpose()?;
+        let full = (world.service == Service::Full).then(|| twin.fill_queue(&target, port)).transpose()?;
+        let draining =
+            (world.service == Service::Draining).then(|| twin.drain_queue(&target, port)).transpose()?;
+        Ok(Self { listener, _full: full, _draining: draining, twin, world })
     }
 
     /// What listens on the target, where anything does.

@@ -73,6 +73,10 @@ pub enum Condition {
     /// Three of five packets that are sent to it are lost: of SYNs exactly three of any five that follow
     /// each other, so that no test depends on luck, of others at random.
     LosesPackets,
+    /// Three of five packets that come to it are lost on its last hop, and no SYN: of answers to SYNs exactly three of any
+    /// five. Imposed on who connects, it is loss on the way back. A host's own filter would not do: Linux forgets a SYN
+    /// as soon as it cannot send its answer a second time.
+    LosesAnswers,
     /// What comes from this block is dropped on its last hop, like by the side of a space that nobody can see.
     ShutTowards {
         /// The block.
@@ -204,6 +208,12 @@ pub(crate) fn host_rules(id: &str, conditions: &[Condition]) -> (String, Vec<(St
                     "tcp flags & (fin | syn | rst | ack) == syn numgen inc mod 5 < 3 goto {drop}"
                 ));
                 input.push("tcp flags & (fin | syn | rst | ack) == syn accept".to_owned());
+                input.push(format!("iif != \"lo\" numgen random mod 5 < 3 goto {drop}"));
+            }
+            Condition::LosesAnswers => {
+                let is_answer = "tcp flags & (fin | syn | rst | ack) == (syn | ack)";
+                input.push(format!("{is_answer} numgen inc mod 5 < 3 goto {drop}"));
+                input.push(format!("{is_answer} accept"));
                 input.push(format!("iif != \"lo\" numgen random mod 5 < 3 goto {drop}"));
             }
             Condition::Forbids { to, how: Forbidding::Firewall } => {

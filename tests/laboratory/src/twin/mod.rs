@@ -24,6 +24,7 @@ mod listener;
 mod lost;
 mod namespace;
 mod plan;
+mod queue;
 mod readiness;
 mod resolving;
 mod route;
@@ -53,6 +54,7 @@ pub use gate::{Direction, Dropped, Gate, GateKind};
 pub use listener::{Listener, ListenerKind};
 pub use lost::{FlowProtocol, LostFlow};
 pub use plan::Host;
+pub use queue::{DrainingQueue, FullQueue};
 pub use resolving::NameFiles;
 pub use talk::Heard;
 

@@ -65,6 +65,10 @@ pub enum Service {
     Answering,
     /// A server accepts it, and closes it at once.
     Closing,
+    /// A server that hangs: it takes none, and its queue is full.
+    Full,
+    /// A server that does not keep up: its queue is full most of the time, and it takes one now and then.
+    Draining,
     /// Nothing listens: the host's kernel answers with a reset.
     Closed,
 }
