@@ -136,7 +136,7 @@ fn a_page_counts_its_causes_as_the_ticket_does() {
     };
     let ticket = headings(&silent(snapshot.path(), "markdown"), "####");
     let page = headings(&words_of(&silent(snapshot.path(), "html")), "h3");
-    assert_eq!(ticket.len(), 7, "{ticket:#?}");
+    assert_eq!(ticket.len(), 8, "{ticket:#?}");
     assert_eq!(ticket, page);
 }
 

@@ -140,7 +140,8 @@ mod tests {
         }
         assert!(read("[unexplained]\nHOST_SILENT = nan\n").is_err());
         assert!(read("[unexplained\n").unwrap_err().contains("no TOML"));
-        let none = "[unexplained]\nHOST_SILENT = 0\nHOST_FIREWALL = 0\nCONFIGURATION_DISAGREES = 0\n";
-        assert!(read(none).unwrap_err().contains("some weight above 0"));
+        let codes = ["HOST_SILENT", "HOST_FIREWALL", "HOST_OVERLOADED", "CONFIGURATION_DISAGREES"];
+        let none = codes.map(|code| format!("{code} = 0\n")).concat();
+        assert!(read(&format!("[unexplained]\n{none}")).unwrap_err().contains("some weight above 0"));
     }
 }

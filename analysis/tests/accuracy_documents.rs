@@ -26,7 +26,7 @@ use documented::measured::{Judged, Measured};
 use documented::{Documented, Reading, differences_from_kernel};
 
 /// Worlds of each kind, unless the environment variable [`MORE_WORLDS`] asks for another number.
-const WORLDS: u64 = 300;
+const WORLDS: u64 = 400;
 const MORE_WORLDS: &str = "PEERSCOPE_DOCUMENTED_WORLDS";
 /// Seeds of worlds that nobody looked at while the engine was changed; those from 10,000,000 on were looked at.
 const FIRST_SEED: u64 = 100_000_000;

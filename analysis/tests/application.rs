@@ -271,22 +271,50 @@ fn who_closes_without_a_word_is_told_of() {
 #[test]
 fn a_refusal_in_the_servers_words_has_its_own_mending() {
     let text = |text: &str| ServerText::new(text.as_bytes());
-    for (protocol, code, words, command) in [
-        (ApplicationProtocol::Mysql, "1129", "Host '10.0.128.7' is blocked", "mysqladmin flush-hosts"),
-        (ApplicationProtocol::Mysql, "1040", "Too many connections", "mysql -e 'SHOW PROCESSLIST'"),
+    let error = CauseCode::ApplicationError;
+    for (expected, protocol, code, words, command) in [
+        (error, ApplicationProtocol::Mysql, "1129", "Host '10.0.128.7' is blocked", "mysqladmin flush-hosts"),
         (
+            error,
             ApplicationProtocol::Redis,
             "DENIED",
             "DENIED Redis is running in protected mode",
             "redis-cli CONFIG GET protected-mode",
         ),
-        (ApplicationProtocol::Redis, "XYZ", "XYZ is new", "ss -ltnp 'sport = :5432'"),
+        (error, ApplicationProtocol::Redis, "XYZ", "XYZ is new", "ss -ltnp 'sport = :5432'"),
+        (error, ApplicationProtocol::Redis, "ERR", "ERR unknown command", "ss -ltnp 'sport = :5432'"),
+        (
+            error,
+            ApplicationProtocol::Postgresql,
+            "08P01",
+            "invalid startup packet",
+            "ss -ltnp 'sport = :5432'",
+        ),
     ] {
         let end = HandshakeEnd::Refused { code: Some(text(code)), words: text(words) };
         let cause = one_cause(case(handshake(protocol, false)), &reply(end));
-        assert_eq!((cause.code, cause.status), (CauseCode::ApplicationError, CauseStatus::Established));
+        assert_eq!((cause.code, cause.status), (expected, CauseStatus::Established), "{words}");
         assert!(cause.summary.contains(words), "{}", cause.summary);
         assert_eq!(cause.fixes[0].command, command);
+    }
+}
+
+#[test]
+fn a_service_without_a_connection_left_is_overloaded_by_its_own_words() {
+    use ApplicationProtocol::{Mysql, Postgresql, Redis};
+    for (protocol, code, words) in [
+        (Mysql, Some("1040"), "Too many connections"),
+        (Postgresql, Some("53300"), "sorry, too many clients already"),
+        (Postgresql, None, "could not fork new process for connection: Cannot allocate memory"),
+        (Postgresql, Some("08P01"), "no more connections allowed (max_client_conn)"),
+        (Redis, Some("ERR"), "ERR max number of clients reached"),
+    ] {
+        let text = |text: &str| ServerText::new(text.as_bytes());
+        let end = HandshakeEnd::Refused { code: code.map(text), words: text(words) };
+        let cause = one_cause(case(handshake(protocol, false)), &reply(end));
+        assert_eq!((cause.code, cause.status), (CauseCode::HostOverloaded, CauseStatus::Established));
+        assert!(cause.summary.contains(words), "{}", cause.summary);
+        assert!(!cause.fixes[0].command.is_empty() && !cause.fixes[0].command.starts_with("ss "), "{words}");
     }
 }
 

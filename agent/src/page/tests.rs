@@ -122,6 +122,7 @@ fn diagnosis() -> Diagnosis {
         detail: None,
         dns: None,
         handshake: None,
+        tcp: None,
     });
     diagnosis.findings.push(Finding {
         rule: "HPS-SG-02".to_string(),

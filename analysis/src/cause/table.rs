@@ -181,12 +181,12 @@ causes! {
         fix: "Look at this machine's own firewall and prohibit routes (nft list ruleset, ip route).";
     PacketLoss = "PACKET_LOSS", aws: None, component: Path,
         meaning: "Some packets are lost on the way, whichever port they come from.",
-        evidence: "Connections that needed retransmissions, or some that succeed and some that do not, with no pattern in them.",
+        evidence: "Connections that needed retransmissions, or some that succeed and some that do not, with no pattern in them. The direction by the timestamp that comes back: that of an earlier SYN than the last proves that answers were lost. A host whose queue is full drops SYNs too, so that SYNs alone leave both.",
         fix: "Measure from both ends; look for an overloaded host or a limit of its instance type.";
     HostOverloaded = "HOST_OVERLOADED", aws: None, component: NetworkInterface,
-        meaning: "The host is overloaded: it takes connections late or not at all.",
-        evidence: "The connection is established, but nothing that is said in it is acknowledged: a full queue of connections that wait to be taken (the listener's backlog) shows so.",
-        fix: "On the host, ss -ltn shows the queue (Recv-Q beside Send-Q): mend what keeps the service from taking connections, or give it a longer queue (listen's backlog, net.core.somaxconn).";
+        meaning: "The host is overloaded: its service takes connections late or not at all, or says that it has none left.",
+        evidence: "The service's own words (PostgreSQL 53300, MySQL 1040, Redis max number of clients). Or signs of a full queue of connections that wait to be taken (the listener's backlog): connects that come about only after the SYN was sent again; a connection that stands while its SYN is answered again and nothing said in it is acknowledged; or silence of this port alone. Loss or a firewall may look the same, and then it is a candidate beside them.",
+        fix: "Where the service says it, see who holds its connections. Else, on the host, ss -ltn shows the queue (Recv-Q beside Send-Q): mend what keeps the service from taking connections, or give it a longer queue (listen's backlog, net.core.somaxconn).";
     PathMtuBlackhole = "PATH_MTU_BLACKHOLE", aws: None, component: Path,
         meaning: "Large packets are lost on the way, and small ones pass: a link takes smaller ones only, and nobody says so.",
         evidence: "Echoes that may not be divided (why --thorough): small ones are answered, larger ones, which this machine's own link takes, are not, time and again. Or a connection and small answers come about, and an answer of several full packets (a server's certificates) does not. Which way it is a connection tells: bytes that are not acknowledged are lost on the way there, a large answer that does not come on the way back.",

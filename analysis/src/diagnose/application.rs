@@ -13,6 +13,7 @@ mod stall;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use peerscope_vocabulary::{
     HandshakeEnd, HandshakeStep, Observation, ProtocolAnswer, RecognisedProtocol, Spoken, TlsFacts,
@@ -29,6 +30,9 @@ use crate::report::{Basis, CauseReport, CauseStatus, Evidence, Finding, Hypothes
 
 /// The confidence in what the other side itself said or did.
 const OWN_WORDS: f64 = 0.99;
+/// Within so long a SYN is answered again by a system that has not taken the connection: Linux does so after a second,
+/// and no system is known that waits longer than 1.5 s for the first time.
+const ANSWERED_AGAIN: Duration = Duration::from_millis(1_600);
 
 /// What came of the handshakes of one address.
 #[derive(Default)]
@@ -179,10 +183,11 @@ fn judgement(case: &Case, observation: &Observation, one: &Spoken) -> Judgement 
     let look = || (listeners(request.port), look_at_service(observation));
     match end {
         HandshakeEnd::Answered { answer } => answered(case, observation, one, answer),
-        HandshakeEnd::Refused { code, .. } => {
+        HandshakeEnd::Refused { code, words } => {
             let code = code.as_ref().map(|code| code.as_str()).unwrap_or_default();
-            let known = refusal::mending(handshake.protocol, code);
-            fails(CauseCode::ApplicationError, known.unwrap_or_else(look))
+            let known = refusal::known(handshake.protocol, code, words.as_str());
+            let cause = known.map_or(CauseCode::ApplicationError, |known| known.cause);
+            fails(cause, known.map_or_else(look, refusal::Known::mending))
         }
         HandshakeEnd::TlsFailed { .. } if reply.tls.as_ref().is_some_and(|tls| tls.asks_for_certificate) => {
             Judgement::Noted(
@@ -220,8 +225,12 @@ fn judgement(case: &Case, observation: &Observation, one: &Spoken) -> Judgement 
         }
         HandshakeEnd::Closed { received: 0, .. } => fails(CauseCode::ApplicationSilent, look()),
         HandshakeEnd::Closed { .. } => fails(CauseCode::ApplicationError, look()),
-        HandshakeEnd::Silent { step, received, unacknowledged, .. } => Judgement::Stalls(stall::Stall {
+        HandshakeEnd::Silent { step, received, unacknowledged, waited } => Judgement::Stalls(stall::Stall {
             is_acknowledged: unacknowledged.map(|count| count == 0),
+            is_answered_again: observation
+                .tcp
+                .filter(|_| *waited >= ANSWERED_AGAIN)
+                .map(|tcp| tcp.repeated_answers > 0),
             is_partial: *received > 0,
             is_large: *step == HandshakeStep::Tls,
             at_every_size: None,

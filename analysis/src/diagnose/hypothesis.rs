@@ -105,13 +105,14 @@ impl Extent {
 #[must_use]
 pub fn extents(code: CauseCode) -> &'static [(Extent, f64)] {
     use CauseCode::{
-        BadStateRoute, EniSgRulesMismatch, HigherPriorityRoute, HostFirewall, HostSilent, MoreSpecificRoute,
-        NoRouteToDestination, SgHasNoRules, SubnetAclRestriction, UnknownDestination, UnknownPeeredSgs,
+        BadStateRoute, EniSgRulesMismatch, HigherPriorityRoute, HostFirewall, HostOverloaded, HostSilent,
+        MoreSpecificRoute, NoRouteToDestination, SgHasNoRules, SubnetAclRestriction, UnknownDestination,
+        UnknownPeeredSgs,
     };
     match code {
         EniSgRulesMismatch | UnknownPeeredSgs => &[(Extent::Port, 0.6), (Extent::Host, 0.4)],
         SubnetAclRestriction => &[(Extent::PortOfSubnet, 0.4), (Extent::Subnet, 0.6)],
-        HostFirewall => &[(Extent::Port, 1.0)],
+        HostFirewall | HostOverloaded => &[(Extent::Port, 1.0)],
         HostSilent | UnknownDestination | SgHasNoRules => &[(Extent::Host, 1.0)],
         NoRouteToDestination | BadStateRoute | MoreSpecificRoute | HigherPriorityRoute => {
             &[(Extent::RouteTable, 1.0)]

@@ -1,5 +1,6 @@
 //! Some connects succeed and some do not, and no setting of the snapshot accounts for it: packets are
-//! lost at random, or a stateless filter judges by the client's port.
+//! lost at random, a host does not take them all, or a stateless filter judges by the client's port. The first two are
+//! told apart in [`super::overload`].
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -10,13 +11,14 @@ use peerscope_vocabulary::Observation;
 use super::case::{Case, Question};
 use super::hypothesis::Weighed;
 use super::observed::{Shows, passes, shows, source_ports};
+use super::overload::{Losses, took_several};
 use super::posterior::posterior;
 use super::prior::shown_in_order;
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange};
 use crate::reach::{Answer, Direction};
-use crate::report::{Basis, CauseReport, CauseStatus, Evidence, HypothesisReport};
+use crate::report::{Basis, CauseReport, CauseStatus, Evidence, HypothesisReport, Tool};
 use crate::topology::{ComponentId, ComponentType};
 
 /// So many connects that came about only after a packet was sent again are no accident.
@@ -24,8 +26,10 @@ const REPEATED: usize = 2;
 /// How much rarer each further edge makes a filter: an ACL with one range of ports is common, one with
 /// three is not.
 const FURTHER_EDGE: f64 = 0.1;
-/// The confidence that packets are lost where some had to be sent again to come through.
-const LOST: f64 = 0.95;
+/// The confidence in whatever makes packets be sent again, where it is no filter.
+const AGAIN: f64 = 0.95;
+/// Of that, from this share on one cause is established.
+const SETTLED: f64 = 0.95;
 /// From so many source ports on, what lies between two that agree is taken to agree with them.
 const SWEPT: usize = 12;
 
@@ -33,7 +37,7 @@ const SWEPT: usize = 12;
 /// connect from the same port.
 pub(super) fn repeated(deciding: &[&Observation]) -> usize {
     let connected = |one: &&&Observation| shows(one) == Shows::Connected;
-    let by_kernel = deciding.iter().filter(connected).filter(|one| one.retransmissions > 0).count();
+    let by_kernel = deciding.iter().filter(connected).filter(|one| took_several(one)).count();
     let passing = source_ports(deciding, Shows::Connected);
     let silent = source_ports(deciding, Shows::Silence);
     by_kernel + silent.iter().filter(|port| passing.contains(port)).count()
@@ -54,23 +58,10 @@ pub(super) fn causes(
     flows: &Flows,
     observed: &str,
 ) -> Weighed {
-    let path = ComponentId::Unknown(ComponentType::Path);
     let address = question.address;
+    let losses = Losses::of(deciding);
     if is_certain(deciding) {
-        let mut cause = cause(case, CauseCode::PacketLoss, &path, &question.asked, observed);
-        cause.status = CauseStatus::Established;
-        cause.confidence = LOST;
-        cause.summary =
-            format!("Packets to or from {address} are lost on the way, whichever port they come from.");
-        cause.evidence.push(Evidence {
-            kind: Basis::Probes,
-            text: format!(
-                "{} connects succeeded only after the SYN was sent again, which no filter on ports allows",
-                repeated(deciding)
-            ),
-            supports: true,
-        });
-        return Weighed { causes: Vec::from([cause]), hypotheses: Vec::new() };
+        return sent_again(case, question, deciding, &losses, observed);
     }
     let runs = runs(deciding);
     let Likelihoods { by_filter, by_chance } = likelihoods(&runs);
@@ -101,10 +92,16 @@ pub(super) fn causes(
         firewall.summary = format!("The firewall of {address} itself judges by the client's port.");
         found.push(((prior, by_filter), firewall));
     }
-    let mut loss = cause(case, CauseCode::PacketLoss, &path, flows, observed);
-    let prior = case.priors.of_mixed(CauseCode::PacketLoss);
-    loss.summary = format!("Packets to or from {address} are lost on the way, or the host is overloaded.");
-    found.push(((prior, by_chance), loss));
+    // What chance accounts for is divided between the two by what tells them apart.
+    let (lost, overloaded) = losses.weights(&case.priors);
+    let prior = case.priors.of_mixed(CauseCode::PacketLoss) + case.priors.of_mixed(CauseCode::HostOverloaded);
+    let either = if lost + overloaded > 0.0 { prior / (lost + overloaded) } else { 0.0 };
+    for (code, weight) in [(CauseCode::PacketLoss, lost), (CauseCode::HostOverloaded, overloaded)] {
+        let cause = either_cause(case, question, code, &losses, flows, observed);
+        let prior = case.priors.of_mixed(code);
+        let likelihood = if prior > 0.0 { weight * either * by_chance / prior } else { 0.0 };
+        found.push(((prior, likelihood), cause));
+    }
     let weighed: Vec<(f64, f64)> = found.iter().map(|(weighed, _)| *weighed).collect();
     // Before anything was seen all is as likely by each of them.
     let unseen: Vec<(f64, f64)> = weighed.iter().map(|(prior, _)| (*prior, 1.0)).collect();
@@ -116,7 +113,8 @@ pub(super) fn causes(
         })
         .collect();
     if let (true, Some(edges)) = (is_swept, edges_words(&runs)) {
-        for (_, cause) in found.iter_mut().filter(|(_, cause)| cause.code != CauseCode::PacketLoss) {
+        let by_port = [CauseCode::SubnetAclRestriction, CauseCode::HostFirewall];
+        for (_, cause) in found.iter_mut().filter(|(_, cause)| by_port.contains(&cause.code)) {
             let text = edges.clone();
             cause.evidence.push(Evidence { kind: Basis::Probes, text, supports: true });
         }
@@ -127,6 +125,95 @@ pub(super) fn causes(
     };
     let hypotheses = found.iter().map(hypothesis).collect();
     Weighed { causes: found.into_iter().map(|(_, cause)| cause).collect(), hypotheses }
+}
+
+/// What is the cause where packets had to be sent again that no filter stops: a lossy path, a full queue, or the group
+/// of both.
+fn sent_again(
+    case: &Case,
+    question: &Question,
+    deciding: &[&Observation],
+    losses: &Losses,
+    observed: &str,
+) -> Weighed {
+    let (lost, overloaded) = losses.weights(&case.priors);
+    let whole = lost + overloaded;
+    let share = |weight: f64| if whole > 0.0 { weight / whole } else { 0.5 };
+    let both = [(CauseCode::PacketLoss, share(lost)), (CauseCode::HostOverloaded, share(overloaded))];
+    let is_settled = both.iter().any(|(_, share)| *share >= SETTLED);
+    let again = format!(
+        "{} connects succeeded only after the SYN was sent again, which no filter on ports allows",
+        repeated(deciding)
+    );
+    let told = |(code, share): (CauseCode, f64)| {
+        let mut cause = either_cause(case, question, code, losses, &question.asked, observed);
+        cause.evidence.insert(1, Evidence { kind: Basis::Probes, text: again.clone(), supports: true });
+        cause.confidence = AGAIN * share;
+        if is_settled {
+            cause.status = CauseStatus::Established;
+        } else {
+            cause.alternatives = Some(format!("sent-again-{}", question.address));
+        }
+        cause
+    };
+    let mut found: Vec<CauseReport> =
+        both.into_iter().filter(|(_, share)| !is_settled || *share >= SETTLED).map(told).collect();
+    found.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    let priors: f64 = both.iter().map(|(code, _)| case.priors.of_mixed(*code)).sum();
+    let hypothesis = |(code, share): (CauseCode, f64)| {
+        let fell = is_settled && share < SETTLED;
+        let prior = if priors > 0.0 { case.priors.of_mixed(code) / priors } else { 0.5 };
+        let because = losses.words().into_iter().map(|(text, _)| text).collect();
+        HypothesisReport::of(&told((code, if fell { 0.0 } else { share })), prior, fell, because)
+    };
+    Weighed { hypotheses: both.into_iter().map(hypothesis).collect(), causes: found }
+}
+
+/// Packets that are lost on the way, or that a host does not take.
+fn either_cause(
+    case: &Case,
+    question: &Question,
+    code: CauseCode,
+    losses: &Losses,
+    flows: &Flows,
+    observed: &str,
+) -> CauseReport {
+    let address = question.address;
+    let is_loss = code == CauseCode::PacketLoss;
+    let component = match is_loss {
+        true => ComponentId::Unknown(ComponentType::Path),
+        false => show::owner(case, question, address),
+    };
+    let mut cause = cause(case, code, &component, flows, observed);
+    for (text, for_loss) in losses.words() {
+        cause.evidence.push(Evidence { kind: Basis::Probes, text, supports: for_loss == is_loss });
+    }
+    let direction = losses.direction();
+    cause.direction = direction.filter(|_| is_loss);
+    cause.summary = match (is_loss, direction) {
+        (true, Some(Direction::Forward)) => {
+            format!("Packets to {address} are lost on the way there, whichever port they come from.")
+        }
+        (true, Some(Direction::Return)) => {
+            format!("Packets from {address} are lost on the way back, whichever port they go to.")
+        }
+        (true, None) => {
+            format!("Packets to or from {address} are lost on the way, whichever port they come from.")
+        }
+        (false, _) => format!(
+            "The service of {address} does not keep up: its queue of connections that wait to be taken is full, and its system drops new ones until there is room."
+        ),
+    };
+    if !is_loss {
+        let port = case.target.port.unwrap_or_default();
+        let look = format!(
+            "On {address}: Recv-Q above Send-Q is a queue that is full. See what keeps the service from taking connections, or give it a longer queue (listen's backlog, net.core.somaxconn)."
+        );
+        let topology = case.topology.as_ref();
+        let command = format!("ss -ltn 'sport = :{port}'");
+        cause.fixes.push(show::fix(topology, &component, Tool::Manual, command, look));
+    }
+    cause
 }
 
 /// The ACLs that judge replies by the client's port, known or not.

@@ -32,6 +32,7 @@ mod naming;
 mod nat_rules;
 mod next;
 mod observed;
+mod overload;
 mod pace;
 mod partition;
 mod path;

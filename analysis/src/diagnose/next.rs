@@ -125,6 +125,9 @@ fn acts(case: &Case, question: &Question, causes: &[&CauseReport], seen: &Seen<'
             }),
         });
     }
+    if let Some(port) = case.target.port {
+        acts.push(look_at_queue(question, port, causes));
+    }
     let may_explore = case.probing && !case.is_udp() && !seen.deciding.is_empty();
     // What was asked already and left something untold ran out of time.
     if may_explore && (case.explore || question.answer.is_some()) {
@@ -171,7 +174,6 @@ fn lacking(causes: &[&CauseReport]) -> Vec<(ComponentType, &'static str)> {
 fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]) -> Vec<Act> {
     let (address, port) = (question.address, case.target.port.unwrap_or_default());
     let from_here = format!("peerscope why {}", case.target.input);
-    let queue = format!("ss -ltn 'sport = :{port}'");
     let mut acts = Vec::from([
         Act {
             what: "probe the same port from a host in the target's subnet",
@@ -197,15 +199,7 @@ fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]
                 _ => 3,
             }),
         },
-        Act {
-            what: "look on the target at the queue of connections that wait to be taken",
-            how: format!(
-                "on {address}: {queue}: Recv-Q above Send-Q is a queue that is full; and {OVERFLOWS}"
-            ),
-            commands: Vec::from([queue, OVERFLOWS.into()]),
-            minutes: 3.0,
-            bits: information(causes, |cause| cause.code == CauseCode::HostOverloaded),
-        },
+        look_at_queue(question, port, causes),
     ]);
     if case.probing && case.echo && !case.thorough {
         let thorough = format!("peerscope why --thorough {}", case.target.input);
@@ -218,6 +212,21 @@ fn acts_once_connected(case: &Case, question: &Question, causes: &[&CauseReport]
         });
     }
     acts
+}
+
+/// A queue that is full is seen on the host alone, and there at once.
+fn look_at_queue(question: &Question, port: u16, causes: &[&CauseReport]) -> Act {
+    let queue = format!("ss -ltn 'sport = :{port}'");
+    Act {
+        what: "look on the target at the queue of connections that wait to be taken",
+        how: format!(
+            "on {}: {queue}: Recv-Q above Send-Q is a queue that is full; and {OVERFLOWS}",
+            question.address
+        ),
+        commands: Vec::from([queue, OVERFLOWS.into()]),
+        minutes: 3.0,
+        bits: information(causes, |cause| cause.code == CauseCode::HostOverloaded),
+    }
 }
 
 /// What an act tells whose outcome for each cause is this.
@@ -245,11 +254,18 @@ fn exploring(case: &Case, question: &Question, seen: &Seen<'_>) -> f64 {
 /// Whether it lies at the target, so that a host beside it meets it too.
 fn is_of_the_target(code: CauseCode) -> bool {
     use CauseCode::{
-        EniSgRulesMismatch, HostFirewall, HostSilent, SgHasNoRules, UnknownDestination, UnknownPeeredSgs,
+        EniSgRulesMismatch, HostFirewall, HostOverloaded, HostSilent, SgHasNoRules, UnknownDestination,
+        UnknownPeeredSgs,
     };
     matches!(
         code,
-        EniSgRulesMismatch | HostFirewall | HostSilent | SgHasNoRules | UnknownDestination | UnknownPeeredSgs
+        EniSgRulesMismatch
+            | HostFirewall
+            | HostOverloaded
+            | HostSilent
+            | SgHasNoRules
+            | UnknownDestination
+            | UnknownPeeredSgs
     )
 }
 
@@ -265,7 +281,9 @@ enum OnTheTarget {
 fn arrives(cause: &CauseReport) -> OnTheTarget {
     match (cause.code, cause.direction) {
         (CauseCode::HostSilent | CauseCode::UnknownDestination, _) => OnTheTarget::NoHost,
-        (CauseCode::HostFirewall, _) | (_, Some(Direction::Return)) => OnTheTarget::ThePackets,
+        (CauseCode::HostFirewall | CauseCode::HostOverloaded, _) | (_, Some(Direction::Return)) => {
+            OnTheTarget::ThePackets
+        }
         _ => OnTheTarget::Nothing,
     }
 }
@@ -273,7 +291,11 @@ fn arrives(cause: &CauseReport) -> OnTheTarget {
 /// What documents show: each setting by itself, and of what no document shows that it is none of them.
 fn documented(cause: &CauseReport) -> Option<CauseCode> {
     match cause.code {
-        CauseCode::HostSilent | CauseCode::HostFirewall | CauseCode::ConfigurationDisagrees => None,
+        CauseCode::HostSilent
+        | CauseCode::HostFirewall
+        | CauseCode::HostOverloaded
+        | CauseCode::PacketLoss
+        | CauseCode::ConfigurationDisagrees => None,
         code => Some(code),
     }
 }

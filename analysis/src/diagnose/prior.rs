@@ -46,6 +46,10 @@ impl Default for Priors {
     }
 }
 
+/// Linux drops SYNs to a listener whose queue is full without a word, as long as it is. An application that hangs fills
+/// it within minutes of traffic, and is restarted soon as a rule.
+const FULL_QUEUE: &str = "The service takes no connections: its queue of those that wait to be taken is full, and its system drops new ones without a word.";
+
 /// Silence where nothing is known of the configuration. The order follows the complaints that Heroku's
 /// article and public support threads answer: routes and groups first, because a peering needs both by
 /// hand; ACLs are seldom changed; a peering that is not active is seen in the console.
@@ -92,6 +96,7 @@ const UNCONFIGURED: &[Prior] = &[
         weight: 0.10,
         summary: "The host's own firewall drops packets to this port.",
     },
+    Prior { code: CauseCode::HostOverloaded, direction: None, weight: 0.02, summary: FULL_QUEUE },
 ];
 
 /// Silence that no setting of the snapshot accounts for: what a snapshot cannot show comes first.
@@ -108,6 +113,7 @@ const UNEXPLAINED: &[Prior] = &[
         weight: 0.32,
         summary: "The host's own firewall drops packets to this port.",
     },
+    Prior { code: CauseCode::HostOverloaded, direction: None, weight: 0.04, summary: FULL_QUEUE },
     Prior {
         code: CauseCode::ConfigurationDisagrees,
         direction: None,
@@ -117,8 +123,9 @@ const UNEXPLAINED: &[Prior] = &[
 ];
 
 /// Some source ports are answered and some are not. A network ACL that forgets part of the ports that replies
-/// go to is the classic; packets are lost as often, since this is asked only where some were. What a host's
-/// firewall judges by is hardly ever the client's port.
+/// go to is the classic; packets are lost, or not taken by a host, as often, since this is asked only where some were; a
+/// queue that is full drains or fills up within a diagnosis less often than a path loses packets. What a host's firewall
+/// judges by is hardly ever the client's port.
 const MIXED: &[Prior] = &[
     Prior {
         code: CauseCode::SubnetAclRestriction,
@@ -129,8 +136,14 @@ const MIXED: &[Prior] = &[
     Prior {
         code: CauseCode::PacketLoss,
         direction: None,
-        weight: 0.45,
-        summary: "Packets are lost on the way, or the host is overloaded.",
+        weight: 0.30,
+        summary: "Packets are lost on the way.",
+    },
+    Prior {
+        code: CauseCode::HostOverloaded,
+        direction: None,
+        weight: 0.15,
+        summary: "The service does not keep up: its queue of connections is full, and new ones are dropped.",
     },
     Prior {
         code: CauseCode::HostFirewall,

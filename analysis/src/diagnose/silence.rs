@@ -142,7 +142,10 @@ fn component_of(case: &Case, question: &Question, code: CauseCode) -> ComponentI
     match (question.answer.is_some(), component_type) {
         (true, ComponentType::NetworkInterface) => show::owner(case, question, question.address),
         (false, ComponentType::NetworkInterface)
-            if matches!(code, CauseCode::HostSilent | CauseCode::HostFirewall) =>
+            if matches!(
+                code,
+                CauseCode::HostSilent | CauseCode::HostFirewall | CauseCode::HostOverloaded
+            ) =>
         {
             ComponentId::Host(question.address)
         }

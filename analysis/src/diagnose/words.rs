@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 use core::num::NonZero;
 
 use jiff::{SignedDuration, Timestamp};
-use peerscope_vocabulary::{Observation, ProbeKind};
+use peerscope_vocabulary::{Observation, ProbeKind, TcpFacts};
 
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
 use super::{application, naming, segments, sizes};
 use crate::report::{
-    CauseReport, CauseStatus, Gap, GapKind, LongRequestReport, ObservationReport, RequestReport, Verdict,
-    together,
+    CauseReport, CauseStatus, Gap, GapKind, LongRequestReport, ObservationReport, RequestReport, TcpReport,
+    Verdict, together,
 };
 
 /// What the probes saw, in one clause.
@@ -191,5 +191,18 @@ pub fn observation_report(observation: &Observation, at: Timestamp) -> Observati
         detail,
         dns: None,
         handshake: None,
+        tcp: observation.tcp.filter(tells).map(|tcp| TcpReport {
+            answered_syn_age_seconds: tcp.answered_syn_age.map(|age| age.as_secs_f64()),
+            repeated_answers: tcp.repeated_answers,
+            resent: tcp.resent,
+            resent_in_vain: tcp.resent_in_vain,
+            acknowledged: tcp.is_acknowledged,
+        }),
     }
+}
+
+/// Whether TCP's counters tell of more than a connection that stood and was acknowledged.
+fn tells(tcp: &TcpFacts) -> bool {
+    *tcp != TcpFacts { is_acknowledged: tcp.is_acknowledged, ..TcpFacts::default() }
+        || tcp.is_acknowledged == Some(false)
 }

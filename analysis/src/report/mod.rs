@@ -29,7 +29,7 @@ pub use hypothesis::HypothesisReport;
 pub use mending::{Calls, Fix, OpenedReport, Plan, PlanStep, Tool};
 pub use observation::{
     CarriedReport, DnsAddressReport, DnsReport, HandshakeReport, LongRequestReport, ObservationReport,
-    RequestReport, TlsReport,
+    RequestReport, TcpReport, TlsReport,
 };
 
 /// The value of [`Diagnosis::schema`].

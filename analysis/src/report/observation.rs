@@ -35,6 +35,25 @@ pub struct ObservationReport {
     /// What came of an application's handshake, where one was spoken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshake: Option<HandshakeReport>,
+    /// What TCP's counters tell of the connection, where they tell of more than that it stood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<TcpReport>,
+}
+
+/// What TCP's counters tell of a connection.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct TcpReport {
+    /// Where the handshake took several attempts: how old the SYN was whose timestamp the answer carried, in seconds. A
+    /// second or more: an earlier one than the last had arrived, and answers were lost. Null where nobody tells.
+    pub answered_syn_age_seconds: Option<f64>,
+    /// How many times the SYN was answered again although the connection stood.
+    pub repeated_answers: u32,
+    /// How many segments after the SYN were sent again.
+    pub resent: u32,
+    /// How many of them the other side had got before.
+    pub resent_in_vain: u32,
+    /// Whether all that was sent was acknowledged at last; null where that was not waited for.
+    pub acknowledged: Option<bool>,
 }
 
 /// What came of an application's handshake.

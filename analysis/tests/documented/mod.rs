@@ -90,7 +90,9 @@ impl Hidden {
 }
 
 /// What hosts and boxes may do that no document shows, and the cause that it is.
-const HIDDEN: [(FaultKind, &str); 9] = [
+const HIDDEN: [(FaultKind, &str); 11] = [
+    (FaultKind::AcceptQueueFull, "HOST_OVERLOADED"),
+    (FaultKind::AcceptQueueDraining, "HOST_OVERLOADED"),
     (FaultKind::SpaceShut, "CONFIGURATION_DISAGREES"),
     (FaultKind::NothingListening, "PORT_CLOSED"),
     (FaultKind::HostFirewallDrop, "HOST_FIREWALL"),
@@ -285,10 +287,22 @@ impl Documented {
                 _ => {}
             }
         }
+        let is_lossy_back = on(self.world.source()).any(|condition| *condition == Condition::LosesAnswers);
+        if is_lossy_back && !is_echo && nth % 5 < 3 {
+            return if nth.is_multiple_of(5) { Meets::Silent } else { Meets::LateConnected };
+        }
+        // To who connects, a queue that drains is a path that loses packets.
+        match hidden.service {
+            Service::Full if is_target && of_port(target.port()) => return Meets::Silent,
+            Service::Draining if is_target && of_port(target.port()) && nth % 5 < 3 => {
+                return if nth.is_multiple_of(5) { Meets::Silent } else { Meets::LateConnected };
+            }
+            _ => {}
+        }
         let is_behind = hidden.conditions.iter().any(
             |(_, condition)| matches!(condition, Condition::BehindMiddlebox { port, .. } if of_port(*port)),
         );
-        let listens = is_target && request.port == target.port() && hidden.service == Service::Listening;
+        let listens = is_target && request.port == target.port() && hidden.service != Service::Closed;
         match (is_behind && is_target, is_echo || listens) {
             (true, _) => Meets::ProhibitedElsewhere,
             (_, true) => Meets::Connected,

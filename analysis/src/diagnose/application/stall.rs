@@ -34,6 +34,9 @@ pub(super) struct Stall {
     /// Whether the other side's system acknowledged all that it was sent; none where nothing was sent or this
     /// system does not tell.
     pub(super) is_acknowledged: Option<bool>,
+    /// Whether its system answered the SYN again although the connection stood; none where nobody looked for long
+    /// enough.
+    pub(super) is_answered_again: Option<bool>,
     /// Whether a part of the answer came.
     pub(super) is_partial: bool,
     /// Whether the answer that was waited for is larger than one packet, as a server's certificates are.
@@ -56,6 +59,8 @@ pub(super) struct Stall {
 struct Predicts {
     /// That what was sent is acknowledged.
     acknowledged: f64,
+    /// That the SYN is answered again, of what was not acknowledged.
+    answered_again: f64,
     /// That a part of the answer comes.
     partial: f64,
     /// That the application had spoken before.
@@ -77,18 +82,30 @@ fn predicts(code: CauseCode) -> Predicts {
         CauseCode::HostFirewall | CauseCode::HostOverloaded => (0.02, 0.01, 0.01, 1.0),
         _ => (0.5, 0.2, 0.5, 1.0),
     };
-    Predicts { acknowledged, partial, spoke, stops_small, passes_echo }
+    let answered_again = match code {
+        // By a queue that is full, unless the system takes the connection for a flood and keeps nothing of it (SYN cookies).
+        CauseCode::HostOverloaded => 0.8,
+        // By a filter that lets SYNs alone through, as one does that sees but one way; not by one that reads what is said.
+        CauseCode::HostFirewall => 0.4,
+        // All that followed the SYN has to be lost.
+        CauseCode::PacketLoss => 0.2,
+        _ => 0.02,
+    };
+    Predicts { acknowledged, answered_again, partial, spoke, stops_small, passes_echo }
 }
 
 /// How likely the clues are where this is the cause.
 fn likelihood(code: CauseCode, stall: &Stall) -> f64 {
-    let Predicts { acknowledged, partial, spoke, stops_small, passes_echo } = predicts(code);
+    let Predicts { acknowledged, answered_again, partial, spoke, stops_small, passes_echo } = predicts(code);
     let of = |is: bool, chance: f64| if is { chance } else { 1.0 - chance };
     let is_for_size = stall.is_large && stall.at_every_size.is_none();
     let size = if is_for_size { 1.0 } else { stops_small };
     // Only in the one protocol that speaks in clear before TLS could it have spoken.
     let before = if stall.has_spoken { spoke } else { 1.0 };
+    // What acknowledged something has taken the connection.
+    let again = stall.is_answered_again.filter(|_| stall.is_acknowledged != Some(true));
     stall.is_acknowledged.map_or(1.0, |is| of(is, acknowledged))
+        * again.map_or(1.0, |is| of(is, answered_again))
         * of(stall.is_partial, partial)
         * size
         * before
@@ -178,6 +195,16 @@ fn clue(code: CauseCode, stall: &Stall) -> Option<Evidence> {
         return Some(Evidence { kind: Basis::Probes, text, supports });
     }
     let (text, supports) = match (code, stall.is_acknowledged) {
+        (CauseCode::HostOverloaded | CauseCode::HostFirewall, _) if stall.is_answered_again == Some(true) => {
+            (
+                "its system answered the SYN again although the connection stood: it has not taken the last packet of the handshake, as where its queue is full, or where a filter lets SYNs alone through",
+                true,
+            )
+        }
+        (CauseCode::ApplicationSilent, _) if stall.is_answered_again == Some(true) => (
+            "its system answered the SYN again although the connection stood: no application was handed it yet",
+            false,
+        ),
         (CauseCode::ApplicationSilent, Some(true)) if !stall.is_large => (
             "packets that carry data pass both ways, and the answer that was waited for fits into one: the path is not the cause",
             true,
@@ -219,6 +246,7 @@ mod tests {
     fn stall(is_acknowledged: Option<bool>) -> Stall {
         Stall {
             is_acknowledged,
+            is_answered_again: None,
             is_partial: false,
             is_large: false,
             at_every_size: None,
@@ -245,6 +273,7 @@ mod tests {
             for is_acknowledged in [None, Some(true), Some(false)] {
                 let is = |bit: u8| bits & (1 << bit) != 0;
                 let seen = Stall {
+                    is_answered_again: is_acknowledged.map(|_| is(0) != is(2)),
                     large_pass: is(1) && is(2),
                     is_partial: is(0),
                     is_large: is(1),
@@ -270,6 +299,21 @@ mod tests {
             assert!(found.contains(&code), "{found:?}");
         }
         assert!(told(&stall(Some(false)))[0].0 < CERTAIN);
+    }
+
+    #[test]
+    fn a_syn_that_is_answered_again_is_no_application() {
+        for is_acknowledged in [None, Some(false)] {
+            let again = Stall { is_answered_again: Some(true), ..stall(is_acknowledged) };
+            assert_eq!(codes(&again)[0], CauseCode::HostOverloaded, "{is_acknowledged:?}");
+            assert!(told(&again)[0].0 < CERTAIN, "a filter may do the same");
+        }
+        let once = Stall { is_answered_again: Some(false), ..stall(Some(false)) };
+        let of = |code, seen: &Stall| told(seen).into_iter().find(|(_, known)| *known == code).unwrap().0;
+        assert!(of(CauseCode::HostOverloaded, &once) < of(CauseCode::HostFirewall, &once));
+        // Nothing is weighed twice.
+        let taken = Stall { is_answered_again: Some(false), ..stall(Some(true)) };
+        assert_eq!(told(&taken), told(&stall(Some(true))));
     }
 
     #[test]
