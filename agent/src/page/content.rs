@@ -8,7 +8,7 @@ use super::hops::{called, id_and_name, path};
 use super::sentence::{sentence, whole_sentence};
 use super::{Block, Page, Section, Span, code, plain, strong};
 use crate::text::entry::{Entry, common_evidence, entries, groups};
-use crate::text::words::{from, names_seen, packets_seen, snapshot_words, to};
+use crate::text::words::{from, latency_seen, names_seen, packets_seen, snapshot_words, to};
 
 /// Puts a page together.
 pub(super) fn page(diagnosis: &Diagnosis, remark: Option<&str>) -> Page {
@@ -110,8 +110,11 @@ fn in_words(evidence: &[&Evidence]) -> Vec<Vec<Span>> {
 }
 
 fn seen(diagnosis: &Diagnosis) -> Vec<Block> {
-    let lines: Vec<Vec<Span>> =
-        names_seen(diagnosis).iter().chain(&packets_seen(diagnosis)).map(|line| sentence(line)).collect();
+    let lines: Vec<Vec<Span>> = [names_seen(diagnosis), packets_seen(diagnosis), latency_seen(diagnosis)]
+        .concat()
+        .iter()
+        .map(|line| sentence(line))
+        .collect();
     let no_packet = match diagnosis.snapshot {
         Some(_) => "No packet was sent: all of this is from the documents.",
         None => "No packet was sent.",

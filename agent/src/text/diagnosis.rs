@@ -6,7 +6,7 @@ use peerscope_analysis::report::{Diagnosis, Verdict};
 use super::entry::{Entry, entries};
 use super::layout::{MARGIN, wrapped};
 use super::picture::picture;
-use super::words::{from, name, names_seen, packets_seen, snapshot_words, to, verdict_word};
+use super::words::{from, latency_seen, name, names_seen, packets_seen, snapshot_words, to, verdict_word};
 use super::{Style, mending};
 use crate::escape::escape;
 
@@ -108,7 +108,7 @@ fn cause_text(entry: &Entry<'_>, in_words: bool, style: &Style) -> String {
 /// What was asked and what came of it.
 fn observations(diagnosis: &Diagnosis, style: &Style) -> String {
     list("Names", names_seen(diagnosis).into_iter(), style)
-        + &list("Probes", packets_seen(diagnosis).into_iter(), style)
+        + &list("Probes", packets_seen(diagnosis).into_iter().chain(latency_seen(diagnosis)), style)
 }
 
 pub(super) fn list(label: &str, lines: impl Iterator<Item = String>, style: &Style) -> String {

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{
-    Calls, CauseReport, CauseStatus, Component, Diagnosis, Fix, ObservationReport, OpenedReport, PlanStep,
-    SnapshotReport, Tool, VantageKind, Verdict,
+    Calls, CauseReport, CauseStatus, Component, Diagnosis, Fix, LatencyReport, ObservationReport,
+    OpenedReport, PlanStep, SnapshotReport, Tool, VantageKind, Verdict,
 };
 use peerscope_analysis::topology::ComponentType;
 use peerscope_vocabulary::ProbeKind;
@@ -137,6 +137,15 @@ pub(crate) fn packets_seen(diagnosis: &Diagnosis) -> Vec<String> {
         format!("{count} × {words}{from}")
     });
     lines.collect()
+}
+
+/// How long answers took, a line an address; which one is said where there are several.
+pub(crate) fn latency_seen(diagnosis: &Diagnosis) -> Vec<String> {
+    let line = |one: &LatencyReport| match diagnosis.latency.len() {
+        1 => format!("round trips: {}", one.summary),
+        _ => format!("round trips to {}: {}", one.address, one.summary),
+    };
+    diagnosis.latency.iter().map(line).collect()
 }
 
 /// How a probe ended, in a clause.

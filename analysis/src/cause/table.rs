@@ -183,6 +183,10 @@ causes! {
         meaning: "Some packets are lost on the way, whichever port they come from.",
         evidence: "Connections that needed retransmissions, or some that succeed and some that do not, with no pattern in them. The direction by the timestamp that comes back: that of an earlier SYN than the last proves that answers were lost. A host whose queue is full drops SYNs too, so that SYNs alone leave both.",
         fix: "Measure from both ends; look for an overloaded host or a limit of its instance type.";
+    Latency = "LATENCY", aws: None, component: Path,
+        meaning: "Answers take longer than such a path lets expect, or unevenly long. It stops nothing, so it is a finding and never a cause.",
+        evidence: "Round trips of probes that were answered at the first attempt, by the kernel's clock: a median of 10 ms or more where both ends are in one Region, a first packet that is much slower than those that follow, or round trips that vary widely.",
+        fix: "See which way the packets take (peerscope trace), and whether an end is busy or an instance has spent its network credits.";
     HostOverloaded = "HOST_OVERLOADED", aws: None, component: NetworkInterface,
         meaning: "The host is overloaded: its service takes connections late or not at all, or says that it has none left.",
         evidence: "The service's own words (PostgreSQL 53300, MySQL 1040, Redis max number of clients). Or signs of a full queue of connections that wait to be taken (the listener's backlog): connects that come about only after the SYN was sent again; a connection that stands while its SYN is answered again and nothing said in it is acknowledged; or silence of this port alone. Loss or a firewall may look the same, and then it is a candidate beside them.",

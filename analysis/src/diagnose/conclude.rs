@@ -22,15 +22,15 @@ use super::observed::{Shows, shows, source_ports};
 use super::plan::joined;
 use super::seen::Seen;
 use super::{
-    application, asked, changed, handshake, loss, naming, next, partition, path, path_mtu, show, silence,
-    undecided, words,
+    application, asked, changed, handshake, latency, loss, naming, next, partition, path, path_mtu, show,
+    silence, undecided, words,
 };
 use crate::cause::CauseCode;
 use crate::flow::Flows;
 use crate::reach::Blocker;
 use crate::report::{
-    AskedReport, CauseReport, Diagnosis, Finding, Gap, HypothesisReport, NextProbe, PartReport, Paths, Plan,
-    SCHEMA, Severity, Source, Verdict,
+    AskedReport, CauseReport, Diagnosis, Finding, Gap, HypothesisReport, LatencyReport, NextProbe,
+    PartReport, Paths, Plan, SCHEMA, Severity, Source, Verdict,
 };
 use crate::topology::{ComponentType, NetworkId};
 
@@ -41,6 +41,7 @@ struct Conclusion {
     causes: Vec<CauseReport>,
     hypotheses: Vec<HypothesisReport>,
     asked: Vec<AskedReport>,
+    latency: Vec<LatencyReport>,
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
     plan: Option<Plan>,
@@ -124,6 +125,7 @@ pub(super) fn conclude(
                 }
             }))
             .collect(),
+        latency: whole.latency,
         findings: whole.findings.into_iter().chain(naming::odd_servers(case)).collect(),
         gaps,
         next_probe: whole.next_probe,
@@ -244,6 +246,9 @@ fn one(
     }
     conclusion.findings.extend(retransmission(deciding, &case.target.input));
     conclusion.findings.extend(application.findings);
+    let (measured, uneven) = latency::judge(case, question, &seen);
+    conclusion.latency.extend(measured);
+    conclusion.findings.extend(uneven);
     if public && (verdict == Verdict::Reachable || fails) {
         conclusion.findings.push(naming::public_finding(case, question));
     }
@@ -381,6 +386,7 @@ fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
         whole.hypotheses.extend(one.hypotheses);
         whole.asked.extend(one.asked);
         whole.partition.extend(one.partition);
+        whole.latency.extend(one.latency);
         for finding in one.findings {
             if !whole.findings.contains(&finding) {
                 whole.findings.push(finding);

@@ -25,6 +25,7 @@ mod fixes;
 mod handshake;
 mod hypothesis;
 mod information;
+mod latency;
 mod lookup;
 mod loss;
 mod machine;

@@ -7,6 +7,7 @@ mod asked;
 mod cause;
 mod flows;
 mod hypothesis;
+mod latency;
 mod mending;
 mod observation;
 
@@ -26,6 +27,7 @@ pub use asked::AskedReport;
 pub use cause::{Basis, CauseReport, CauseStatus, Evidence, together};
 pub use flows::{AffectedPart, Affects, PartBlocker, PartReport, PartRule};
 pub use hypothesis::HypothesisReport;
+pub use latency::LatencyReport;
 pub use mending::{Calls, Fix, OpenedReport, Plan, PlanStep, Tool};
 pub use observation::{
     CarriedReport, DnsAddressReport, DnsReport, HandshakeReport, LongRequestReport, ObservationReport,
@@ -70,6 +72,8 @@ pub struct Diagnosis {
     pub partition: Vec<PartReport>,
     /// What the probes saw.
     pub observations: Vec<ObservationReport>,
+    /// How long answers took, of each address that gave any at the first attempt.
+    pub latency: Vec<LatencyReport>,
     /// What is wrong beside this path.
     pub findings: Vec<Finding>,
     /// What could not be seen.
