@@ -93,9 +93,9 @@ impl Beside {
     fn is_stopped_by(self, extent: Extent) -> bool {
         match extent {
             Extent::Port => false,
-            Extent::PortOfSubnet => self == Self::Adjacent,
+            Extent::PortOfNetworkAcl => self == Self::Adjacent,
             Extent::Host => self != Self::Adjacent,
-            Extent::Subnet | Extent::RouteTable | Extent::Network => true,
+            Extent::Subnet | Extent::NetworkAcl | Extent::RouteTable | Extent::Network => true,
         }
     }
 }

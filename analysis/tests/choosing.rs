@@ -118,7 +118,7 @@ fn battery(documents: Documents) -> Vec<Asked> {
 fn chance(asked: Asked, documents: Documents) -> f64 {
     match (asked, documents) {
         ((ProbeKind::IcmpEcho, ..), Documents::None) => Chances::ECHO_ANYWHERE,
-        ((ProbeKind::IcmpEcho, ..), Documents::All) => Chances::ECHO_THOUGH_SHUT,
+        ((ProbeKind::IcmpEcho, ..), Documents::All) => Chances::THOUGH_SHUT,
         ((ProbeKind::IcmpEcho, ..), Documents::AllAndEchoes) => Chances::ECHO_WHERE_ADMITTED,
         ((_, TARGET, _), Documents::None) => Chances::COMMON_PORT,
         ((_, TARGET, _), _) => Chances::OPEN_PORT,
@@ -132,9 +132,9 @@ fn is_stopped((kind, address, port): Asked, extent: Extent) -> bool {
     let (is_host, is_far) = (address == TARGET, ELSEWHERE.contains(&address));
     match extent {
         Extent::Port => false,
-        Extent::PortOfSubnet => !is_host && !is_far && port == NAMED && kind != ProbeKind::IcmpEcho,
+        Extent::PortOfNetworkAcl => !is_host && !is_far && port == NAMED && kind != ProbeKind::IcmpEcho,
         Extent::Host => is_host,
-        Extent::Subnet | Extent::RouteTable => !is_far,
+        Extent::Subnet | Extent::NetworkAcl | Extent::RouteTable => !is_far,
         Extent::Network => true,
     }
 }

@@ -14,7 +14,7 @@ use peerscope_vocabulary::{Observation, Outcome, ProbeKind};
 use super::case::{Case, Question};
 use super::explore::{Nearness, nearness};
 use super::hypothesis::{Chances, Clue};
-use super::observed::{Shows, passes, seconds, shows};
+use super::observed::{self, Shows, passes, seconds, shows};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::reach;
@@ -65,7 +65,7 @@ impl<'a> Beside<'a> {
         match code {
             HostSilent | UnknownDestination => self.host_answered(),
             BadStateRoute | HigherPriorityRoute | MoreSpecificRoute | NoRouteToDestination => {
-                self.host_answered() || self.answered(Nearness::shares_routes)
+                self.host_answered() || self.answered(Nearness::shares_route_table)
             }
             SecondaryCidrUnreachable | TransitivePeering => {
                 self.host_answered() || self.answered(|nearness| nearness == Nearness::Subnet)
@@ -99,9 +99,13 @@ impl<'a> Beside<'a> {
         let is_answered = |echo: &Observation| echo.outcome == Outcome::Echo;
         let echo =
             self.echo.map(|echo| (echo, echo_clue(case, question, is_answered(echo), echo_words(echo))));
+        let documented = case.topology.is_some() && question.networks.is_some();
         let other = |(one, near): &(&'a Observation, Nearness)| {
             let asked = (one.request.address, one.request.port);
-            (*one, connect_clue(case, question, asked, passes(one), explored_words(one, *near, case)))
+            let clue = connect_clue(case, question, asked, passes(one), explored_words(one, *near, case));
+            let is_shut = documented && is_shut(case, question, one);
+            let expected = if is_shut { Chances::THOUGH_SHUT } else { clue.expected };
+            (*one, Clue { expected, ..clue })
         };
         echo.into_iter().chain(self.explored.iter().map(other)).collect()
     }
@@ -142,9 +146,18 @@ fn echo_expected(case: &Case, question: &Question) -> f64 {
     let opening = reach(topology, source, target, &asked).opening();
     match (opening.blocked.is_empty(), opening.unknown.is_empty()) {
         (true, true) => Chances::ECHO_WHERE_ADMITTED,
-        (false, _) => Chances::ECHO_THOUGH_SHUT,
+        (false, _) => Chances::THOUGH_SHUT,
         (true, false) => Chances::ECHO_ANYWHERE,
     }
+}
+
+/// Whether the documents stop a probe: where it was made before they were read, nobody chose it by them.
+fn is_shut(case: &Case, question: &Question, one: &Observation) -> bool {
+    let known = case.topology.as_ref().zip(question.networks.as_ref());
+    let asked = Flows::from(FlowBox::from(observed::flow(one, case.protocol)));
+    known.is_some_and(|(topology, (source, target))| {
+        !reach(topology, source, target, &asked).opening().blocked.is_empty()
+    })
 }
 
 /// The connects to other ports and other addresses than the named ones.
@@ -181,6 +194,10 @@ pub(super) fn place_words(address: IpAddr, port: u16, nearness: Nearness) -> Str
         Nearness::Subnet => format!("{address} in the same subnet, on port {port},"),
         Nearness::RouteTable => {
             format!("{address} in another subnet with the same route table, on port {port},")
+        }
+        Nearness::NetworkAcl { and_route_table } => {
+            let shared = if and_route_table { "route table and network ACL" } else { "network ACL" };
+            format!("{address} in another subnet with the same {shared}, on port {port},")
         }
         Nearness::Network => format!("{address} in another subnet of the VPC, on port {port},"),
         Nearness::Adjacent => format!("{address}, the address beside it, on port {port},"),

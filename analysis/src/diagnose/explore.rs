@@ -32,6 +32,8 @@ pub(super) enum Nearness {
     Subnet,
     /// The route table of another subnet.
     RouteTable,
+    /// The network ACL of another subnet, and its table too.
+    NetworkAcl { and_route_table: bool },
     /// The network.
     Network,
     /// The addresses are next to each other, and no document tells more.
@@ -50,9 +52,19 @@ impl Nearness {
         }
     }
 
-    /// Whether both ends' routes are the same for both.
-    pub(super) fn shares_routes(self) -> bool {
-        matches!(self, Self::Subnet | Self::RouteTable | Self::Adjacent)
+    /// Whether both lie in one subnet, for all that is known.
+    pub(super) fn shares_subnet(self) -> bool {
+        matches!(self, Self::Host | Self::Subnet | Self::Adjacent)
+    }
+
+    /// Whether the same table has the routes of both.
+    pub(super) fn shares_route_table(self) -> bool {
+        self.shares_subnet() || matches!(self, Self::RouteTable | Self::NetworkAcl { and_route_table: true })
+    }
+
+    /// Whether the same network ACL judges packets to both.
+    pub(super) fn shares_network_acl(self) -> bool {
+        self.shares_subnet() || matches!(self, Self::NetworkAcl { .. })
     }
 }
 
@@ -88,12 +100,14 @@ pub(super) fn nearness(case: &Case, question: &Question, address: IpAddr) -> Nea
     let subnets = topology.subnet_in(vpc, question.address).zip(topology.subnet_in(vpc, address));
     let Some((target, other)) = subnets else { return Nearness::Network };
     let table = |subnet| topology.effective_route_table(subnet).map(|(id, _)| id);
-    if target == other {
-        Nearness::Subnet
-    } else if table(target).is_some() && table(target) == table(other) {
-        Nearness::RouteTable
-    } else {
-        Nearness::Network
+    let acl = |subnet| topology.effective_network_acl(subnet).map(|(id, _)| id);
+    let same_table = table(target).is_some() && table(target) == table(other);
+    let same_acl = acl(target).is_some() && acl(target) == acl(other);
+    match (same_table, same_acl) {
+        _ if target == other => Nearness::Subnet,
+        (and_route_table, true) => Nearness::NetworkAcl { and_route_table },
+        (true, false) => Nearness::RouteTable,
+        (false, false) => Nearness::Network,
     }
 }
 

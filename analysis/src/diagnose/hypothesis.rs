@@ -20,12 +20,14 @@ use crate::report::{Basis, CauseReport, Evidence, HypothesisReport};
 pub enum Extent {
     /// Nothing.
     Port,
-    /// The same port of every host of the subnet.
-    PortOfSubnet,
+    /// The same port of every host of the subnet, and of every other subnet with its network ACL.
+    PortOfNetworkAcl,
     /// Whatever is for the host.
     Host,
     /// Whatever is for hosts of the subnet.
     Subnet,
+    /// Whatever is for hosts of subnets with the same network ACL.
+    NetworkAcl,
     /// Whatever is for hosts whose replies the same route table guides.
     RouteTable,
     /// Whatever is for the network.
@@ -56,8 +58,8 @@ impl Chances {
     pub const ECHO_ANYWHERE: f64 = 0.25;
     /// An echo that every document lets through.
     pub const ECHO_WHERE_ADMITTED: f64 = 0.95;
-    /// An echo that a document stops: it may be older than the rule that admits one.
-    pub const ECHO_THOUGH_SHUT: f64 = 0.03;
+    /// What a document stops: it may be older than the rule that admits it.
+    pub const THOUGH_SHUT: f64 = 0.03;
     /// A port that the documents let packets through to: a host that lives accepts or refuses.
     pub const OPEN_PORT: f64 = 0.9;
     /// A common port of a host of which nothing is known: a group has to admit it.
@@ -80,16 +82,15 @@ const TELLS: f64 = 1.02;
 
 impl Extent {
     fn stops(self, clue: &Clue) -> bool {
-        match (self, clue.near) {
-            (Self::Network, _) => true,
-            (Self::Port, _) => false,
-            (Self::PortOfSubnet, Nearness::Subnet | Nearness::Adjacent) => clue.same_port,
-            (Self::PortOfSubnet, _) => false,
-            (_, Nearness::Host) => true,
-            (Self::Host, _) => false,
-            (Self::Subnet | Self::RouteTable, Nearness::Subnet | Nearness::Adjacent) => true,
-            (Self::RouteTable, Nearness::RouteTable) => true,
-            (Self::Subnet | Self::RouteTable, _) => false,
+        let near = clue.near;
+        match self {
+            Self::Network => true,
+            Self::Port => false,
+            Self::Host => near == Nearness::Host,
+            Self::PortOfNetworkAcl => clue.same_port && near.shares_network_acl(),
+            Self::NetworkAcl => near.shares_network_acl(),
+            Self::Subnet => near.shares_subnet(),
+            Self::RouteTable => near.shares_route_table(),
         }
     }
 
@@ -101,7 +102,8 @@ impl Extent {
 }
 
 /// The extents that a cause may have, with their shares, which sum to 1. Groups and ACLs are mostly written
-/// for single ports; a table, a peering and a host treat all ports alike.
+/// for single ports; a table, a peering and a host treat all ports alike. A table lacks a route for all of its
+/// subnets, or one of them was given another table.
 #[must_use]
 pub fn extents(code: CauseCode) -> &'static [(Extent, f64)] {
     use CauseCode::{
@@ -111,12 +113,11 @@ pub fn extents(code: CauseCode) -> &'static [(Extent, f64)] {
     };
     match code {
         EniSgRulesMismatch | UnknownPeeredSgs => &[(Extent::Port, 0.6), (Extent::Host, 0.4)],
-        SubnetAclRestriction => &[(Extent::PortOfSubnet, 0.4), (Extent::Subnet, 0.6)],
+        SubnetAclRestriction => &[(Extent::PortOfNetworkAcl, 0.4), (Extent::NetworkAcl, 0.6)],
         HostFirewall | HostOverloaded => &[(Extent::Port, 1.0)],
         HostSilent | UnknownDestination | SgHasNoRules => &[(Extent::Host, 1.0)],
-        NoRouteToDestination | BadStateRoute | MoreSpecificRoute | HigherPriorityRoute => {
-            &[(Extent::RouteTable, 1.0)]
-        }
+        NoRouteToDestination => &[(Extent::RouteTable, 0.7), (Extent::Subnet, 0.3)],
+        BadStateRoute | MoreSpecificRoute | HigherPriorityRoute => &[(Extent::RouteTable, 1.0)],
         _ => &[(Extent::Network, 1.0)],
     }
 }
@@ -217,9 +218,19 @@ mod tests {
 
     #[test]
     fn what_is_near_tells_of_all_that_it_shares() {
-        let answers = |near| fit(CauseCode::NoRouteToDestination, &[clue(near, true)]) > 0.1;
+        let answers = |near| fit(CauseCode::BadStateRoute, &[clue(near, true)]) > 0.1;
         assert!(!answers(Nearness::Host) && !answers(Nearness::Subnet) && !answers(Nearness::RouteTable));
         assert!(answers(Nearness::Network));
+        // One subnet may have been given another table, and an ACL judges for each that has it.
+        let fit_beside = |code, near| fit(code, &[clue(near, true)]);
+        assert!(fit_beside(CauseCode::NoRouteToDestination, Nearness::RouteTable) > 0.1);
+        assert!(fit_beside(CauseCode::NoRouteToDestination, Nearness::Subnet) < 0.01);
+        for and_route_table in [false, true] {
+            let near = Nearness::NetworkAcl { and_route_table };
+            assert!(fit_beside(CauseCode::SubnetAclRestriction, near) < 0.01);
+            assert_eq!(fit_beside(CauseCode::BadStateRoute, near) < 0.01, and_route_table);
+        }
+        assert!(fit_beside(CauseCode::SubnetAclRestriction, Nearness::RouteTable) > 0.7);
         assert!(fit(CauseCode::PeeringMissing, &[clue(Nearness::Network, true)]) < 0.01);
         assert!(fit(CauseCode::HostFirewall, &[clue(Nearness::Host, true)]) > 0.7);
     }
