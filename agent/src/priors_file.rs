@@ -1,6 +1,8 @@
 //! The file of `--priors`: how likely each cause of a silence is in an estate that somebody knows.
 //!
 //! ```toml
+//! second_fault = 0.05              # where one thing is wrong, another is too that no document shows; 0 to 1
+//!
 //! [unconfigured]                   # where no snapshot tells of the path
 //! NO_ROUTE_TO_DESTINATION = 0.5    # relative to the others of the table; what is not named stays
 //! PEERING_MISSING = 0              # never
@@ -47,13 +49,23 @@ fn parse(file: &Path, text: &str) -> Result<Priors, Vec<InputError>> {
     };
     for (name, value) in document.get_ref() {
         let place = name.get_ref().as_ref();
+        if place == "second_fault" {
+            match weight(value).filter(|share| *share <= 1.0) {
+                Some(share) => priors.second_fault = share,
+                None => {
+                    wrong(value.span().start, place, "a number from 0 to 1".to_string(), "another value");
+                }
+            }
+            continue;
+        }
         let list = match place {
             "unconfigured" => &mut priors.unconfigured,
             "unexplained" => &mut priors.unexplained,
             "mixed" => &mut priors.mixed,
             "stalled" => &mut priors.stalled,
             _ => {
-                let expected = "[unconfigured], [unexplained], [mixed] or [stalled]".to_string();
+                let expected =
+                    "second_fault, [unconfigured], [unexplained], [mixed] or [stalled]".to_string();
                 wrong(name.span().start, place, expected, place);
                 continue;
             }
@@ -124,6 +136,17 @@ mod tests {
             [(&priors.unconfigured, &default.unconfigured), (&priors.unexplained, &default.unexplained)]
         {
             assert_eq!(weight_of(list, stays), weight_of(other, stays));
+        }
+    }
+
+    #[test]
+    fn how_often_two_things_go_wrong_together_is_a_share() {
+        assert_eq!(read("").unwrap().second_fault, Priors::default().second_fault);
+        assert_eq!(read("second_fault = 0\n[mixed]\nPACKET_LOSS = 1\n").unwrap().second_fault, 0.0);
+        assert_eq!(read("second_fault = 0.3\n").unwrap().second_fault, 0.3);
+        for wrong in ["1.5", "-0.1", "nan", "\"often\""] {
+            let error = read(&format!("second_fault = {wrong}\n")).unwrap_err();
+            assert!(error.contains("priors.toml:1:") && error.contains("from 0 to 1"), "{error}");
         }
     }
 

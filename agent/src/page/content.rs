@@ -1,21 +1,25 @@
 //! What is told of a diagnosis and in which order: the answer, what to do, why, the path, what was seen, what is not
 //! known, how it was obtained.
 
-use peerscope_analysis::report::{Diagnosis, Evidence, Gap, Severity, VantageKind};
+use peerscope_analysis::cause::CauseCode;
+use peerscope_analysis::reach::Direction;
+use peerscope_analysis::report::{
+    Component, Diagnosis, Evidence, Gap, HypothesisReport, Severity, VantageKind,
+};
 
 use super::deeds::deeds;
 use super::hops::{called, id_and_name, path};
 use super::sentence::{sentence, whole_sentence};
 use super::{Block, Page, Section, Span, code, plain, strong};
 use crate::text::entry::{Entry, common_evidence, entries, groups};
-use crate::text::words::{from, latency_seen, names_seen, packets_seen, snapshot_words, to};
+use crate::text::words::{from, latency_seen, names_seen, packets_seen, snapshot_words, to, together, way};
 
 /// Puts a page together.
 pub(super) fn page(diagnosis: &Diagnosis, remark: Option<&str>) -> Page {
     let entries = entries(diagnosis);
     let sections = [
         ("do", "What to do", deeds(diagnosis, &entries)),
-        ("why", "Why", why(&entries)),
+        ("why", "Why", why(diagnosis, &entries)),
         ("path", "The path, hop by hop", path(diagnosis, &entries)),
         ("seen", "What was seen", seen(diagnosis)),
         ("also", "What else is wrong", findings(diagnosis)),
@@ -51,8 +55,33 @@ fn without_blanks(block: Block) -> Option<Block> {
     }
 }
 
-fn why(entries: &[Entry<'_>]) -> Vec<Block> {
-    groups(entries).flat_map(why_of_group).collect()
+fn why(diagnosis: &Diagnosis, entries: &[Entry<'_>]) -> Vec<Block> {
+    let mut blocks: Vec<Block> = groups(entries).flat_map(why_of_group).collect();
+    let pairs: Vec<Vec<Span>> =
+        together(diagnosis).into_iter().map(|(pair, sure)| both(pair, sure)).collect();
+    if !pairs.is_empty() {
+        blocks.push(Block::Heading(vec![plain("Two things at once")]));
+        blocks.extend(list(pairs));
+    }
+    blocks
+}
+
+/// Two things that may be wrong together.
+fn both(pair: &HypothesisReport, sure: &str) -> Vec<Span> {
+    let of = |one: CauseCode, component: &Component, direction: Option<Direction>| {
+        let (id, name) = id_and_name(component);
+        let mut words = vec![code(one.name()), plain(", ")];
+        words.extend(called(component.component_type.words(), id.as_deref(), name.as_deref()));
+        words.extend(way(direction).map(|way| plain(format!(", {way}"))));
+        words
+    };
+    let mut words = of(pair.code, &pair.component, pair.direction);
+    for also in &pair.together_with {
+        words.push(plain(" and "));
+        words.extend(of(also.code, &also.component, also.direction));
+    }
+    words.push(plain(format!(" together ({sure}).")));
+    words
 }
 
 /// A cause, or alternatives: what all of them rest on is told once.

@@ -7,9 +7,10 @@ use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 use fastrand::Rng;
 use peerscope_analysis::cause::CauseCode;
+use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{
-    CauseStatus, Component, Diagnosis, Evidence, Finding, Fix, NextProbe, ObservationReport, OpenedReport,
-    RequestReport, Severity, Tool,
+    AlsoWrong, CauseStatus, Component, Diagnosis, Evidence, Finding, Fix, HypothesisReport, NextProbe,
+    ObservationReport, OpenedReport, RequestReport, Severity, Tool,
 };
 use peerscope_vocabulary::ProbeKind;
 use scraper::Html;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::html::{POLICY, SCRIPT, STYLE};
 use super::{Block, Page, Span, content, html, markdown};
 use crate::command::analyze::diagnosis_for_test;
+use crate::text::{diagnosis_text, weighing};
 
 /// What could break out of its place somewhere.
 const HOSTILE: &[&str] = &[
@@ -449,4 +451,48 @@ fn what_blocks_is_told_without_colour_and_without_the_picture() {
     assert!(descriptions[1].ends_with("stopped at route table rtb-0b1c00000000000db."), "{descriptions:?}");
     let steps = all("#path ol li").into_iter().filter(|hop| hop.contains("✗ stops the packets"));
     assert_eq!(steps.count(), 2);
+}
+
+#[test]
+fn two_things_at_once_are_told_in_every_format() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/documents/orders-db");
+    let loaded = crate::snapshot::load(&[example]).unwrap();
+    let mut diagnosis = diagnosis_for_test(&loaded, "space", "tcp://10.100.2.20:5432").unwrap();
+    let component = |id: &str, name: &str| Component {
+        id: Some(id.to_string()),
+        name: Some(name.to_string()),
+        ..diagnosis.causes[0].component.clone()
+    };
+    let also = AlsoWrong {
+        code: CauseCode::SubnetAclRestriction,
+        component: component("acl-1", "<b>@everyone</b>"),
+        direction: Some(Direction::Return),
+    };
+    let pair = HypothesisReport {
+        code: CauseCode::HostSilent,
+        component: component("eni-1", "db"),
+        direction: None,
+        together_with: vec![also],
+        alternatives: None,
+        prior: 0.01,
+        confidence: 0.6,
+        fell: false,
+        because: Vec::new(),
+    };
+    let hardly = HypothesisReport { confidence: 0.01, ..pair.clone() };
+    diagnosis.hypotheses = vec![hardly];
+    assert!(!markdown(&diagnosis, None).contains("Two things at once"));
+    diagnosis.hypotheses = vec![pair];
+    let markdown = markdown(&diagnosis, None);
+    let line = markdown.lines().find(|line| line.contains("together (")).unwrap();
+    assert!(line.contains("`HOST_SILENT`") && line.contains("`SUBNET_ACL_RESTRICTION`"), "{line}");
+    assert!(line.contains(" and ") && line.contains("on the way back together (likely)"), "{line}");
+    let html = html(&diagnosis, None);
+    assert!(html.contains("together (likely)") && !html.contains("<b>@everyone"), "the name is words");
+    let style = crate::text::Style::of_stdout();
+    for text in [diagnosis_text(&diagnosis, &style), weighing(&diagnosis, &style)] {
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = "HOST_SILENT eni-1 \"db\" and SUBNET_ACL_RESTRICTION acl-1";
+        assert!(words.contains(told) && words.contains("on the way back together"), "{words}");
+    }
 }

@@ -6,7 +6,9 @@ use peerscope_analysis::report::{Diagnosis, Verdict};
 use super::entry::{Entry, entries};
 use super::layout::{MARGIN, wrapped};
 use super::picture::picture;
-use super::words::{from, latency_seen, name, names_seen, packets_seen, snapshot_words, to, verdict_word};
+use super::words::{
+    both, from, latency_seen, name, names_seen, packets_seen, snapshot_words, to, together, verdict_word,
+};
 use super::{Style, mending};
 use crate::escape::escape;
 
@@ -39,6 +41,8 @@ pub(crate) fn text(diagnosis: &Diagnosis, style: &Style) -> String {
         }
         section(&mut text, &part);
     }
+    let pairs = together(diagnosis).into_iter().map(|(pair, sure)| format!("{} ({sure})", both(pair)));
+    section(&mut text, &list("At once", pairs, style));
     if let Some(plan) = plan {
         section(&mut text, &mending::plan(plan, &diagnosis.causes, style));
     }

@@ -4,7 +4,7 @@
 use peerscope_analysis::report::{AskedReport, Diagnosis, HypothesisReport};
 
 use super::diagnosis::{list, section};
-use super::words::{name, way};
+use super::words::both;
 use super::{Style, layout::wrapped};
 use crate::escape::escape;
 
@@ -53,14 +53,13 @@ fn why(one: &AskedReport) -> String {
 
 /// One thing that was thought of, in a line.
 fn hypothesis(one: &HypothesisReport) -> String {
-    let way = way(one.direction).map(|way| format!(", {way}")).unwrap_or_default();
     let share = match one.fell {
         true => percent(one.prior),
         false => format!("{} → {}", percent(one.prior), percent(one.confidence)),
     };
     let because =
         if one.because.is_empty() { String::new() } else { format!(": {}", one.because.join("; ")) };
-    format!("{share}  {} {}{way}{}", one.code, name(&one.component), escape(&because))
+    format!("{share}  {}{}", both(one), escape(&because))
 }
 
 fn percent(share: f64) -> String {

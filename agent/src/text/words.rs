@@ -5,10 +5,11 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use peerscope_analysis::cause::CauseCode;
 use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{
-    Calls, CauseReport, CauseStatus, Component, Diagnosis, Fix, LatencyReport, ObservationReport,
-    OpenedReport, PlanStep, SnapshotReport, Tool, VantageKind, Verdict,
+    Calls, CauseReport, CauseStatus, Component, Diagnosis, Fix, HypothesisReport, LatencyReport,
+    ObservationReport, OpenedReport, PlanStep, SnapshotReport, Tool, VantageKind, Verdict,
 };
 use peerscope_analysis::topology::ComponentType;
 use peerscope_vocabulary::ProbeKind;
@@ -93,9 +94,37 @@ pub(crate) fn certainty(causes: &[&CauseReport]) -> &'static str {
     let status = causes.first().map_or(CauseStatus::Candidate, |cause| cause.status);
     match (status, confidence) {
         (CauseStatus::Established, _) => "certain",
-        (CauseStatus::Candidate, confidence) if confidence >= 0.5 => "likely",
+        (CauseStatus::Candidate, confidence) if confidence >= LIKELY => "likely",
         (CauseStatus::Candidate, _) => "possible",
     }
+}
+
+/// From this on a candidate is called likely.
+const LIKELY: f64 = 0.5;
+/// Of two things that may be wrong at once, from this on a report says so by itself.
+const WORTH_TELLING: f64 = 0.05;
+
+/// Each two things that may be wrong together, and how sure that is.
+pub(crate) fn together(diagnosis: &Diagnosis) -> Vec<(&HypothesisReport, &'static str)> {
+    let pairs = diagnosis.hypotheses.iter().filter(|one| !one.together_with.is_empty() && !one.fell);
+    let told = pairs.filter(|one| one.confidence >= WORTH_TELLING);
+    told.map(|one| (one, if one.confidence >= LIKELY { "likely" } else { "possible" })).collect()
+}
+
+/// What a hypothesis is of, and where: one thing, or two together.
+pub(crate) fn both(one: &HypothesisReport) -> String {
+    let place = |code: CauseCode, component: &Component, direction: Option<Direction>| {
+        let way = way(direction).map(|way| format!(", {way}")).unwrap_or_default();
+        format!("{code} {}{way}", name(component))
+    };
+    let mut words = place(one.code, &one.component, one.direction);
+    for also in &one.together_with {
+        let _ = write!(words, " and {}", place(also.code, &also.component, also.direction));
+    }
+    if !one.together_with.is_empty() {
+        words.push_str(" together");
+    }
+    words
 }
 
 /// Which way the packets travel that a cause stops.

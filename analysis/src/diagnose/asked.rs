@@ -88,6 +88,7 @@ fn so_far(observations: &[Observation], at: Duration) -> Vec<Observation> {
 /// What has been given up, as clues come in.
 struct Fallen {
     hypotheses: Vec<(f64, crate::report::CauseReport)>,
+    second_fault: f64,
     fallen: Vec<HypothesisReport>,
 }
 
@@ -98,12 +99,12 @@ impl Fallen {
             true => silence::hypotheses(case, question, accounted.suspected(question)),
             false => Vec::new(),
         };
-        Self { hypotheses, fallen: Vec::new() }
+        Self { hypotheses, second_fault: case.priors.second_fault, fallen: Vec::new() }
     }
 
     /// The causes that fell by the last of these clues.
     fn by(&mut self, clues: &[Clue]) -> Vec<CauseCode> {
-        let mut now = weigh(self.hypotheses.clone(), clues).hypotheses;
+        let mut now = weigh(self.hypotheses.clone(), clues, self.second_fault).hypotheses;
         now.retain(|one| one.fell);
         let same = |one: &HypothesisReport, other: &HypothesisReport| {
             (one.code, &one.component, one.direction) == (other.code, &other.component, other.direction)

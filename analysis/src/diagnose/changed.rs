@@ -5,16 +5,18 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::case::Case;
+use super::together;
 use crate::change::changes;
-use crate::report::{Basis, CauseReport, CauseStatus, Evidence};
+use crate::report::{Basis, CauseReport, CauseStatus, Component, Evidence, HypothesisReport};
 
 /// How much more likely a candidate is whose component changed since the path worked.
 const WEIGHT_OF_A_CHANGE: f64 = 8.0;
 
 /// Adds the changes of each cause's components to its evidence, before all else, and puts the causes
 /// first that something speaks for.
-pub(super) fn weigh(case: &Case, causes: &mut [CauseReport]) {
+pub(super) fn weigh(case: &Case, causes: &mut [CauseReport], hypotheses: &mut [HypothesisReport]) {
     let (Some(before), Some(after)) = (&case.baseline, &case.topology) else { return };
+    let unchanged = causes.to_vec();
     let changes = changes(before, after);
     for cause in causes.iter_mut() {
         let components = || core::iter::once(&cause.component).chain(&cause.related);
@@ -42,14 +44,8 @@ pub(super) fn weigh(case: &Case, causes: &mut [CauseReport]) {
             cause.confidence *= WEIGHT_OF_A_CHANGE;
         }
     }
-    let whole: f64 = causes
-        .iter()
-        .filter(|cause| cause.status == CauseStatus::Candidate)
-        .map(|cause| cause.confidence)
-        .sum();
-    for cause in causes.iter_mut().filter(|cause| cause.status == CauseStatus::Candidate && whole > 1.0) {
-        cause.confidence /= whole;
-    }
+    together::within_one(causes);
+    follow(hypotheses, &unchanged, causes);
     let unchanged = |cause: &CauseReport| !cause.basis.contains(&Basis::Changes);
     causes.sort_by(|one, other| {
         let rank = |cause: &CauseReport| (cause.status == CauseStatus::Candidate, unchanged(cause));
@@ -58,4 +54,32 @@ pub(super) fn weigh(case: &Case, causes: &mut [CauseReport]) {
             CauseStatus::Candidate => other.confidence.total_cmp(&one.confidence),
         })
     });
+}
+
+/// Lets each hypothesis become as much likelier, or less, as the causes in it did; all of them stay as likely as they
+/// were.
+fn follow(hypotheses: &mut [HypothesisReport], before: &[CauseReport], after: &[CauseReport]) {
+    let factor = |code, component: &Component, direction| {
+        let of = |causes: &[CauseReport]| {
+            let cause = causes.iter().find(|cause| cause.is_at_one_with(code, component, direction));
+            cause.map(|cause| cause.confidence)
+        };
+        match (of(before), of(after)) {
+            (Some(before), Some(after)) if before > 0.0 => after / before,
+            _ => 1.0,
+        }
+    };
+    let sum = |all: &[HypothesisReport]| all.iter().map(|one| one.confidence).sum::<f64>();
+    let whole = sum(hypotheses);
+    for one in hypotheses.iter_mut() {
+        one.confidence *= factor(one.code, &one.component, one.direction);
+        for also in &one.together_with {
+            one.confidence *= factor(also.code, &also.component, also.direction);
+        }
+    }
+    let now = sum(hypotheses);
+    for one in hypotheses.iter_mut().filter(|_| now > 0.0) {
+        one.confidence *= whole / now;
+    }
+    hypotheses.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
 }

@@ -207,11 +207,7 @@ fn one(
     causes.splice(place..place, failing);
     hypotheses.splice(0..0, application.hypotheses);
 
-    changed::weigh(case, &mut causes);
-    for one in hypotheses.iter_mut().filter(|one| !one.fell) {
-        let named = causes.iter().find(|cause| cause.is_at_one_with(one.code, &one.component, one.direction));
-        one.confidence = named.map_or(one.confidence, |cause| cause.confidence);
-    }
+    changed::weigh(case, &mut causes, &mut hypotheses);
     let verdict = match verdict(question, deciding, blocked) {
         Verdict::Reachable if fails => Verdict::Impaired,
         verdict => verdict,

@@ -3,15 +3,15 @@
 //! A hypothesis is one thing that stops the packets, in one or several extents: a security group may lack a
 //! rule for the named port or for the source altogether; a route table stops whatever lies behind it. An extent
 //! predicts every other probe: what it stops stays silent, what it does not stop answers as often as such
-//! probes do (Bayes, with the priors of [`super::prior`] and the chances below). What no probe tells apart keeps
-//! the ratio of its priors, and is one group of candidates.
+//! probes do (Bayes, with the priors of [`super::prior`] and the chances below). Two of them may hold together
+//! ([`super::together`]). What no probe tells apart keeps the ratio of its priors, and is one group of candidates.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::slice;
 
 use super::explore::Nearness;
-use super::posterior::posterior;
+use super::together::{self, Shares};
 use crate::cause::CauseCode;
 use crate::report::{Basis, CauseReport, Evidence, HypothesisReport};
 
@@ -77,6 +77,12 @@ impl Chances {
 const FORGOTTEN: f64 = 0.02;
 /// ...if they made it less likely by this factor.
 const REFUTED: f64 = 0.05;
+/// How many pairs are told beside the single hypotheses, the likeliest: there are many, and most are alike.
+const PAIRS: usize = 5;
+/// Below this no pair is told.
+const LEAST_OF_A_PAIR: f64 = 0.001;
+/// What the group of the second of two things is called by, behind the first one's.
+const BESIDE: &str = "-beside";
 /// Clues that change the odds by less than this are no evidence.
 const TELLS: f64 = 1.02;
 
@@ -94,9 +100,10 @@ impl Extent {
         }
     }
 
-    /// How likely the clue is where this is the fault.
-    fn likelihood(self, clue: &Clue) -> f64 {
-        let answer = if self.stops(clue) { Chances::STRAY } else { clue.expected };
+    /// How likely the clue is where these are the faults: what any of them stops is stopped.
+    pub(super) fn likelihood(extents: &[Self], clue: &Clue) -> f64 {
+        let is_stopped = extents.iter().any(|extent| extent.stops(clue));
+        let answer = if is_stopped { Chances::STRAY } else { clue.expected };
         if clue.answered { answer } else { 1.0 - answer }
     }
 }
@@ -133,11 +140,20 @@ pub(super) struct Weighed {
 
 /// Turns the weight of each cause into its confidence by what was seen beside, and adds that to its evidence.
 /// Those that are refuted are left out; the most likely comes first.
-pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Weighed {
-    let prior: f64 = hypotheses.iter().map(|(weight, _)| weight).sum();
-    let weighed: Vec<(f64, f64)> =
+pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue], second_fault: f64) -> Weighed {
+    let pairs = together::pairs(&hypotheses, clues, second_fault);
+    let singles: Vec<(f64, f64)> =
         hypotheses.iter().map(|(weight, cause)| (*weight, fit(cause.code, clues))).collect();
-    let confidences = posterior(&weighed);
+    let prior: f64 = singles.iter().map(|(weight, _)| weight).sum();
+    let with_pairs = prior + pairs.iter().map(|pair| pair.weight).sum::<f64>();
+    let all = Shares::of(&singles, pairs);
+    let fell = |(single, (weight, _)): (usize, &(f64, f64))| {
+        let confidence = all.of_cause(single);
+        confidence < FORGOTTEN && confidence < weight / prior * REFUTED
+    };
+    let fallen: Vec<bool> = singles.iter().enumerate().map(fell).collect();
+    let shares = all.without(&fallen);
+    let second = shares.second_group();
     let expected: Vec<(&Clue, f64)> = clues
         .iter()
         .map(|clue| {
@@ -148,34 +164,45 @@ pub(super) fn weigh(hypotheses: Vec<(f64, CauseReport)>, clues: &[Clue]) -> Weig
         .collect();
     let mut found: Vec<CauseReport> = Vec::new();
     let mut thought: Vec<HypothesisReport> = Vec::new();
-    for ((weight, mut cause), confidence) in hypotheses.into_iter().zip(confidences) {
-        cause.confidence = confidence;
-        let fell = cause.confidence < FORGOTTEN && cause.confidence < weight / prior * REFUTED;
+    for (single, (weight, mut cause)) in hypotheses.into_iter().enumerate() {
+        let fell = fallen[single];
+        cause.confidence = shares.of_cause(single);
+        if second.get(single) == Some(&true) {
+            cause.alternatives = cause.alternatives.map(|group| group + BESIDE);
+        }
         let told = expected.iter().filter_map(|(clue, together)| evidence(cause.code, clue, *together));
         let told: Vec<Evidence> = told.collect();
         let because = told.iter().filter(|one| one.supports != fell).map(|one| one.text.clone()).collect();
-        thought.push(HypothesisReport::of(&cause, weight / prior, fell, because));
+        let alone = HypothesisReport::of(&cause, weight / with_pairs, fell, because);
+        thought.push(HypothesisReport { confidence: shares.alone[single], ..alone });
         if !fell {
             cause.evidence.extend(told);
             found.push(cause);
         }
     }
-    let left: f64 = found.iter().map(|cause| cause.confidence).sum();
-    for cause in &mut found {
-        cause.confidence /= left;
-    }
-    for one in &mut thought {
-        one.confidence = if one.fell { 0.0 } else { one.confidence / left };
-    }
-    found.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    let told = shares.likeliest_pairs(LEAST_OF_A_PAIR).into_iter().take(PAIRS);
+    let told = told
+        .map(|(pair, share)| thought[pair.one].with(&thought[pair.other], pair.weight / with_pairs, share));
+    let told: Vec<HypothesisReport> = told.collect();
+    thought.extend(told);
+    together::within_one(&mut found);
+    found.sort_by(|one, other| {
+        let by_likelihood = || other.confidence.total_cmp(&one.confidence);
+        one.alternatives.cmp(&other.alternatives).then_with(by_likelihood)
+    });
     thought.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
     Weighed { causes: found, hypotheses: thought }
+}
+
+/// Whether a cause is of the group of the second of two things that hold together.
+pub(super) fn is_second(cause: &CauseReport) -> bool {
+    cause.alternatives.as_deref().is_some_and(|group| group.ends_with(BESIDE))
 }
 
 /// How likely all clues are where this is the cause.
 pub(super) fn fit(code: CauseCode, clues: &[Clue]) -> f64 {
     let of_extent = |(extent, share): &(Extent, f64)| {
-        share * clues.iter().map(|clue| extent.likelihood(clue)).product::<f64>()
+        share * clues.iter().map(|clue| Extent::likelihood(&[*extent], clue)).product::<f64>()
     };
     extents(code).iter().map(of_extent).sum()
 }

@@ -49,6 +49,7 @@ mod silence;
 mod sizes;
 mod stale;
 mod sweep;
+mod together;
 mod undecided;
 mod words;
 

@@ -33,7 +33,13 @@ pub struct Priors {
     pub mixed: Vec<Prior>,
     /// A connection is taken, and nothing more is heard.
     pub stalled: Vec<Prior>,
+    /// How likely, where one thing is wrong, another is too that no document shows: 0 to 1.
+    pub second_fault: f64,
 }
+
+/// Hidden things mostly go wrong one at a time: each is done by other people on another day, and who finds the path
+/// broken by the first mends that. But a path that nobody has used yet, or no more, gathers several: one in twenty.
+const SECOND_FAULT: f64 = 0.05;
 
 impl Default for Priors {
     fn default() -> Self {
@@ -42,6 +48,7 @@ impl Default for Priors {
             unexplained: UNEXPLAINED.to_vec(),
             mixed: MIXED.to_vec(),
             stalled: STALLED.to_vec(),
+            second_fault: SECOND_FAULT,
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn candidates(
             .evidence
             .insert(0, Evidence { kind: Basis::Probes, text: observed.to_string(), supports: true });
     }
-    weigh(found, clues)
+    weigh(found, clues, case.priors.second_fault)
 }
 
 /// Everything that may stop `silent` flows, each with its weight before anything was seen beside.

@@ -11,7 +11,7 @@ use peerscope_vocabulary::{Observation, ProbeKind, TcpFacts};
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
-use super::{application, naming, segments, sizes};
+use super::{application, hypothesis, naming, segments, sizes};
 use crate::report::{
     CauseReport, CauseStatus, Gap, GapKind, LongRequestReport, ObservationReport, RequestReport, TcpReport,
     Verdict, together,
@@ -143,7 +143,14 @@ pub(super) fn summary(
             let answer = question.answer.as_ref().filter(|_| !naming::is_public(case, question));
             let is_told = answer.is_some_and(|answer| answer.blockers().is_empty());
             let open = if is_told { " The snapshot shows nothing that stops the packets." } else { "" };
-            format!("{what}: {observed}.{open} Most likely, but not certain: {first}{others}")
+            let second = causes.iter().find(|cause| hypothesis::is_second(cause));
+            match second {
+                Some(second) => format!(
+                    "{what}: {observed}.{open} Most likely, but not certain, two things together: {first} And: {}",
+                    second.summary
+                ),
+                None => format!("{what}: {observed}.{open} Most likely, but not certain: {first}{others}"),
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{CauseReport, Component};
 use crate::cause::CauseCode;
 use crate::reach::Direction;
 
-/// One thing that could have been the cause.
+/// One thing that could have been the cause, or two together: all that would be wrong.
 #[derive(Clone, Debug, Serialize)]
 pub struct HypothesisReport {
     /// Its code.
@@ -18,6 +18,8 @@ pub struct HypothesisReport {
     pub component: Component,
     /// Which way the packets travel that it would stop.
     pub direction: Option<Direction>,
+    /// What else would be wrong at the same time, where this is two things together.
+    pub together_with: Vec<AlsoWrong>,
     /// The group of which one is taken to hold.
     pub alternatives: Option<String>,
     /// How likely it was, 0 to 1, before what was seen beside the failure itself.
@@ -30,6 +32,17 @@ pub struct HypothesisReport {
     pub because: Vec<String>,
 }
 
+/// One thing that is wrong beside another.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlsoWrong {
+    /// Its code.
+    pub code: CauseCode,
+    /// Where it would lie.
+    pub component: Component,
+    /// Which way the packets travel that it would stop.
+    pub direction: Option<Direction>,
+}
+
 impl HypothesisReport {
     /// What was thought of as this cause.
     pub(crate) fn of(cause: &CauseReport, prior: f64, fell: bool, because: Vec<String>) -> Self {
@@ -37,11 +50,22 @@ impl HypothesisReport {
             code: cause.code,
             component: cause.component.clone(),
             direction: cause.direction,
+            together_with: Vec::new(),
             alternatives: cause.alternatives.clone(),
             prior,
             confidence: cause.confidence,
             fell,
             because,
         }
+    }
+
+    /// Both together, as likely as that.
+    pub(crate) fn with(&self, other: &Self, prior: f64, confidence: f64) -> Self {
+        let (code, component, direction) = (other.code, other.component.clone(), other.direction);
+        let mut both = Self { prior, confidence, ..self.clone() };
+        both.together_with.push(AlsoWrong { code, component, direction });
+        let more = other.because.iter().filter(|one| !self.because.contains(one)).cloned();
+        both.because.extend(more);
+        both
     }
 }

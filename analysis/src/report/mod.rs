@@ -26,7 +26,7 @@ use crate::topology::ComponentType;
 pub use asked::AskedReport;
 pub use cause::{Basis, CauseReport, CauseStatus, Evidence, together};
 pub use flows::{AffectedPart, Affects, PartBlocker, PartReport, PartRule};
-pub use hypothesis::HypothesisReport;
+pub use hypothesis::{AlsoWrong, HypothesisReport};
 pub use latency::LatencyReport;
 pub use mending::{Calls, Fix, OpenedReport, Plan, PlanStep, Tool};
 pub use observation::{
