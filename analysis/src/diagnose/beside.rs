@@ -46,7 +46,7 @@ impl<'a> Beside<'a> {
     }
 
     /// Whether the target's host answered anything.
-    fn host_answered(&self) -> bool {
+    pub(super) fn host_answered(&self) -> bool {
         self.echo.is_some_and(|echo| echo.outcome == Outcome::Echo)
             || self.answered(|nearness| nearness == Nearness::Host)
     }

@@ -23,7 +23,7 @@ use super::plan::joined;
 use super::seen::Seen;
 use super::{
     application, asked, changed, handshake, latency, loss, naming, next, partition, path, path_mtu, show,
-    silence, undecided, words,
+    silence, undecided, unshown, words,
 };
 use crate::cause::CauseCode;
 use crate::flow::Flows;
@@ -193,6 +193,10 @@ fn one(
         hypotheses.extend(weighed.hypotheses);
     } else if loss::is_certain(deciding) {
         causes.extend(loss::causes(case, question, deciding, unexplained, observed).causes);
+    } else if !silent.is_empty() && !mixed && !public {
+        let weighed = unshown::candidates(case, question, silent, &beside.clues(case, question));
+        causes.extend(weighed.causes);
+        hypotheses.extend(weighed.hypotheses);
     }
 
     // What meets every connection comes before settings that stop some of them.
@@ -233,6 +237,9 @@ fn one(
         ..Conclusion::default()
     };
     conclusion.gaps.extend(path_mtu.gap);
+    if verdict == Verdict::Blocked && !public {
+        conclusion.gaps.extend(unshown::gap(case, question, &causes, &seen));
+    }
     if verdict != Verdict::Blocked {
         conclusion.gaps.extend(words::unanswered(case, question, &seen));
     }

@@ -207,6 +207,18 @@ pub(super) fn fit(code: CauseCode, clues: &[Clue]) -> f64 {
     extents(code).iter().map(of_extent).sum()
 }
 
+/// How likely all clues are where one of these is the fault, whichever it is.
+pub(super) fn fit_of_any(hypotheses: &[(f64, CauseReport)], clues: &[Clue]) -> f64 {
+    let prior: f64 = hypotheses.iter().map(|(weight, _)| weight).sum();
+    let fits = hypotheses.iter().map(|(weight, cause)| weight * fit(cause.code, clues));
+    if prior > 0.0 { fits.sum::<f64>() / prior } else { 0.0 }
+}
+
+/// How likely all clues are where nothing stops what was asked beside.
+pub(super) fn fit_of_none(clues: &[Clue]) -> f64 {
+    clues.iter().map(|clue| Extent::likelihood(&[], clue)).product()
+}
+
 /// A clue as evidence, if it speaks for a cause or against it: if it is more likely, or less, than by all causes
 /// `together`.
 fn evidence(code: CauseCode, clue: &Clue, together: f64) -> Option<Evidence> {

@@ -51,6 +51,7 @@ mod stale;
 mod sweep;
 mod together;
 mod undecided;
+mod unshown;
 mod words;
 
 pub use assertion::{Expectation, Judgement, Standing};

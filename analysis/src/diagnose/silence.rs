@@ -10,7 +10,7 @@ use super::prior::{Prior, UNKNOWN_GATE_WEIGHT, changed_since, doubt_by_age};
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
-use crate::reach::{Answer, Blocker, Decision, Fault};
+use crate::reach::{Answer, Blocker, Decision, Fault, Part};
 use crate::report::{Basis, CauseReport, Evidence};
 use crate::topology::{ComponentId, ComponentType, NetworkId, Topology};
 
@@ -81,7 +81,11 @@ fn configured(
             .parts
             .iter()
             .any(|part| part.decision == Decision::Admitted && evaluated.gate.is_hop(part));
-        if !open {
+        // What stops these packets by the documents has not to be changed for that.
+        let stops = |part: &Part| {
+            matches!(part.decision, Decision::Blocked(_)) && !part.flows.intersection(silent).is_empty()
+        };
+        if !open || evaluated.parts.iter().any(stops) {
             continue;
         }
         let faults = evaluated.gate.faults();

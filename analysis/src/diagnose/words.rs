@@ -11,7 +11,7 @@ use peerscope_vocabulary::{Observation, ProbeKind, TcpFacts};
 use super::case::{Case, Question};
 use super::observed::{Shows, reason, seconds, shows, source_ports};
 use super::seen::Seen;
-use super::{application, hypothesis, naming, segments, sizes};
+use super::{application, hypothesis, naming, segments, sizes, unshown};
 use crate::report::{
     CauseReport, CauseStatus, Gap, GapKind, LongRequestReport, ObservationReport, RequestReport, TcpReport,
     Verdict, together,
@@ -115,7 +115,13 @@ pub(super) fn summary(
         (Verdict::Reachable, _) => {
             format!("{what} is reachable: {observed}{}.", sizes.unwrap_or_default())
         }
-        (_, Some(first)) => format!("{}{}", first.summary, more(established.len() - 1)),
+        (_, Some(first)) => {
+            let unshown = match causes.iter().any(unshown::is_one) {
+                true => " Something that no document shows is likely to stop packets too.",
+                false => "",
+            };
+            format!("{}{}{unshown}", first.summary, more(established.len() - 1))
+        }
         (Verdict::Undetermined, None) if !seen.mute.is_empty() => {
             let open = causes.first().map(|cause| format!(" {}", cause.summary)).unwrap_or_default();
             format!("{what}: {}, which of UDP says nothing by itself.{open}", self::observed(&seen.mute))
