@@ -10,6 +10,7 @@ mod accuracy_measured;
 #[expect(dead_code, reason = "each room of tests uses the means that it needs")]
 mod simulated;
 mod starting;
+mod undocumented;
 
 use std::net::IpAddr;
 
@@ -21,8 +22,9 @@ use peerscope_analysis::report::{Diagnosis, Vantage, VantageKind, Verdict};
 use peerscope_analysis::topology::NetworkId;
 use peerscope_vocabulary::{ProbeKind, ProbeRequest};
 
-use accuracy_measured::{Judged, Table};
+use accuracy_measured::Worlds;
 use simulated::{Meets, run_by};
+use undocumented::Judged;
 
 /// Worlds, unless the environment variable [`MORE_WORLDS`] asks for another number.
 const WORLDS: u64 = 2_000;
@@ -159,8 +161,8 @@ fn worlds() -> u64 {
 }
 
 /// Worlds of one fault each, drawn from these priors, of which the machine knows the default ones.
-fn measured(name: &'static str, drawn_from: impl Fn(&mut Rng) -> Priors, first_seed: u64) -> Table {
-    let mut table = Table::new(name, first_seed);
+fn measured(name: &'static str, drawn_from: impl Fn(&mut Rng) -> Priors, first_seed: u64) -> Worlds<Judged> {
+    let mut table = Worlds::new(name, first_seed);
     for seed in first_seed..first_seed + worlds() {
         let mut lot = Rng::with_seed(seed);
         let priors = drawn_from(&mut lot);

@@ -19,10 +19,11 @@ mod simulated;
 mod starting;
 
 use fastrand::Rng;
-use peerscope_laboratory::fault::FaultKind;
-use peerscope_laboratory::scenario::{DocumentKind, Expect, Given, GivenSnapshot, Scenario};
+use peerscope_laboratory::scenario::{DocumentKind, Given, GivenSnapshot, Scenario};
 
-use documented::measured::{Judged, Measured};
+use accuracy_measured::Worlds;
+use documented::drawn::{Couples, Drawn, Lots, of, singles, sudden, truthful};
+use documented::measured::Judged;
 use documented::{Documented, Reading, differences_from_kernel};
 
 /// Worlds of each kind, unless the environment variable [`MORE_WORLDS`] asks for another number.
@@ -30,51 +31,17 @@ const WORLDS: u64 = 400;
 const MORE_WORLDS: &str = "PEERSCOPE_DOCUMENTED_WORLDS";
 /// Seeds of worlds that nobody looked at while the engine was changed; those from 10,000,000 on were looked at.
 const FIRST_SEED: u64 = 100_000_000;
+/// The environment variable with a seed below 50,000,000, for who changes the engine and looks at what comes of it.
+const OTHER_SEED: &str = "PEERSCOPE_DOCUMENTED_SEED";
 /// The age of documents that were taken just before.
 const JUST_BEFORE: i64 = 300;
 
+fn other_seed() -> Option<u64> {
+    std::env::var(OTHER_SEED).ok().and_then(|number| number.parse().ok())
+}
+
 fn worlds() -> u64 {
     std::env::var(MORE_WORLDS).ok().and_then(|number| number.parse().ok()).unwrap_or(WORLDS)
-}
-
-/// Every scenario of one fault whose documents are true.
-fn singles() -> Vec<Scenario> {
-    let says = |expect: &Expect| expect.cause.is_some() || !expect.candidates.is_empty();
-    let is_single = |scenario: &Scenario| scenario.faults.len() == 1 && says(&scenario.expect);
-    truthful().into_iter().filter(is_single).collect()
-}
-
-fn truthful() -> Vec<Scenario> {
-    let all = Scenario::below(&Scenario::directory()).expect("the scenarios can be read");
-    let scenarios = all.into_iter().map(|(_, scenario)| scenario);
-    // What applications say is held elsewhere.
-    scenarios.filter(|one| one.given == Given::default() && one.scheme.is_none()).collect()
-}
-
-/// Those whose fault comes about by one change, within minutes, in a world that works.
-fn sudden() -> Vec<Scenario> {
-    let is_sudden = |scenario: &Scenario| {
-        !matches!(
-            scenario.faults[0].kind,
-            // A peering that was active is none of these without a new request.
-            FaultKind::PeeringMissing
-                | FaultKind::PeeringPending
-                | FaultKind::PeeringExpired
-                | FaultKind::PeeringRejected
-                | FaultKind::PeeringProvisioning
-                | FaultKind::PeeringFailed
-                | FaultKind::CidrOverlap
-                | FaultKind::CidrOverlapSecondary
-                | FaultKind::NotPrivate
-                // Another target than before.
-                | FaultKind::TargetInSecondaryCidr
-                | FaultKind::BehindPeering
-                | FaultKind::BehindGateway
-                | FaultKind::DataService
-                | FaultKind::GenerationUnsupported
-        )
-    };
-    singles().into_iter().filter(is_sudden).collect()
 }
 
 fn measured(
@@ -82,23 +49,39 @@ fn measured(
     scenarios: &[Scenario],
     first_seed: u64,
     reading: impl Fn(&mut Rng) -> Reading,
-) -> Measured {
-    let mut measured = Measured::new(name, first_seed);
+) -> Worlds<Judged> {
+    measured_by(name, first_seed, |lot| {
+        let scenario = scenarios[lot.usize(..scenarios.len())].clone();
+        (scenario, reading(lot))
+    })
+}
+
+fn measured_by(name: &'static str, first_seed: u64, drawn: impl Fn(&mut Rng) -> Drawn) -> Worlds<Judged> {
+    let first_seed = other_seed().map_or(first_seed, |other| other + first_seed / FIRST_SEED * 1_000_000);
+    let mut measured = Worlds::new(name, first_seed);
     for seed in first_seed.. {
-        if measured.worlds() as u64 == worlds() {
+        if measured.len() as u64 == worlds() {
             break;
         }
         let mut lot = Rng::with_seed(seed);
-        let scenario = &scenarios[lot.usize(..scenarios.len())];
-        let reading = reading(&mut lot);
+        let (scenario, reading) = drawn(&mut lot);
         // Not every fault can be in every world.
-        let Some(documented) = Documented::new(scenario, &reading, seed) else { continue };
+        let Some(documented) = Documented::new(&scenario, &reading, seed) else { continue };
         let (report, run) = documented.diagnosed(Some(JUST_BEFORE));
         let without = &reading.given.without;
+        let beside = reading.beside.as_ref().map(|beside| format!(" and {}", beside.name));
+        let tolerated = scenario.expect.tolerates.iter();
+        let of_beside = reading.beside.iter().flat_map(|beside| &beside.expect.tolerates);
         measured.add(Judged {
-            name: format!("{:?} {} without {without:?}", scenario.base, scenario.name),
+            name: format!(
+                "{:?} {}{} without {without:?}",
+                scenario.base,
+                scenario.name,
+                beside.unwrap_or_default()
+            ),
+            faults: scenario.faults.len() + reading.beside.iter().flat_map(|beside| &beside.faults).count(),
             truths: documented.truths(),
-            tolerated: scenario.expect.tolerates.clone(),
+            tolerated: tolerated.chain(of_beside).cloned().collect(),
             class: documented.class(&run),
             report,
             took: run.ended,
@@ -106,10 +89,6 @@ fn measured(
     }
     println!("{measured}");
     measured
-}
-
-fn of(snapshot: GivenSnapshot) -> Reading {
-    Reading { given: Given { snapshot, ..Given::default() }, ..Reading::default() }
 }
 
 /// What an account or a person may not read, or forgot to.
@@ -163,6 +142,8 @@ fn a_change_since_the_documents_is_among_what_may_be() {
     let measured = measured("documents from before the fault", &sudden(), 3 * FIRST_SEED, |_| {
         of(GivenSnapshot::BeforeFault)
     });
+    // As many scenarios a fault as somebody wrote are other priors.
+    assert!(measured.calibration_error() < 0.1, "{}", measured.calibration_error());
     assert!(measured.within() >= 0.98, "{}", measured.within());
     assert!(measured.confidently_wrong() < 0.01, "{}", measured.confidently_wrong());
 }
@@ -173,17 +154,18 @@ fn a_mending_since_the_documents_leaves_nobody_accused() {
         of(GivenSnapshot::BeforeMending)
     });
     assert_eq!(measured.accusing(), 0);
-    assert_eq!(measured.reachable(), measured.worlds());
+    assert_eq!(measured.reachable(), measured.len());
 }
 
 #[test]
 fn without_a_kind_of_document_the_truth_is_among_what_may_be() {
     let measured = measured("a kind of document missing", &singles(), 5 * FIRST_SEED, |lot| {
         let without = vec![KINDS[lot.usize(..KINDS.len())]];
-        Reading { given: Given { without, ..Given::default() }, denied_in: None }
+        Reading { given: Given { without, ..Given::default() }, ..Reading::default() }
     });
     assert!(measured.within() >= 0.98, "{}", measured.within());
     assert!(measured.confidently_wrong() < 0.01, "{}", measured.confidently_wrong());
+    assert!(measured.calibration_error() < 0.05, "{}", measured.calibration_error());
 }
 
 #[test]
@@ -191,10 +173,11 @@ fn where_one_permission_is_denied_the_truth_is_among_what_may_be() {
     let measured = measured("one permission denied", &singles(), 6 * FIRST_SEED, |lot| {
         let without = vec![KINDS[lot.usize(..8)]];
         let given = Given { without, ..Given::default() };
-        Reading { given, denied_in: Some(lot.usize(..8)) }
+        Reading { given, denied_in: Some(lot.usize(..8)), ..Reading::default() }
     });
     assert!(measured.within() >= 0.98, "{}", measured.within());
     assert!(measured.confidently_wrong() < 0.01, "{}", measured.confidently_wrong());
+    assert!(measured.calibration_error() < 0.05, "{}", measured.calibration_error());
 }
 
 #[test]
@@ -203,5 +186,36 @@ fn nobody_healthy_is_accused() {
         truthful().into_iter().filter(|scenario| scenario.faults.is_empty()).collect();
     let measured = measured("healthy", &healthy, 7 * FIRST_SEED, |_| Reading::default());
     assert_eq!(measured.accusing(), 0);
-    assert_eq!(measured.reachable(), measured.worlds());
+    assert_eq!(measured.reachable(), measured.len());
+}
+
+#[test]
+fn a_change_since_the_documents_is_as_likely_as_is_said() {
+    let lots = Lots::new();
+    let name = "documents from before the fault, faults as often as the priors say";
+    let measured = measured_by(name, 10 * FIRST_SEED, |lot| lots.drawn(lot));
+    assert!(measured.within_one() >= 0.98, "{}", measured.within_one());
+    // What is said to be likely is wrong as often as is said, and no oftener.
+    assert!(measured.calibration_error() < 0.05, "{}", measured.calibration_error());
+}
+
+#[test]
+fn of_two_changes_since_the_documents_one_is_among_what_may_be() {
+    let couples = Couples::all();
+    let measured = measured_by("documents from before two faults", 8 * FIRST_SEED, |lot| {
+        couples.drawn(lot, GivenSnapshot::BeforeFault)
+    });
+    assert!(measured.within_one() >= 0.98, "{}", measured.within_one());
+    assert!(measured.confidently_beside_it() < 0.01, "{}", measured.confidently_beside_it());
+}
+
+#[test]
+fn beside_a_fault_that_the_documents_show_nobody_innocent_is_accused_for_one_that_they_do_not() {
+    let couples = Couples::all();
+    let measured = measured_by("one fault shown, one not", 9 * FIRST_SEED, |lot| {
+        couples.drawn(lot, GivenSnapshot::True)
+    });
+    assert!(measured.within_one() >= 0.98, "{}", measured.within_one());
+    assert!(measured.confidently_beside_it() < 0.01, "{}", measured.confidently_beside_it());
+    assert_eq!(measured.accusing(), 0);
 }

@@ -1,71 +1,67 @@
-//! The measures of a diagnosis's probabilities, and their table.
+//! Many judged worlds, whatever they were judged by, and how true the probabilities are that were told of them.
+//!
+//! With documents and without, a world is one diagnosis held against what is so; shares, their bounds and the
+//! calibration are counted here, what is counted of one kind alone beside that kind.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-
-use peerscope_analysis::cause::CauseCode;
 
 /// The bins of the calibration error, of equal numbers of statements.
 const BINS: usize = 10;
 /// What a cause that is not named is taken to have: the logarithm of nothing tells nothing.
 const UNNAMED: f64 = 0.001;
+/// Over this a cause that is not so is confidently wrong.
+pub(crate) const CONFIDENT: f64 = 0.8;
 
-/// What was said of one world, and what is so.
-pub(crate) struct Judged {
-    pub(crate) truth: CauseCode,
-    /// Each cause that was named, with its confidence.
-    pub(crate) said: Vec<(CauseCode, f64)>,
-    /// The confidence that the truth deserved, by all that was seen.
-    pub(crate) best_of_truth: f64,
-    /// The causes that what was seen does not refute.
-    pub(crate) class: BTreeSet<CauseCode>,
+/// One world, with what was said of it and what is so.
+pub(crate) trait Told {
+    /// Each probability that was told, and whether it was so.
+    fn statements(&self) -> Vec<(f64, bool)>;
+    /// The probability that was told of each thing that is so; 0 of what was not named.
+    fn of_truths(&self) -> Vec<f64>;
 }
 
 /// All worlds of one kind.
-pub(crate) struct Table {
-    name: &'static str,
-    first_seed: u64,
-    worlds: Vec<Judged>,
+pub(crate) struct Worlds<T> {
+    pub(crate) name: &'static str,
+    pub(crate) first_seed: u64,
+    pub(crate) worlds: Vec<T>,
 }
 
-impl Table {
+impl<T> Worlds<T> {
     pub(crate) fn new(name: &'static str, first_seed: u64) -> Self {
         Self { name, first_seed, worlds: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, world: Judged) {
+    pub(crate) fn add(&mut self, world: T) {
         self.worlds.push(world);
     }
 
-    fn share(&self, holds: impl Fn(&Judged) -> bool) -> f64 {
-        self.worlds.iter().filter(|world| holds(world)).count() as f64 / self.worlds.len().max(1) as f64
+    /// How many worlds there are.
+    pub(crate) fn len(&self) -> usize {
+        self.worlds.len()
     }
 
-    /// How often the truth is named at all.
-    pub(crate) fn within_set(&self) -> f64 {
-        self.share(|world| world.said.iter().any(|(code, _)| *code == world.truth))
+    /// In how many of them something holds.
+    pub(crate) fn count(&self, holds: impl Fn(&T) -> bool) -> usize {
+        self.worlds.iter().filter(|world| holds(world)).count()
     }
 
-    /// In how many worlds something is named that was refuted.
-    pub(crate) fn wider_than_the_class(&self) -> usize {
-        let wider = |world: &&Judged| world.said.iter().any(|(code, _)| !world.class.contains(code));
-        self.worlds.iter().filter(wider).count()
+    /// In what share of them something holds.
+    pub(crate) fn share(&self, holds: impl Fn(&T) -> bool) -> f64 {
+        self.count(holds) as f64 / self.len().max(1) as f64
     }
+}
 
-    /// By how much the logarithmic loss is above the best possible, as a share of it.
-    pub(crate) fn excess_log_loss(&self) -> f64 {
-        let loss = |confidence: f64| -confidence.max(UNNAMED).ln();
-        let mine: f64 = self.worlds.iter().map(|world| loss(of_truth(world))).sum();
-        let best: f64 = self.worlds.iter().map(|world| loss(world.best_of_truth)).sum();
-        mine / best - 1.0
+impl<T: Told> Worlds<T> {
+    /// The logarithmic loss of what was told, a truth.
+    pub(crate) fn log_loss(&self) -> f64 {
+        let losses: Vec<f64> = self.worlds.iter().flat_map(Told::of_truths).map(loss).collect();
+        losses.iter().sum::<f64>() / losses.len().max(1) as f64
     }
 
     /// Statements by confidence, in bins of equal numbers: what was said, and how often it was so.
     fn bins(&self) -> Vec<(f64, f64)> {
-        let mut statements: Vec<(f64, bool)> = Vec::new();
-        for world in &self.worlds {
-            statements.extend(world.said.iter().map(|(code, said)| (*said, *code == world.truth)));
-        }
+        let mut statements: Vec<(f64, bool)> = self.worlds.iter().flat_map(Told::statements).collect();
         statements.sort_by(|one, other| one.0.total_cmp(&other.0));
         let size = statements.len().div_ceil(BINS).max(1);
         let mean = |bin: &[(f64, bool)]| {
@@ -74,6 +70,24 @@ impl Table {
             (said, bin.iter().filter(|(_, so)| *so).count() as f64 / count)
         };
         statements.chunks(size).map(mean).collect()
+    }
+
+    /// The expected calibration error.
+    pub(crate) fn calibration_error(&self) -> f64 {
+        let bins = self.bins();
+        bins.iter().map(|(said, so)| (said - so).abs()).sum::<f64>() / bins.len().max(1) as f64
+    }
+
+    /// Writes the calibration error and its bins.
+    pub(crate) fn write_calibration(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "  {:46} {:8.4}", "expected calibration error", self.calibration_error())?;
+        writeln!(out, "  said → was so, in {BINS} bins of equal numbers:")?;
+        let bins = self.bins();
+        let bins = bins.iter().map(|(said, so)| format!("{said:.3} → {so:.3}")).collect::<Vec<_>>();
+        for line in bins.chunks(5) {
+            writeln!(out, "    {}", line.join("   "))?;
+        }
+        Ok(())
     }
 
     /// The reliability plot, as an SVG: each bin of what was said, and how often it was so.
@@ -112,23 +126,24 @@ impl Table {
             svg += &format!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"#06c\"/>\n", x(said), y(so));
         }
         let middle = side / 2.0;
-        let (low, name, count) = (side - 6.0, self.name, self.worlds.len());
+        let (low, name, count) = (side - 6.0, self.name, self.len());
         svg += &format!(
             "<text x=\"{middle}\" y=\"{low}\" text-anchor=\"middle\">said</text>\n\
              <text x=\"{middle}\" y=\"18\" text-anchor=\"middle\">was so: {name}, n = {count}</text>\n</svg>\n"
         );
         svg
     }
-
-    /// The expected calibration error.
-    pub(crate) fn calibration_error(&self) -> f64 {
-        let bins = self.bins();
-        bins.iter().map(|(said, so)| (said - so).abs()).sum::<f64>() / bins.len().max(1) as f64
-    }
 }
 
-fn of_truth(world: &Judged) -> f64 {
-    world.said.iter().filter(|(code, _)| *code == world.truth).map(|(_, said)| said).sum()
+/// The logarithmic loss of one probability that was told of what is so.
+pub(crate) fn loss(confidence: f64) -> f64 {
+    -confidence.max(UNNAMED).ln()
+}
+
+/// Writes a share and the lower bound of it.
+pub(crate) fn write_share(out: &mut fmt::Formatter<'_>, what: &str, share: f64, count: usize) -> fmt::Result {
+    let bound = lower_bound(share, count);
+    writeln!(out, "  {what:46} {:6.2} %  (at least {:.2} %, n = {count})", share * 100.0, bound * 100.0)
 }
 
 /// The lower end of the 95 % confidence interval of a share (Wilson 1927).
@@ -137,54 +152,6 @@ pub(crate) fn lower_bound(share: f64, count: usize) -> f64 {
     let middle = share + z * z / (2.0 * n);
     let spread = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
     (middle - spread) / (1.0 + z * z / n)
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.worlds.len();
-        let last = self.first_seed + count as u64 - 1;
-        writeln!(out, "\n{}: n = {count}, seeds {} to {last}", self.name, self.first_seed)?;
-        let share = |out: &mut fmt::Formatter<'_>, what: &str, share: f64| {
-            let bound = lower_bound(share, count);
-            writeln!(out, "  {what:46} {:6.2} %  (at least {:.2} %)", share * 100.0, bound * 100.0)
-        };
-        share(out, "truth among the causes that are named", self.within_set())?;
-        let first = self.share(|world| world.said.first().map(|(code, _)| *code) == Some(world.truth));
-        share(out, "truth is the first", first)?;
-        let wrong =
-            self.share(|world| world.said.iter().any(|(code, said)| *said > 0.8 && *code != world.truth));
-        writeln!(out, "  {:46} {:6.2} %", "confidently wrong (over 0.8)", wrong * 100.0)?;
-        writeln!(
-            out,
-            "  {:46} {:6}",
-            "worlds where something refuted is named",
-            self.wider_than_the_class()
-        )?;
-        writeln!(
-            out,
-            "  {:46} {:6.2} %",
-            "logarithmic loss above the best possible",
-            self.excess_log_loss() * 100.0
-        )?;
-        writeln!(out, "  {:46} {:8.4}", "expected calibration error", self.calibration_error())?;
-        writeln!(out, "  said → was so, in {BINS} bins of equal numbers:")?;
-        let bins = self.bins();
-        let bins = bins.iter().map(|(said, so)| format!("{said:.3} → {so:.3}")).collect::<Vec<_>>();
-        for line in bins.chunks(5) {
-            writeln!(out, "    {}", line.join("   "))?;
-        }
-        writeln!(out, "  truth, and what was named first:")?;
-        let mut confusion: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-        for world in &self.worlds {
-            let first = world.said.first().map_or("nothing", |(code, _)| code.name());
-            *confusion.entry(world.truth.name()).or_default().entry(first).or_default() += 1;
-        }
-        for (truth, named) in confusion {
-            let named: Vec<String> = named.iter().map(|(code, count)| format!("{code} {count}")).collect();
-            writeln!(out, "    {truth:24} {}", named.join(", "))?;
-        }
-        Ok(())
-    }
 }
 
 #[test]

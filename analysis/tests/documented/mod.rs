@@ -10,17 +10,23 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use peerscope_analysis::cause::CauseCode;
 use peerscope_analysis::diagnose::{Case, SourceSpec};
 use peerscope_analysis::reach::Direction;
-use peerscope_analysis::report::{CauseReport, Diagnosis, SnapshotReport, Target, Vantage, VantageKind};
+use peerscope_analysis::report::{
+    CauseReport, Component, Diagnosis, HypothesisReport, SnapshotReport, Target, Vantage, VantageKind,
+};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::Snapshot;
 use peerscope_laboratory::fault::{Fault, FaultKind};
-use peerscope_laboratory::scenario::{DroppedFlow, Flow, Given, NO_COMPONENT, Scenario};
+use peerscope_laboratory::scenario::{
+    DroppedFlow, Expect, Flow, Given, GivenSnapshot, NO_COMPONENT, Scenario,
+};
 use peerscope_laboratory::world::{Service, World};
 use peerscope_laboratory::{Condition, Host};
 use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 
+pub(crate) mod drawn;
 pub(crate) mod measured;
 
 use crate::brute_force::{Estate, Packet, Place, blockers};
@@ -40,12 +46,21 @@ pub(crate) struct Truth {
 impl Truth {
     /// Whether a cause says this: its code, at its component or at one that nobody can name.
     pub(crate) fn is_said_by(&self, cause: &CauseReport) -> bool {
-        let id = cause.component.id.as_deref();
-        cause.code.name() == self.code
+        self.is(cause.code, &cause.component, cause.direction)
+    }
+
+    /// Whether this was thought of as one hypothesis, which is nothing else besides.
+    pub(crate) fn is_hypothesis(&self, one: &HypothesisReport) -> bool {
+        one.together_with.is_empty() && self.is(one.code, &one.component, one.direction)
+    }
+
+    fn is(&self, code: CauseCode, component: &Component, direction: Option<Direction>) -> bool {
+        let id = component.id.as_deref();
+        code.name() == self.code
             && id.is_none_or(|id| {
                 self.components.as_ref().is_none_or(|known| known.iter().any(|one| one == id))
             })
-            && self.direction.is_none_or(|one| cause.direction.is_none_or(|said| word(said) == one))
+            && self.direction.is_none_or(|one| direction.is_none_or(|said| word(said) == one))
     }
 }
 
@@ -62,11 +77,18 @@ pub(crate) struct Reading {
     pub(crate) given: Given,
     /// What `given` lacks is lacking in this collection alone, the one of one account and Region, counted around.
     pub(crate) denied_in: Option<usize>,
+    /// A scenario whose faults are in the world too, and in no document.
+    pub(crate) beside: Option<Scenario>,
+    /// Whether a few connects more go to other ports and neighbours.
+    pub(crate) explore: bool,
 }
 
 /// A world that is diagnosed.
 pub(crate) struct Documented {
     pub(crate) scenario: Scenario,
+    /// What is wrong besides, and in no document.
+    beside: Option<Scenario>,
+    explore: bool,
     world: World,
     /// What the machine is given to read.
     given: Snapshot,
@@ -115,8 +137,11 @@ const CHANGED: [(FaultKind, &str); 4] = [
 impl Documented {
     /// The world of this seed, read so; none where a fault cannot be in it.
     pub(crate) fn new(scenario: &Scenario, reading: &Reading, seed: u64) -> Option<Self> {
-        let scenario = Scenario { given: reading.given.clone(), ..scenario.clone() };
-        let world = scenario.world(seed).ok()?;
+        let mut scenario = Scenario { given: reading.given.clone(), ..scenario.clone() };
+        scenario.echo |= reading.beside.as_ref().is_some_and(|beside| beside.echo);
+        let mut whole = scenario.clone();
+        whole.faults.extend(reading.beside.iter().flat_map(|beside| beside.faults.clone()));
+        let world = whole.world(seed).ok()?;
         let before =
             Scenario { given: Given { without: Vec::new(), ..reading.given.clone() }, ..scenario.clone() };
         let before = before.given(seed).ok()??;
@@ -132,7 +157,8 @@ impl Documented {
             Err(_) => Place::Space,
         };
         let (from, to) = (place("source.vpc"), place("target.vpc"));
-        Some(Self { scenario, world, given, before, from, to, seed })
+        let (beside, explore) = (reading.beside.clone(), reading.explore);
+        Some(Self { scenario, beside, explore, world, given, before, from, to, seed })
     }
 
     /// Every cause that is so.
@@ -140,7 +166,11 @@ impl Documented {
         if self.scenario.is_mended() {
             return Vec::new();
         }
-        let expect = &self.scenario.expect;
+        let besides = self.beside.iter().flat_map(|beside| self.truths_of(&beside.expect));
+        self.truths_of(&self.scenario.expect).into_iter().chain(besides).collect()
+    }
+
+    fn truths_of(&self, expect: &Expect) -> Vec<Truth> {
         let first = expect.cause.iter().map(|code| Truth {
             code: code.clone(),
             components: expect.component.as_deref().map(|role| self.ids(role)),
@@ -164,37 +194,57 @@ impl Documented {
         let vpc = role.strip_suffix(".subnet").and_then(|end| self.world.role(&format!("{end}.vpc")).ok());
         let address = found.address.map(|address| address.to_string());
         // By IPv6 the host has another address than the role's.
-        let asked = (role == "target").then(|| self.world.target_address().ip().to_string());
+        let asked = match role {
+            "target" => Some(self.world.target_address().ip()),
+            "source" | "source.host" => Some(self.world.source_address()),
+            _ => None,
+        };
         // A subnet that was given another table is known by the one that it had.
         let had = self.before.role(role).ok().filter(|_| role.ends_with(".route_table"));
         let around = vpc.into_iter().chain(had).map(|role| role.id);
-        [found.id].into_iter().chain(address).chain(asked).chain(around).collect()
+        [found.id]
+            .into_iter()
+            .chain(address)
+            .chain(asked.map(|address| address.to_string()))
+            .chain(around)
+            .collect()
     }
 
-    /// The codes of the fewest departures from what the documents say, by which every probe meets what it met.
-    /// Empty where nothing needs explaining, and where no single departure does.
-    pub(crate) fn class(&self, run: &Run) -> BTreeSet<String> {
+    /// The codes of the fewest departures from what the documents say, by which every probe meets what it met: each
+    /// set of departures that does. Empty where nothing needs explaining, and where no two departures do.
+    pub(crate) fn class(&self, run: &Run) -> BTreeSet<Vec<String>> {
         let same = |snapshot: &Snapshot, hidden: &Hidden| {
             run.probes.iter().enumerate().all(|(nth, (request, met))| {
                 self.would_meet(snapshot, hidden, request, nth + self.offset()) == *met
             })
         };
         if same(&self.given, &Hidden::nothing()) {
-            return self.truths().into_iter().map(|truth| truth.code).collect();
+            let shown =
+                if self.scenario.is_mended() { Vec::new() } else { self.truths_of(&self.scenario.expect) };
+            let codes: Vec<String> = shown.into_iter().map(|truth| truth.code).collect();
+            return if codes.is_empty() { BTreeSet::new() } else { BTreeSet::from([codes]) };
         }
-        let with = |kind: FaultKind| {
-            let scenario =
-                Scenario { faults: vec![Fault::new(kind)], given: Given::default(), ..self.scenario.clone() };
-            scenario.world(self.seed).ok()
+        let kinds = || {
+            let hidden = HIDDEN.into_iter().map(|(kind, code)| (kind, code, false));
+            hidden.chain(CHANGED.into_iter().map(|(kind, code)| (kind, code, true)))
         };
-        let hidden = HIDDEN.into_iter().filter(|(kind, _)| {
-            with(*kind).is_some_and(|world| {
-                same(&self.given, &Hidden { service: world.service, conditions: world.conditions })
-            })
-        });
-        let changed = CHANGED
-            .into_iter()
-            .filter(|(kind, _)| with(*kind).is_some_and(|world| same(&world.snapshot, &Hidden::nothing())));
+        // What the documents show stays beside what departs from them.
+        let shown = if self.beside.is_some() && self.scenario.given.snapshot == GivenSnapshot::True {
+            self.scenario.faults.clone()
+        } else {
+            Vec::new()
+        };
+        let explains = |departures: &[(FaultKind, &str, bool)]| {
+            let faults = shown.iter().cloned().chain(departures.iter().map(|(kind, ..)| Fault::new(*kind)));
+            let scenario =
+                Scenario { faults: faults.collect(), given: Given::default(), ..self.scenario.clone() };
+            let Ok(world) = scenario.world(self.seed) else { return false };
+            let changed = departures.iter().any(|(.., changed)| *changed);
+            let hidden = Hidden { service: world.service, conditions: world.conditions };
+            same(if changed { &world.snapshot } else { &self.given }, &hidden)
+        };
+        let singles = kinds().filter(|one| explains(&[*one])).map(|(_, code, _)| vec![code.to_string()]);
+        let mut class: BTreeSet<Vec<String>> = singles.collect();
         // A filter can be made for any division of the client's ports.
         let by_port = |wanted: Meets| {
             let met = run.probes.iter().filter(move |(_, met)| *met == wanted);
@@ -202,8 +252,14 @@ impl Documented {
         };
         let (passing, silent) = (by_port(Meets::Connected), by_port(Meets::Silent));
         let is_divided = !passing.is_empty() && !silent.is_empty() && passing.is_disjoint(&silent);
-        let filter = is_divided.then(|| "SUBNET_ACL_RESTRICTION".to_string());
-        hidden.chain(changed).map(|(_, code)| code.to_string()).chain(filter).collect()
+        class.extend(is_divided.then(|| vec!["SUBNET_ACL_RESTRICTION".to_string()]));
+        if class.is_empty() {
+            for (index, one) in kinds().enumerate() {
+                let pairs = kinds().skip(index + 1).filter(|other| explains(&[one, *other]));
+                class.extend(pairs.map(|(_, code, _)| vec![one.1.to_string(), code.to_string()]));
+            }
+        }
+        class
     }
 
     fn offset(&self) -> usize {
@@ -229,6 +285,7 @@ impl Documented {
             snapshot: Some(SnapshotReport { at: None, age_seconds, sources: Vec::new() }),
             probing: true,
             echo: self.scenario.echo,
+            explore: self.explore,
             ..plain
         };
         let so = Hidden { service: self.world.service, conditions: self.world.conditions.clone() };
