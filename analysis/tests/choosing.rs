@@ -146,8 +146,11 @@ fn named(cause: &CauseReport) -> Named {
     (cause.code.name(), cause.component.id.clone(), cause.direction)
 }
 
+/// What is less likely than this nobody acts on, and one probe more or less may leave it unsaid.
+const SLIGHT: f64 = 0.005;
+
 fn names(report: &Diagnosis) -> BTreeSet<Named> {
-    report.causes.iter().map(named).collect()
+    report.causes.iter().filter(|cause| cause.confidence >= SLIGHT).map(named).collect()
 }
 
 /// One world: what is so, and what each probe would meet.
