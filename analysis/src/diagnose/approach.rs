@@ -92,6 +92,8 @@ pub(super) struct Approach {
     mysql: bool,
     /// How many probes were asked for, the echo beside apart.
     sent: usize,
+    /// How many there may be: a diagnosis has so many for all addresses of its target together.
+    allowance: usize,
     /// Whether the application's protocol was spoken, or is to be once its connect is established.
     has_spoken: bool,
     /// Whether the target, or somebody before it, forbade a connect: then there is nobody to speak to.
@@ -181,7 +183,9 @@ pub(super) struct Step {
 }
 
 impl Approach {
-    pub(super) fn new(question: Question, probing: bool) -> Self {
+    /// The probing of an address by `allowance` connects at the most; by none it is not probed.
+    pub(super) fn new(question: Question, probing: bool, allowance: usize) -> Self {
+        let probing = probing && allowance > 0;
         let state = if probing { State::Fresh } else { State::Settled };
         let silence = if probing && is_expected_silent(&question) { EXPECTED_SILENCE } else { SILENCE };
         Self {
@@ -194,6 +198,7 @@ impl Approach {
             tried: Vec::new(),
             mysql: false,
             sent: 0,
+            allowance,
             has_spoken: false,
             is_rejected: false,
             told: Told::default(),
@@ -422,6 +427,7 @@ impl Approach {
             self.await_all(means, &echoes, now, false);
             return echoes;
         };
+        let count = count.min(self.left());
         let kind = if case.is_udp() { ProbeKind::Udp } else { ProbeKind::TcpConnect };
         let greeting_wait = if case.is_udp() { Duration::ZERO } else { greeting_wait };
         let ports = source_ports(
@@ -437,6 +443,11 @@ impl Approach {
         let requests = self.batch(means, kind, ports, port, timeout, greeting_wait);
         self.await_all(means, &requests, now, false);
         requests
+    }
+
+    /// How many connects it may make yet.
+    fn left(&self) -> usize {
+        self.allowance.saturating_sub(self.sent)
     }
 
     fn await_all(&mut self, means: &mut Means<'_>, requests: &[ProbeRequest], now: Duration, of_round: bool) {

@@ -24,6 +24,7 @@ use super::conclude::conclude;
 use super::observed::{Shows, reason, shows};
 use super::pace::Pace;
 use super::path::paths;
+use super::sweep;
 use crate::flow::Flow;
 use crate::reach::Opening;
 use crate::report::{Diagnosis, Gap, GapKind, Paths};
@@ -78,15 +79,23 @@ impl Machine {
     /// Starts a diagnosis. `seed` decides which source ports are tried.
     #[must_use]
     pub fn new(case: Case, seed: u64) -> Self {
-        let approach = |question| Approach::new(question, case.probing);
-        let approaches = case.questions().into_iter().map(approach).collect();
+        let questions = case.questions();
+        let each = (sweep::MOST / questions.len().max(1)).max(1);
+        let mut lost = Vec::new();
+        if case.probing && questions.len() > sweep::MOST {
+            lose(&mut lost, "the target has more addresses than a diagnosis may connect to");
+        }
+        let approach = |(place, question)| {
+            Approach::new(question, case.probing, if place < sweep::MOST { each } else { 0 })
+        };
+        let approaches = questions.into_iter().enumerate().map(approach).collect();
         Self {
             case,
             random: Random::new(seed),
             approaches,
             observations: Vec::new(),
             spoken: Vec::new(),
-            lost: Vec::new(),
+            lost,
             next_id: 0,
             pace: Pace::default(),
             explored: Vec::new(),

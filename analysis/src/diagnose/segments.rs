@@ -30,7 +30,7 @@ use peerscope_vocabulary::{
 use super::sizes::{AT_ONCE, KNOWN, LARGEST, spread};
 
 /// The most conversations of a search.
-const MOST: usize = 8;
+pub(super) const MOST: usize = 8;
 /// By so much the request is longer than the largest packet: a second, shorter one follows it.
 const BEYOND: u32 = 600;
 /// How long an answer is waited for, beside round trips: so long that a lost segment was sent three times more (200 ms,

@@ -18,7 +18,7 @@ use core::time::Duration;
 
 use crate::flow::PortRange;
 
-/// The most connects of a diagnosis, those before the sweep included.
+/// The most connects of a diagnosis, those before the sweep included, and those to all addresses of its target.
 pub(super) const MOST: usize = 50;
 /// How many ports the grid has, both ends of the range among them.
 const GRID: u16 = 17;

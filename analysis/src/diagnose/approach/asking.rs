@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use peerscope_vocabulary::{Observation, Outcome, ProbeKind, ProbeRequest, SegmentLimits};
 
-use super::{Approach, EARLY_SILENCE, LATE_SILENCE, Means, Outstanding, Step, vantage_address};
+use super::{Approach, EARLY_SILENCE, FOLLOWING, LATE_SILENCE, Means, Outstanding, Step, vantage_address};
 use crate::diagnose::case::Case;
 use crate::diagnose::choice::{self, Permitted, Weighing};
 use crate::diagnose::hypothesis::Clue;
@@ -69,7 +69,9 @@ impl Further {
         let question = &approach.question;
         // What answers needs no echo; what is silent may live all the same.
         let echo = (case.echo && case.target.port.is_some()).then(|| Permitted::echo(case, question));
-        let others = if case.explore { Permitted::others(case, question) } else { Vec::new() };
+        let mut others = if case.explore { Permitted::others(case, question) } else { Vec::new() };
+        // The named port goes before them.
+        others.truncate(approach.left().saturating_sub(FOLLOWING));
         Self {
             left: echo.into_iter().chain(others).collect(),
             owed,

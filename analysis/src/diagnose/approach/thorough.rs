@@ -1,7 +1,7 @@
 //! What follows the battery where it is to be thorough: rounds of echoes or datagrams of several sizes, of long
 //! conversations, and of the sweep.
 //!
-//! [`sizes`], [`segments`] and [`sweep`] know what to ask next; here their rounds become requests of an approach, one
+//! [`sizes`], [`segments`] and [`sweep`](crate::diagnose::sweep) know what to ask next; here their rounds become requests of an approach, one
 //! after the other.
 
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ use super::{Approach, Means, State, Step};
 use crate::diagnose::battery::differing_parts;
 use crate::diagnose::case::Case;
 use crate::diagnose::observed::{Shows, shows};
-use crate::diagnose::sweep::{self, Sweep};
+use crate::diagnose::sweep::Sweep;
 use crate::diagnose::{segments, sizes};
 
 impl Approach {
@@ -32,7 +32,8 @@ impl Approach {
         }
         // Whoever is still spoken to tells first.
         let may_be_asked = self.can_be_asked.unwrap_or_else(|| self.is_spoken_to());
-        if case.thorough && may_be_asked && self.segments.is_none() {
+        let has_room = self.left() >= segments::MOST;
+        if case.thorough && may_be_asked && has_room && self.segments.is_none() {
             self.segments = Some(segments::Search::default());
             return State::Carrying;
         }
@@ -164,7 +165,7 @@ impl Approach {
 
     /// The next round of the sweep.
     pub(super) fn sweep(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
-        let connects = sweep::MOST.saturating_sub(self.sent);
+        let connects = self.left();
         let time = means.end.saturating_sub(now);
         let round = self.sweep.as_mut().and_then(|sweep| sweep.next(&self.told, connects, time));
         let (Some(round), Some(port)) = (round, means.case.target.port) else {
