@@ -1,5 +1,6 @@
 //! Holding a scenario against the kernel.
 
+use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -16,7 +17,9 @@ const SILENCE: Duration = Duration::from_millis(700);
 /// How long an answer that must come is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How many connections are made to see both what loss lets through and what it takes.
-const ATTEMPTS: usize = 20;
+const ATTEMPTS: u32 = 20;
+/// By so much more than the one before each of them waits.
+const OUT_OF_STEP: Duration = Duration::from_millis(53);
 
 /// Makes the scenario's connections in the twin of its world, one after the other, and says everything
 /// that came out otherwise than the scenario's `[kernel]` says. The target's service must be running as
@@ -97,7 +100,10 @@ impl Proof<'_> {
     fn some(&mut self, flow: &Flow, gate: Option<&Gate>) {
         let what = name(flow);
         let (mut connected, mut silent) = (0, 0);
-        for _ in 0..ATTEMPTS {
+        for nth in 0..ATTEMPTS {
+            // What is lost of a rotation, and sent again at fixed times, may be lost of each attempt that is made in
+            // step with it.
+            thread::sleep(OUT_OF_STEP * nth);
             match attempt(self.world, self.twin, flow, SILENCE) {
                 Ok((KernelOutcome::Connected, dropped)) if gate.is_some() || dropped.is_empty() => {
                     connected += 1
