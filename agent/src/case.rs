@@ -51,8 +51,15 @@ pub(crate) fn known(arguments: &CaseArgs, at: Timestamp) -> Result<Known, Failur
     if arguments.snapshot.is_empty() {
         return Ok(Known::default());
     }
-    let loaded = snapshot::load(&arguments.snapshot).map_err(Failure::Input)?;
-    Ok(Known::from_documents(loaded, at))
+    known_of(&arguments.snapshot, at)
+}
+
+/// Reads snapshots.
+///
+/// # Errors
+/// As [`known`].
+pub(crate) fn known_of(paths: &[PathBuf], at: Timestamp) -> Result<Known, Failure> {
+    Ok(Known::from_documents(snapshot::load(paths).map_err(Failure::Input)?, at))
 }
 
 /// What was configured earlier, from the snapshots of `--baseline`.
@@ -154,7 +161,7 @@ fn interfaces_of<'a>(id: &str, topology: &'a Topology) -> Option<Vec<&'a Network
 
 /// What the snapshot knows a host by its id or name: every address of it, since like a name's all of them are
 /// diagnosed, and the network that each lies in. `None` for an address, and for what is not known.
-fn places_of(host: &Host, topology: &Topology) -> Option<Vec<(IpAddr, Option<NetworkId>)>> {
+pub(crate) fn places_of(host: &Host, topology: &Topology) -> Option<Vec<(IpAddr, Option<NetworkId>)>> {
     let of = |interfaces: Vec<&NetworkInterface>| {
         let places = interfaces.into_iter().flat_map(|one| {
             let network = one.vpc.clone().map(NetworkId::Vpc);

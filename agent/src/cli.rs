@@ -1,5 +1,6 @@
 //! The command line: every command, flag and example in one place. The flags of commands of one kind lie together.
 
+mod checking;
 mod diagnosing;
 mod probing;
 #[cfg(feature = "laboratory")]
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peerscope_analysis::flow::PortRange;
 
+pub(crate) use checking::{CheckArgs, RulesArgs};
 pub(crate) use diagnosing::{AnalyzeArgs, CaseArgs, WhyArgs};
 pub(crate) use probing::{CapabilitiesArgs, EngineChoice, ProbeArgs, ProbeFormat, TraceArgs};
 #[cfg(feature = "laboratory")]
@@ -63,6 +65,14 @@ Exit status: 0 reachable, or every assertion holds; 1 blocked or impaired, or so
   peerscope matrix --snapshot ./snapshot
   peerscope matrix --snapshot ./snapshot --from space --ports 5432 --format csv")]
     Matrix(MatrixArgs),
+    /// Hold every rule of a peering with a Private Space against a snapshot; no packet is sent
+    #[command(after_help = "Examples:
+  peerscope check --snapshot ./snapshot
+  peerscope check --snapshot ./snapshot --target tcp://10.100.2.20:5432 --junit peering.xml    # in a pipeline
+
+Exit status: 0 no rule of severity error is violated; 1 some are; 2 wrong usage or input; 3 none is,
+but one could not be checked.")]
+    Check(CheckArgs),
     /// Probe targets alone, as one would use fping or tcping
     #[command(after_help = "Examples:
   peerscope probe tcp://10.100.2.20:5432 icmp://10.100.2.20 --count 10 --interval 200ms
@@ -86,6 +96,10 @@ Across a VPC peering AWS shows no hops: stars there mean nothing.")]
     #[command(after_help = "Example:
   peerscope explain NO_ROUTE_TO_DESTINATION")]
     Explain(ExplainArgs),
+    /// List the rules that `check` knows, or say of one what it means and what mends it
+    #[command(after_help = "Example:
+  peerscope rules HPS-RT-01")]
+    Rules(RulesArgs),
     /// Send real packets through a twin of a snapshot on this machine, before and after an edit of it
     #[cfg(feature = "laboratory")]
     #[command(after_help = "Examples:

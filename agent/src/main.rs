@@ -14,6 +14,7 @@ mod evidence;
 mod exit;
 mod input_error;
 mod input_file;
+mod junit;
 mod output;
 mod page;
 mod priors_file;
@@ -48,6 +49,8 @@ fn main() -> ExitCode {
         Command::Why(arguments) => command::why::run(arguments, &style),
         Command::Analyze(arguments) => command::analyze::run(arguments, &style),
         Command::Matrix(arguments) => command::matrix::run(arguments, &style),
+        Command::Check(arguments) => command::check::run(arguments, &style),
+        Command::Rules(arguments) => command::rules::run(arguments, &style),
         Command::Probe(arguments) => command::probe::run(arguments, &style),
         Command::Trace(arguments) => command::trace::run(arguments, &style),
         Command::Capabilities(arguments) => command::capabilities::run(arguments, &style),

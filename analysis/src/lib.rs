@@ -13,10 +13,12 @@ extern crate alloc;
 
 pub mod cause;
 pub mod change;
+pub mod check;
 pub mod diagnose;
 pub mod flow;
 pub mod matrix;
 pub mod reach;
 pub mod repair;
 pub mod report;
+pub mod rule;
 pub mod topology;

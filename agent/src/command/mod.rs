@@ -2,6 +2,7 @@
 
 pub(crate) mod analyze;
 pub(crate) mod capabilities;
+pub(crate) mod check;
 #[cfg(feature = "laboratory")]
 pub(crate) mod demo;
 pub(crate) mod explain;
@@ -9,5 +10,6 @@ pub(crate) mod matrix;
 pub(crate) mod probe;
 #[cfg(feature = "laboratory")]
 pub(crate) mod rehearse;
+pub(crate) mod rules;
 pub(crate) mod trace;
 pub(crate) mod why;

@@ -4,6 +4,7 @@
 //! read. Names, tags and messages are outside data and are escaped here, where they meet a terminal.
 
 mod assertions;
+mod check;
 mod diagnosis;
 pub(crate) mod entry;
 mod layout;
@@ -27,6 +28,7 @@ pub(crate) use assertions::{
     path as asserted_path, result_text as assertion_text, text as assertions_text,
     what_holds as what_holds_of,
 };
+pub(crate) use check::{result_text, severity_word, text as check_text};
 pub(crate) use diagnosis::text as diagnosis_text;
 pub(crate) use layout::{cut, wrapped};
 pub(crate) use mending::is_in;

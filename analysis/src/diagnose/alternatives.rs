@@ -141,7 +141,10 @@ impl Situation<'_> {
                 by_hand("Move one side into a VPC whose CIDRs overlap none of the other's: a VPC's primary CIDR cannot be changed.".to_string()),
             ]);
         }
-        let free = self.free_block().map_or_else(|| "10.N.0.0/16".to_string(), |block| block.to_string());
+        let free = self
+            .topology
+            .and_then(free_block)
+            .map_or_else(|| "10.N.0.0/16".to_string(), |block| block.to_string());
         Vec::from([
             by_hand(format!(
                 "Overlapping networks cannot be peered, and neither CIDR can be changed afterwards. Put a proxy into a VPC that overlaps neither, peer that with the space and with {vpc}'s network where it can be, or move the target there."
@@ -154,21 +157,6 @@ impl Situation<'_> {
                 ),
             ),
         ])
-    }
-
-    /// A network for a new space that nothing known overlaps.
-    fn free_block(&self) -> Option<IpNet> {
-        let topology = self.topology?;
-        let mut taken: Vec<IpNet> = topology.vpcs().flat_map(|(_, vpc)| vpc.cidrs.iter().copied()).collect();
-        if let Some(space) = topology.space() {
-            taken.extend(space.cidr);
-            taken.extend(&space.data_blocks);
-            taken.extend(&space.unavailable_blocks);
-        }
-        let candidates = (0..=255).filter_map(|second| Ipv4Net::new([10, second, 0, 0].into(), 16).ok());
-        candidates
-            .map(IpNet::V4)
-            .find(|block| taken.iter().all(|other| !other.contains(block) && !block.contains(other)))
     }
 
     fn public_plan(&self) -> Vec<Way> {
@@ -191,6 +179,20 @@ impl Situation<'_> {
             by_hand("Over the internet: give the target a public address or load balancer, and let in the space's own outbound addresses alone (heroku spaces:info shows them).".to_string()),
         ])
     }
+}
+
+/// A network for a new space that nothing known overlaps.
+pub(crate) fn free_block(topology: &Topology) -> Option<IpNet> {
+    let mut taken: Vec<IpNet> = topology.vpcs().flat_map(|(_, vpc)| vpc.cidrs.iter().copied()).collect();
+    if let Some(space) = topology.space() {
+        taken.extend(space.cidr);
+        taken.extend(&space.data_blocks);
+        taken.extend(&space.unavailable_blocks);
+    }
+    let candidates = (0..=255).filter_map(|second| Ipv4Net::new([10, second, 0, 0].into(), 16).ok());
+    candidates
+        .map(IpNet::V4)
+        .find(|block| taken.iter().all(|other| !other.contains(block) && !block.contains(other)))
 }
 
 fn by_hand(words: String) -> Way {

@@ -64,3 +64,6 @@ pub use machine::{Action, Event, Machine};
 pub use prior::{Prior, Priors};
 pub use scope::AddressScope;
 pub use words::observation_report;
+
+pub(crate) use alternatives::free_block;
+pub(crate) use show::{component as shown, fix};

@@ -11,7 +11,7 @@ use crate::report::{Affects, Basis, CauseReport, CauseStatus, Component, Fix, To
 use crate::topology::{ComponentId, Topology};
 
 /// The component with its name, Region and account, as far as they are known.
-pub(super) fn component(topology: Option<&Topology>, id: &ComponentId) -> Component {
+pub(crate) fn component(topology: Option<&Topology>, id: &ComponentId) -> Component {
     let ownership = topology.map(|topology| topology.ownership(id)).unwrap_or_default();
     let space = topology.and_then(Topology::space);
     let shown_id = match id {
@@ -48,7 +48,7 @@ pub(super) fn candidate(case: &Case, code: CauseCode, id: &ComponentId, flows: &
 }
 
 /// Something to run or to do about a component, where its owner is; nothing is proven of it.
-pub(super) fn fix(
+pub(crate) fn fix(
     topology: Option<&Topology>,
     id: &ComponentId,
     tool: Tool,

@@ -1,9 +1,6 @@
 //! What a file asserts, as a JUnit report: what Jenkins, GitLab and their like show beside a change.
 //!
-//! There is no standard but what readers take, which all have from Jenkins: suites of cases, of which one that has a
-//! `failure` was tried and is wrong, and one that has an `error` could not be tried. So a path that nobody can tell of
-//! is an error: a pipeline must not show it as good. Three elements are written by hand; every attribute and
-//! every text goes through [`escape_xml`].
+//! A path that nobody can tell of is an error: a pipeline must not show it as good.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -12,6 +9,7 @@ use peerscope_analysis::diagnose::{Expectation, Standing};
 
 use super::report::{AssertionResult, AssertionsReport};
 use crate::escape::escape_xml;
+use crate::junit::{document, element};
 use crate::text::{Style, asserted_path, assertion_text, what_holds_of};
 
 /// The text of a failure, as wide as the pages that show it.
@@ -39,8 +37,7 @@ pub(super) fn junit(report: &AssertionsReport) -> String {
     let named = [("name", report.file.clone()), ("timestamp", report.at.to_string())];
     let suite = element("testsuite", &[&named[..], &counts[..]].concat(), &suite);
     let named = [("name", "peerscope analyze --assert".to_string())];
-    let suites = element("testsuites", &[&named[..], &counts[..]].concat(), &suite);
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{suites}")
+    document(&element("testsuites", &[&named[..], &counts[..]].concat(), &suite))
 }
 
 fn properties(report: &AssertionsReport) -> String {
@@ -102,18 +99,6 @@ fn class_name(file: &str) -> String {
         _ => None,
     });
     parts.collect::<Vec<_>>().join(".")
-}
-
-/// An element; `content` is XML already.
-fn element(name: &str, attributes: &[(&str, String)], content: &str) -> String {
-    let mut tag = format!("<{name}");
-    for (name, value) in attributes {
-        tag.push_str(&format!(" {name}=\"{}\"", escape_xml(value)));
-    }
-    match content {
-        "" => format!("{tag}/>\n"),
-        content => format!("{tag}>{content}</{name}>\n"),
-    }
 }
 
 fn time(seconds: f64) -> String {

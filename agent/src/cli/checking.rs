@@ -1,0 +1,52 @@
+//! Flags of the commands about peering rules.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use peerscope_analysis::flow::PortRange;
+
+use super::Format;
+use super::values::port_range;
+
+/// Flags of `check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// AWS and Heroku documents: a file or folder of `aws ec2 describe-*` and `heroku spaces:… --json`
+    /// output (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) snapshot: Vec<PathBuf>,
+
+    /// Apply the rules about groups, ACLs and routes to this: tcp://HOST:PORT and the like; HOST is an address,
+    /// i-… or eni-…, or a name that the snapshot knows (repeatable) [default: every interface with a group rule
+    /// whose source meets the space]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+
+    /// The client's ports that replies must get out to [default: 32768-60999]
+    #[arg(long, value_name = "LO-HI", value_parser = port_range)]
+    pub(crate) source_ports: Option<PortRange>,
+
+    /// Write what came out to this file too, as JUnit XML: a test case for each rule and thing that it looked at
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// Say of rules that hold what was seen
+    #[arg(long)]
+    pub(crate) verbose: bool,
+
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Flags of `rules`.
+#[derive(Args, Debug)]
+pub(crate) struct RulesArgs {
+    /// A rule; without one, all are listed
+    #[arg(value_name = "RULE")]
+    pub(crate) rule: Option<String>,
+
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}

@@ -1,0 +1,205 @@
+//! Rules about where a target is: in the primary CIDR, in the peered VPC itself, in the space, or public.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use super::Results;
+use super::judged::Judged;
+use super::route::nothing_judged;
+use super::situation::Situation;
+use super::space::missing_info;
+use crate::diagnose::{AddressScope, fix};
+use crate::report::Tool;
+use crate::rule::RuleId;
+use crate::topology::{ComponentId, NetworkId};
+
+/// The domain of every app, over which it is called from the internet.
+const APP_DOMAIN: &str = ".herokuapp.com";
+
+pub(super) fn check(situation: &Situation<'_>, judged: &[Judged<'_>], results: &mut Results<'_>) {
+    place(situation, judged, results);
+    data_service(situation, results);
+    app(situation, results);
+    dyno(situation, results);
+    public(situation, results);
+}
+
+/// That a target in a VPC is where a peering leads.
+fn place(situation: &Situation<'_>, judged: &[Judged<'_>], results: &mut Results<'_>) {
+    for rule in [RuleId::TargetIsInPrimaryCidr, RuleId::TargetIsInPeeredVpc] {
+        let mut seen: BTreeSet<(IpAddr, RuleId)> = BTreeSet::new();
+        for one in judged.iter().filter(|one| !one.is_in_space) {
+            if !seen.insert((one.place.address, rule)) {
+                continue;
+            }
+            let about: Vec<ComponentId> =
+                one.interface.iter().cloned().chain([ComponentId::Vpc(one.vpc.clone())]).collect();
+            if let Some(broken) = one.breaks(rule).next() {
+                results.broken(rule, broken, broken.message.clone(), &about);
+                continue;
+            }
+            if let Some((_, reason)) = one.leaves_open(rule).next() {
+                results.not_checked_of(rule, reason.to_string(), &about);
+                continue;
+            }
+            let (address, vpc) = (one.place.address, &one.vpc);
+            let known = situation.topology.vpc(vpc).filter(|vpc| vpc.documented).and_then(|vpc| vpc.primary);
+            match (rule, known) {
+                (RuleId::TargetIsInPrimaryCidr, Some(primary)) if primary.contains(&address) => {
+                    results.pass(
+                        rule,
+                        format!("{address} is in {primary}, the primary CIDR of {vpc}."),
+                        &about,
+                    );
+                }
+                (RuleId::TargetIsInPrimaryCidr, _) => {
+                    let reason = format!(
+                        "which of {vpc}'s CIDRs is the primary one, and holds {address}, is not in the snapshot"
+                    );
+                    results.not_checked_of(rule, reason, &about);
+                }
+                _ => results.pass(rule, format!("{address} is in {vpc} itself."), &about),
+            }
+        }
+        if seen.is_empty() {
+            results.not_checked(rule, nothing_judged(situation));
+        }
+    }
+}
+
+/// Heroku's data services, called from a VPC.
+fn data_service(situation: &Situation<'_>, results: &mut Results<'_>) {
+    let rule = RuleId::TargetIsNoDataService;
+    let Some(space) = situation.space.filter(|space| !space.data_blocks.is_empty()) else {
+        let reason = "the space's data network is not in the snapshot (heroku spaces:info SPACE --json)";
+        return results.not_checked(rule, reason.to_string());
+    };
+    let is_data = |address: IpAddr| space.data_blocks.iter().any(|block| block.contains(&address));
+    let mut found = false;
+    for place in &situation.places {
+        let elsewhere = matches!(place.network, Some(NetworkId::Vpc(_) | NetworkId::Space));
+        if !is_data(place.address) || elsewhere {
+            continue;
+        }
+        found = true;
+        let fixes = [
+            (
+                "heroku data:privatelink:create DATABASE --aws-account-id ACCOUNT_ID:root --app APP",
+                "PrivateLink, within one Region: then an interface endpoint in the VPC for the service that it shows.",
+            ),
+            (
+                "heroku data:mtls:create DATABASE --app APP",
+                "Mutual TLS over the internet, from any Region: allow the VPC's public addresses.",
+            ),
+        ];
+        let fixes = fixes.map(|(command, words)| {
+            fix(
+                Some(situation.topology),
+                &ComponentId::Space,
+                Tool::Heroku,
+                command.to_string(),
+                words.to_string(),
+            )
+        });
+        let message =
+            format!("{} is one of Heroku's data services: no peering reaches them from a VPC.", place.input);
+        results.violation(rule, message, &[ComponentId::Space], fixes.into());
+    }
+    if !found {
+        let blocks: Vec<String> = space.data_blocks.iter().map(ToString::to_string).collect();
+        results.pass(
+            rule,
+            format!("No target is in {}, the network of Heroku's data services.", blocks.join(", ")),
+            &[ComponentId::Space],
+        );
+    }
+}
+
+/// An app that is called by its domain.
+fn app(situation: &Situation<'_>, results: &mut Results<'_>) {
+    let rule = RuleId::AppIsRoutedInternally;
+    let names = situation.case.targets.iter().filter_map(|target| target.name.as_deref());
+    let apps: Vec<&str> = names.filter(|name| name.to_ascii_lowercase().ends_with(APP_DOMAIN)).collect();
+    for name in &apps {
+        let reason = format!("whether the app of {name} has internal routing is not in the snapshot");
+        results.not_checked_of(rule, reason, &[ComponentId::DnsName((*name).to_string())]);
+    }
+    if apps.is_empty() {
+        results.pass(rule, format!("No target is a name under {}.", &APP_DOMAIN[1..]), &[]);
+    }
+}
+
+/// A target that is a dyno.
+fn dyno(situation: &Situation<'_>, results: &mut Results<'_>) {
+    let rule = RuleId::DynoAddressIsKnown;
+    let mut found = false;
+    for place in situation.in_space() {
+        let Some(space) = situation.space else { continue };
+        let is_dynos = space.dyno_blocks.iter().any(|block| block.contains(&place.address));
+        if !is_dynos {
+            continue;
+        }
+        found = true;
+        let about = [ComponentId::Host(place.address)];
+        let whose = match space.dynos.iter().find(|dyno| dyno.address == place.address) {
+            Some(dyno) => {
+                dyno.name.clone().map(|name| format!(" It was {name}'s when the snapshot was taken."))
+            }
+            None if situation.heroku.topology.is_some() => {
+                Some(" No dyno had it when the snapshot was taken.".to_string())
+            }
+            None => None,
+        };
+        let fix = fix(
+            Some(situation.topology),
+            &ComponentId::Space,
+            Tool::Heroku,
+            format!("heroku spaces:topology {}", situation.space_name()),
+            "Shows the dynos' addresses of now.".to_string(),
+        );
+        let message = format!(
+            "{} is in a dyno's block: a dyno's address changes at every restart, and no public name follows it.{}",
+            place.input,
+            whose.unwrap_or_default()
+        );
+        results.violation(rule, message, &about, Vec::from([fix]));
+    }
+    match (found, situation.space) {
+        (true, _) => {}
+        (false, None) => results.not_checked(rule, missing_info()),
+        (false, Some(_)) => results.pass(rule, "No target is a dyno.".to_string(), &[]),
+    }
+}
+
+/// A target that is public, and so called over the NAT.
+fn public(situation: &Situation<'_>, results: &mut Results<'_>) {
+    let rule = RuleId::TargetIsNotPublic;
+    if situation.places.is_empty() {
+        return results.not_checked(rule, nothing_judged(situation));
+    }
+    let mut found = false;
+    let mut seen: BTreeSet<IpAddr> = BTreeSet::new();
+    for place in situation.places.iter().filter(|place| place.network.is_none()) {
+        if AddressScope::of(place.address) != AddressScope::Public || !seen.insert(place.address) {
+            continue;
+        }
+        found = true;
+        let nat: Vec<String> =
+            situation.space.iter().flat_map(|space| &space.nat_sources).map(ToString::to_string).collect();
+        let from = match nat.is_empty() {
+            true => String::new(),
+            false => format!(" It is called from {}.", nat.join(", ")),
+        };
+        let message = format!(
+            "{} ({}) is public: dynos call it over the space's NAT, not over the peering.{from}",
+            place.input, place.address
+        );
+        results.violation(rule, message, &[ComponentId::Host(place.address)], Vec::new());
+    }
+    if !found {
+        results.pass(rule, "No target is a public address.".to_string(), &[]);
+    }
+}
