@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peerscope_analysis::flow::PortRange;
 
-pub(crate) use checking::{CheckArgs, RulesArgs};
+pub(crate) use checking::{CheckArgs, DiffArgs, RulesArgs};
 pub(crate) use diagnosing::{AnalyzeArgs, CaseArgs, WhyArgs};
 pub(crate) use probing::{CapabilitiesArgs, EngineChoice, ProbeArgs, ProbeFormat, TraceArgs};
 #[cfg(feature = "laboratory")]
@@ -73,6 +73,13 @@ Exit status: 0 reachable, or every assertion holds; 1 blocked or impaired, or so
 Exit status: 0 no rule of severity error is violated; 1 some are; 2 wrong usage or input; 3 none is,
 but one could not be checked.")]
     Check(CheckArgs),
+    /// Say what changed between two snapshots, and which paths it broke or opened
+    #[command(after_help = "Examples:
+  peerscope diff ./snapshot-of-last-week ./snapshot
+  peerscope diff ./before ./after --target tcp://10.100.2.20:5432
+
+Exit status: 0 no path fares otherwise; 1 some do; 2 wrong usage or input.")]
+    Diff(DiffArgs),
     /// Probe targets alone, as one would use fping or tcping
     #[command(after_help = "Examples:
   peerscope probe tcp://10.100.2.20:5432 icmp://10.100.2.20 --count 10 --interval 200ms

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Analyze(arguments) => command::analyze::run(arguments, &style),
         Command::Matrix(arguments) => command::matrix::run(arguments, &style),
         Command::Check(arguments) => command::check::run(arguments, &style),
+        Command::Diff(arguments) => command::diff::run(arguments, &style),
         Command::Rules(arguments) => command::rules::run(arguments, &style),
         Command::Probe(arguments) => command::probe::run(arguments, &style),
         Command::Trace(arguments) => command::trace::run(arguments, &style),

@@ -1,4 +1,4 @@
-//! Flags of the commands about peering rules.
+//! Flags of the commands about snapshots as a whole: whether they keep the rules, and what differs between two.
 
 use std::path::PathBuf;
 
@@ -33,6 +33,39 @@ pub(crate) struct CheckArgs {
     /// Say of rules that hold what was seen
     #[arg(long)]
     pub(crate) verbose: bool,
+
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// Flags of `diff`.
+#[derive(Args, Debug)]
+pub(crate) struct DiffArgs {
+    /// The earlier snapshot: a file or folder of AWS and Heroku documents
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+
+    /// The later one
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+
+    /// Only paths from this network: space, or a VPC's id (repeatable)
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) from: Vec<String>,
+
+    /// Only paths to this: tcp://HOST:PORT and the like; HOST is an address, i-… or eni-…, or a name that a snapshot
+    /// knows (repeatable) [default: every interface, at the ports that its groups open in either snapshot]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+
+    /// Ask of every interface for these ports too (repeatable)
+    #[arg(long, value_name = "LO-HI", value_parser = port_range)]
+    pub(crate) ports: Vec<PortRange>,
+
+    /// The client's ports that the answer is for [default: 32768-60999]
+    #[arg(long, value_name = "LO-HI", value_parser = port_range)]
+    pub(crate) source_ports: Option<PortRange>,
 
     /// How to show the result
     #[arg(long, value_enum, default_value_t)]

@@ -109,7 +109,8 @@ pub(crate) fn run(arguments: &MatrixArgs, style: &Style) -> Result<Status, Failu
     Ok(Status::Good)
 }
 
-fn network(from: &str, topology: &Topology) -> Result<NetworkId, Failure> {
+/// The network that `--from` means.
+pub(crate) fn network(from: &str, topology: &Topology) -> Result<NetworkId, Failure> {
     let known = |id: &NetworkId| match id {
         NetworkId::Vpc(vpc) => topology.vpc(vpc).is_some(),
         _ => topology.space().is_some(),
@@ -156,7 +157,8 @@ fn cause(blame: &Blame, topology: &Topology) -> CauseReport {
     }
 }
 
-fn network_name(network: &NetworkId, topology: &Topology) -> String {
+/// A network as it is shown.
+pub(crate) fn network_name(network: &NetworkId, topology: &Topology) -> String {
     match network {
         NetworkId::Vpc(vpc) => vpc.to_string(),
         _ => {
@@ -166,7 +168,8 @@ fn network_name(network: &NetworkId, topology: &Topology) -> String {
     }
 }
 
-fn protocol(number: u8) -> &'static str {
+/// A protocol's word.
+pub(crate) fn protocol(number: u8) -> &'static str {
     match number {
         6 => "tcp",
         17 => "udp",

@@ -5,6 +5,7 @@ pub(crate) mod capabilities;
 pub(crate) mod check;
 #[cfg(feature = "laboratory")]
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod matrix;
 pub(crate) mod probe;

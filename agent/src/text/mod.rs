@@ -6,6 +6,7 @@
 mod assertions;
 mod check;
 mod diagnosis;
+mod diff;
 pub(crate) mod entry;
 mod layout;
 mod mending;
@@ -30,6 +31,7 @@ pub(crate) use assertions::{
 };
 pub(crate) use check::{result_text, severity_word, text as check_text};
 pub(crate) use diagnosis::text as diagnosis_text;
+pub(crate) use diff::text as diff_text;
 pub(crate) use layout::{cut, wrapped};
 pub(crate) use mending::is_in;
 #[cfg(feature = "laboratory")]

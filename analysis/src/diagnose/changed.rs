@@ -17,7 +17,7 @@ const WEIGHT_OF_A_CHANGE: f64 = 8.0;
 pub(super) fn weigh(case: &Case, causes: &mut [CauseReport], hypotheses: &mut [HypothesisReport]) {
     let (Some(before), Some(after)) = (&case.baseline, &case.topology) else { return };
     let unchanged = causes.to_vec();
-    let changes = changes(before, after);
+    let changes = changes(before, after).changes;
     for cause in causes.iter_mut() {
         let components = || core::iter::once(&cause.component).chain(&cause.related);
         let concerns =

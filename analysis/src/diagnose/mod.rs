@@ -63,7 +63,8 @@ pub use lookup::{Lookup, Resolution, dns_report, lookup_sentence, resolution, se
 pub use machine::{Action, Event, Machine};
 pub use prior::{Prior, Priors};
 pub use scope::AddressScope;
+pub use show::component as shown;
 pub use words::observation_report;
 
 pub(crate) use alternatives::free_block;
-pub(crate) use show::{component as shown, fix};
+pub(crate) use show::fix;

@@ -11,7 +11,8 @@ use crate::report::{Affects, Basis, CauseReport, CauseStatus, Component, Fix, To
 use crate::topology::{ComponentId, Topology};
 
 /// The component with its name, Region and account, as far as they are known.
-pub(crate) fn component(topology: Option<&Topology>, id: &ComponentId) -> Component {
+#[must_use]
+pub fn component(topology: Option<&Topology>, id: &ComponentId) -> Component {
     let ownership = topology.map(|topology| topology.ownership(id)).unwrap_or_default();
     let space = topology.and_then(Topology::space);
     let shown_id = match id {
