@@ -12,6 +12,7 @@ use crate::cause::CauseCode;
 use crate::flow::cidr_words;
 use crate::reach::{Blocker, Direction, reach};
 use crate::report::{Finding, Gap, GapKind, Severity};
+use crate::rule::RuleId;
 use crate::topology::{ComponentId, NetworkId, Topology};
 
 /// Everything beside the causes themselves.
@@ -61,14 +62,16 @@ fn other_dynos(topology: &Topology, question: &Question) -> Vec<Finding> {
 /// The peering rule that a blocker breaks.
 fn rule_of(blocker: &Blocker<'_>) -> &'static str {
     match (blocker.code, blocker.direction) {
-        (CauseCode::NoRouteToDestination, _) => "HPS-RT-01",
-        (CauseCode::BadStateRoute, _) => "HPS-RT-04",
-        (CauseCode::MoreSpecificRoute | CauseCode::HigherPriorityRoute, _) => "HPS-RT-05",
-        (CauseCode::EniSgRulesMismatch | CauseCode::SgHasNoRules, _) => "HPS-SG-02",
-        (CauseCode::SubnetAclRestriction, Some(Direction::Return)) => "HPS-ACL-02",
-        (CauseCode::SubnetAclRestriction, _) => "HPS-ACL-01",
-        (CauseCode::SecondaryCidrUnreachable, _) => "HPS-NET-01",
-        (CauseCode::TransitivePeering, _) => "HPS-NET-02",
+        (CauseCode::NoRouteToDestination, _) => RuleId::RouteToDynosExists.name(),
+        (CauseCode::BadStateRoute, _) => RuleId::RoutesAreAlive.name(),
+        (CauseCode::MoreSpecificRoute | CauseCode::HigherPriorityRoute, _) => {
+            RuleId::RouteIsNotShadowed.name()
+        }
+        (CauseCode::EniSgRulesMismatch | CauseCode::SgHasNoRules, _) => RuleId::GroupsAdmitEveryDyno.name(),
+        (CauseCode::SubnetAclRestriction, Some(Direction::Return)) => RuleId::AclLetsRepliesOut.name(),
+        (CauseCode::SubnetAclRestriction, _) => RuleId::AclAdmitsDynos.name(),
+        (CauseCode::SecondaryCidrUnreachable, _) => RuleId::TargetIsInPrimaryCidr.name(),
+        (CauseCode::TransitivePeering, _) => RuleId::TargetIsInPeeredVpc.name(),
         (code, _) => code.name(),
     }
 }
@@ -94,7 +97,7 @@ fn consequences(topology: &Topology, question: &Question) -> Vec<Finding> {
             let status =
                 peering.status.as_ref().map_or_else(|| "not active".to_string(), ToString::to_string);
             findings.push(Finding {
-                rule: "HPS-RT-04".to_string(),
+                rule: RuleId::RoutesAreAlive.to_string(),
                 severity: Severity::Info,
                 message: format!(
                     "{table}'s route to {} over {id} is a blackhole because that peering is {status}: a consequence, not a second cause.",
@@ -119,7 +122,7 @@ fn vpn_overlap(topology: &Topology, question: &Question) -> Option<Finding> {
     let overlaps = |block: &ipnet::IpNet| own.iter().any(|one| one.contains(block) || block.contains(one));
     let (block, name) = topology.space()?.vpn_blocks.iter().find(|(block, _)| overlaps(block))?;
     Some(Finding {
-        rule: "HPS-CIDR-07".to_string(),
+        rule: RuleId::VpcDoesNotOverlapOtherPeers.to_string(),
         severity: Severity::Warning,
         message: format!(
             "{vpc} overlaps {block}, which the space reaches over its VPN connection {name}: which way its packets take is Heroku's to say."
@@ -134,7 +137,7 @@ fn disagreeing_status(topology: &Topology, question: &Question) -> Option<Findin
     let (id, peering) = topology.intended_peering(source, target)?;
     let (aws, heroku) = (peering.status.as_ref()?, peering.heroku_status.as_ref()?);
     (peering.seen_by_aws && aws != heroku).then(|| Finding {
-        rule: "HPS-PCX-07".to_string(),
+        rule: RuleId::StatusesAgree.to_string(),
         severity: Severity::Warning,
         message: format!("{id} is {aws} by AWS and {heroku} by Heroku; AWS's word counts."),
         components: Vec::from([show::component(

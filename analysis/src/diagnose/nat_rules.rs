@@ -12,6 +12,7 @@ use super::case::Question;
 use super::show;
 use crate::cause::CauseCode;
 use crate::report::{Finding, Severity};
+use crate::rule::RuleId;
 use crate::topology::{ComponentId, NetworkId, Space, Topology};
 
 /// The rules of the groups that block the space's dynos and let in its NAT addresses, where there are any.
@@ -50,7 +51,7 @@ fn of_group(topology: &Topology, space: &Space, id: &SecurityGroupId) -> Option<
         count => format!(" and {count} more"),
     };
     Some(Finding {
-        rule: "HPS-SG-04".to_string(),
+        rule: RuleId::GroupsDoNotNameNat.to_string(),
         severity: Severity::Warning,
         message: format!(
             "{id} lets in {first}{more}, the space's NAT: over the peering dynos come from their private addresses, which it does not let in."
