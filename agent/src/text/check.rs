@@ -16,13 +16,22 @@ use crate::escape::escape;
 /// How many things one rule could not be checked of are named.
 const NAMED: usize = 3;
 
+/// How many violations of one rule are told.
+const TOLD: usize = 10;
+
 /// Writes the check; `verbose` says of rules that hold what was seen.
 pub(crate) fn text(check: &Check, verbose: bool, style: &Style) -> String {
     let mut text = headline(check, style);
     let mut told: Vec<&RuleResult> = Vec::new();
     for severity in [Severity::Error, Severity::Warning, Severity::Info] {
         let violated = check.results.iter().filter(|one| one.status == RuleStatus::Violation);
+        let mut of_rule: BTreeMap<RuleId, usize> = BTreeMap::new();
         for result in violated.filter(|one| one.severity == severity) {
+            let nth = of_rule.entry(result.rule).or_default();
+            *nth += 1;
+            if *nth > TOLD {
+                continue;
+            }
             let mut part = seen_text(result, style);
             match told.iter().find(|other| has_same_fix(other, result)) {
                 Some(other) => {
@@ -33,6 +42,10 @@ pub(crate) fn text(check: &Check, verbose: bool, style: &Style) -> String {
             }
             section(&mut text, &part);
             told.push(result);
+        }
+        for (rule, count) in of_rule.into_iter().filter(|(_, count)| *count > TOLD) {
+            let more = format!("{} more (--format json has all)", count - TOLD);
+            section(&mut text, &list(rule.name(), [more].into_iter(), style));
         }
     }
     section(&mut text, &unchecked(check, style));
