@@ -5,6 +5,7 @@
 
 mod bench;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::thread;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         add("evidence_of_a_dyno_and_documents_of_a_laptop_are_one_diagnosis", joined);
         add("a_replay_is_the_same_report_byte_for_byte", replayed);
         add("a_replay_of_what_an_application_did_is_the_same_report_too", replayed_application);
+        add("evidence_goes_from_a_dyno_to_a_laptop_as_one_line", one_line);
         add("evidence_of_another_target_is_wrong_input", other_target);
         add("what_changed_since_the_baseline_comes_first", baseline);
         add("waiting_ends_when_it_is_mended", mended);
@@ -142,6 +144,39 @@ fn replays(bench: &Bench, stage: &Stage<'_>) -> Result<(), Failed> {
         serde_json::to_string(&timeless(here.clone()))? == serde_json::to_string(&timeless(there.clone()))?,
         format!("there: {there:#}\nhere: {here:#}"),
     )
+}
+
+/// As `heroku run` would carry it: on standard output, among words of its own.
+fn one_line(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
+    let stage = Stage::set(enclosure, broken(FaultKind::GroupWithoutRule)?)?;
+    let folder = bench.shared_folder("line")?;
+    let (snapshot, file) = (folder.join("snapshot"), folder.join("redirected.json"));
+    stage.world.write(&snapshot, Style::of_seed(SEED))?;
+    let target = format!("tcp://{}", stage.world.target_address());
+    for to in ["-", "/dev/stdout"] {
+        let dyno = bench.peerscope(&stage)?.args(["why", &target, "--save", to]).output()?;
+        let said = String::from_utf8(dyno.stdout)?;
+        expect(said.lines().count() == 1 && said.ends_with("}\n"), format!("{to}: no single line: {said}"))?;
+        expect(dyno.status.code() == Some(1), format!("{to}: blocked is exit 1, found {:?}", dyno.status))?;
+        let carried = format!("Running it on my-app... up, run.1\r\n{}\r\nbye\r\n", said.trim_end());
+        for input in [&said, &carried] {
+            let mut laptop = Command::new(env!("CARGO_BIN_EXE_peerscope"))
+                .args(["why", "--format", "json", "--replay", "-", "--snapshot"])
+                .arg(&snapshot)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()?;
+            laptop.stdin.take().ok_or("no pipe")?.write_all(input.as_bytes())?;
+            let whole = json(&laptop.wait_with_output()?)?;
+            expect(whole["causes"][0]["code"] == "ENI_SG_RULES_MISMATCH", format!("{to}: {whole:#}"))?;
+        }
+    }
+    // What is redirected to a file is no pipe, and must not be taken for a name to write beside.
+    let redirected = std::fs::File::create(&file)?;
+    bench.peerscope(&stage)?.args(["why", &target, "--save", "-"]).stdout(redirected).status()?;
+    let joined = json(&laptop(&["why", "--format", "json", "--replay"], &[&file])?)?;
+    expect(joined["verdict"] == "blocked", format!("redirected: {joined:#}"))
 }
 
 fn other_target(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {

@@ -66,6 +66,8 @@ fn wrong_arguments_are_one_line_and_exit_2() {
         (with(&["analyze", "--snapshot", &example]), "--to <TARGET>"),
         (with(&["why", TARGET, "--thorough", "--until-reachable"]), "cannot be used with"),
         (with(&["why", TARGET, "--explore", "--no-probe"]), "cannot be used with"),
+        (with(&["why", TARGET, "--save", "-", "--format", "json"]), "--save -: expected no --format"),
+        (with(&["why", TARGET, "--save", "/dev/stdout", "--verbose"]), "--save -: expected no --format"),
         (with(&["matrix"]), "expected --snapshot PATH"),
         (with(&["matrix", "--from", "vpc-nowhere", "--snapshot", &example]), "expected space or a VPC's id"),
         (with(&["matrix", "--ports", "9-3", "--snapshot", &example]), "expected LO-HI"),

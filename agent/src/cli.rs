@@ -17,7 +17,7 @@ pub(crate) use diagnosing::{AnalyzeArgs, CaseArgs, WhyArgs};
 pub(crate) use probing::{CapabilitiesArgs, EngineChoice, ProbeArgs, ProbeFormat, TraceArgs};
 #[cfg(feature = "laboratory")]
 pub(crate) use rehearsing::{DemoArgs, RehearseArgs};
-pub(crate) use values::port_range;
+pub(crate) use values::{Keep, port_range};
 
 /// Answers "why can't I connect?" across an AWS VPC peering, above all between a Heroku Private Space
 /// and a customer's VPC.

@@ -5,10 +5,11 @@
 //! gives the same report, on whichever machine and day. No credential, database name or query of a URL
 //! is in it: they were dropped where the URL was read.
 
-use std::fs;
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use jiff::{SignedDuration, Timestamp};
 use peerscope_analysis::diagnose::{Lookup, SourceSpec};
@@ -19,10 +20,11 @@ use peerscope_document::Snapshot;
 use peerscope_vocabulary::{Observation, Spoken};
 use serde::{Deserialize, Serialize};
 
+use crate::cli::Keep;
 use crate::command::capabilities::CapabilityReport;
 use crate::exit::Failure;
 use crate::input_error::{InputError, Position};
-use crate::output::write_file;
+use crate::output::{print, write_file};
 
 /// The value of [`Evidence::schema`].
 const SCHEMA: &str = "peerscope/evidence/1";
@@ -108,14 +110,16 @@ impl Evidence {
         SCHEMA.to_string()
     }
 
-    /// Writes the evidence, whole or not at all.
+    /// Writes the evidence, to a file whole or not at all.
     ///
     /// # Errors
-    /// Where the file cannot be written.
-    pub(crate) fn save(&self, path: &Path) -> Result<(), Failure> {
-        let text =
-            serde_json::to_string_pretty(self).map_err(|error| Failure::Internal(error.to_string()))?;
-        write_file(path, &text)
+    /// Where it cannot be written.
+    pub(crate) fn save(&self, to: &Keep) -> Result<(), Failure> {
+        let internal = |error: serde_json::Error| Failure::Internal(error.to_string());
+        match to {
+            Keep::File(path) => write_file(path, &serde_json::to_string_pretty(self).map_err(internal)?),
+            Keep::StandardOutput => print(&format!("{}\n", serde_json::to_string(self).map_err(internal)?)),
+        }
     }
 
     /// Reads evidence from files and joins it: several dynos may have probed the same target.
@@ -148,13 +152,15 @@ impl Evidence {
 
     fn read(path: &Path) -> Result<Self, InputError> {
         let bytes =
-            fs::read(path).map_err(|error| InputError::new(path, format!("cannot be read: {error}")))?;
+            read_bytes(path).map_err(|error| InputError::new(path, format!("cannot be read: {error}")))?;
         let text = String::from_utf8_lossy(&bytes);
-        let mut deserializer = serde_json::Deserializer::from_str(&text);
+        let start = beginning(&text);
+        let mut deserializer = serde_json::Deserializer::from_str(text.get(start..).unwrap_or_default());
         let evidence: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let place = error.path().to_string();
             let position =
-                Position { line: error.inner().line().max(1), column: error.inner().column().max(1) };
+                Position { line: error.inner().line().max(1), column: error.inner().column().max(1) }
+                    .after(&text, start);
             let problem = format!("expected evidence that `peerscope why --save` wrote: {}", error.inner());
             InputError::new(path, problem).at(position).in_place(Some(place).filter(|place| place != "."))
         })?;
@@ -200,5 +206,43 @@ impl Evidence {
         }
         self.elapsed = self.elapsed.max(later + other.elapsed);
         self.snapshot = self.snapshot.take().or(other.snapshot);
+    }
+}
+
+/// What a file holds, or with `-` standard input.
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    if path != Path::new("-") {
+        return fs::read(path);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Where evidence begins in a text. What carried a line of it from a dyno to here, a remote shell or a log, may
+/// have put its own words before it, and others around it.
+fn beginning(text: &str) -> usize {
+    if text.trim_start().starts_with('{') {
+        return 0;
+    }
+    text.find(r#"{"schema":"peerscope/evidence/"#).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_found_among_the_words_of_who_carried_it() {
+        for (text, start) in [
+            ("{\"schema\":\"peerscope/evidence/1\"}\n", 0),
+            ("\n {\n  \"schema\": \"peerscope/evidence/1\"\n}", 0),
+            ("Running it... up, run.1\r\n{\"schema\":\"peerscope/evidence/1\"}\r\nbye", 25),
+            ("2026-11-28T10:00:00Z app[run.1]: {\"schema\":\"peerscope/evidence/1\"}", 33),
+            ("no evidence at all", 0),
+            ("", 0),
+        ] {
+            assert_eq!(beginning(text), start, "{text:?}");
+        }
     }
 }

@@ -30,6 +30,13 @@ impl Position {
             column: 1 + before[line_start..].iter().filter(is_character_start).count(),
         }
     }
+
+    /// The same place, of a part that begins at the byte `start` of a text, in the whole of it.
+    pub(crate) fn after(self, text: &str, start: usize) -> Self {
+        let before = Self::of(text, start);
+        let column = if self.line == 1 { before.column + self.column - 1 } else { self.column };
+        Self { line: before.line + self.line - 1, column }
+    }
 }
 
 /// Something given by the user that cannot be used. Its `Display` is one line without any control
@@ -116,6 +123,17 @@ mod tests {
         ] {
             assert_eq!(Position::of(text, offset), Position { line, column }, "at {offset}");
         }
+    }
+
+    #[test]
+    fn a_place_in_a_part_is_a_place_in_the_whole() {
+        let text = "ab\ncd{x\ny}";
+        let start = 5;
+        for (line, column, whole) in [(1, 1, (2, 3)), (1, 2, (2, 4)), (2, 1, (3, 1)), (2, 2, (3, 2))] {
+            let place = Position { line, column }.after(text, start);
+            assert_eq!((place.line, place.column), whole);
+        }
+        assert_eq!(Position { line: 4, column: 7 }.after(text, 0), Position { line: 4, column: 7 });
     }
 
     #[test]

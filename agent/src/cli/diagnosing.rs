@@ -7,7 +7,7 @@ use clap::Args;
 use peerscope_analysis::flow::PortRange;
 
 use super::DiagnosisFormat;
-use super::values::{port_range, seconds};
+use super::values::{Keep, port_range, seconds};
 
 /// Flags of every command that diagnoses.
 #[derive(Args, Debug)]
@@ -55,12 +55,13 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "ADDRESS", conflicts_with = "no_probe")]
     pub(crate) resolve: Option<std::net::IpAddr>,
 
-    /// Keep the evidence in this file: observations, vantage, and the snapshot used
+    /// Keep the evidence in this file: observations, vantage, and the snapshot used. With `-` it is one line of
+    /// standard output, in place of the report, for where no file outlives the process
     #[arg(long, value_name = "FILE")]
-    pub(crate) save: Option<PathBuf>,
+    pub(crate) save: Option<Keep>,
 
-    /// Diagnose saved evidence and send no packet (repeatable); a --snapshot given with it takes the
-    /// place of the saved one
+    /// Diagnose saved evidence and send no packet (repeatable; `-`: from standard input); a --snapshot given with
+    /// it takes the place of the saved one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "source_ports", "resolve", "save", "until_reachable"])]
     pub(crate) replay: Vec<PathBuf>,
 

@@ -1,8 +1,32 @@
 //! Values that several flags take, read with one line of what was expected.
 
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use peerscope_analysis::flow::PortRange;
+
+/// Where something is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// In a file.
+    File(PathBuf),
+    /// On standard output, where nothing else is written then.
+    StandardOutput,
+}
+
+impl FromStr for Keep {
+    type Err = Infallible;
+
+    /// What the shell knows standard output by is standard output too.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "-" | "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => Self::StandardOutput,
+            path => Self::File(PathBuf::from(path)),
+        })
+    }
+}
 
 /// Reads `LO-HI`, or a single port.
 pub(crate) fn port_range(text: &str) -> Result<PortRange, String> {

@@ -15,7 +15,7 @@ use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, capabilities, echo_permitted, ephemeral_port_range, source_address};
 
 use crate::case::{Known, Resolved, baseline, case, documented_addresses, known, priors, source, vantage};
-use crate::cli::{DiagnosisFormat, WhyArgs};
+use crate::cli::{DiagnosisFormat, Keep, WhyArgs};
 use crate::clock;
 use crate::command::capabilities::CapabilityReport;
 use crate::drive::drive;
@@ -29,6 +29,14 @@ use crate::text::{Style, show, weighing};
 
 /// Diagnoses.
 pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure> {
+    if arguments.save == Some(Keep::StandardOutput)
+        && (arguments.verbose || arguments.case.format != DiagnosisFormat::Text)
+    {
+        return Err(Failure::usage(
+            "--save -: expected no --format and no --verbose beside it, since the evidence takes the report's place \
+             on standard output (`peerscope why --replay -` shows one)",
+        ));
+    }
     if !arguments.replay.is_empty() {
         return replay::run(arguments, style);
     }
@@ -40,16 +48,19 @@ pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure>
     }
     let (machine, elapsed) = diagnose(asked.case.clone(), started)?;
     let diagnosis = machine.report(elapsed, at);
-    if let Some(file) = &arguments.save {
-        asked.evidence(&machine, at, elapsed).save(file)?;
+    if let Some(place) = &arguments.save {
+        asked.evidence(&machine, at, elapsed).save(place)?;
     }
     show_all(&diagnosis, arguments, style)?;
     Ok(Status::from(diagnosis.verdict))
 }
 
 /// Shows a diagnosis, and where that was asked for what was weighed: of the formats JSON has it anyway, and what
-/// is for others to read has no use for it.
+/// is for others to read has no use for it. Where evidence went to standard output, nothing follows it.
 fn show_all(diagnosis: &Diagnosis, arguments: &WhyArgs, style: &Style) -> Result<(), Failure> {
+    if arguments.save == Some(Keep::StandardOutput) {
+        return Ok(());
+    }
     show(diagnosis, arguments.case.format, style)?;
     if arguments.verbose && arguments.case.format == DiagnosisFormat::Text {
         print(&weighing(diagnosis, style))?;

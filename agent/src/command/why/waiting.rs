@@ -8,7 +8,7 @@ use peerscope_analysis::report::{Diagnosis, Verdict};
 use serde::Serialize;
 
 use super::{Asked, diagnose};
-use crate::cli::{DiagnosisFormat, WhyArgs};
+use crate::cli::{DiagnosisFormat, Keep, WhyArgs};
 use crate::clock;
 use crate::escape::escape;
 use crate::exit::{Failure, Status};
@@ -67,8 +67,11 @@ pub(super) fn run(arguments: &WhyArgs, mut asked: Asked, style: &Style) -> Resul
             thread::sleep(pause);
             continue;
         }
-        if let Some(file) = &arguments.save {
-            asked.evidence(&machine, at, elapsed).save(file)?;
+        if let Some(place) = &arguments.save {
+            asked.evidence(&machine, at, elapsed).save(place)?;
+        }
+        if arguments.save == Some(Keep::StandardOutput) {
+            return Ok(Status::Good);
         }
         conclude(arguments.case.format, &diagnosis, first.as_ref(), begun.elapsed(), style)?;
         return Ok(Status::Good);
