@@ -154,7 +154,11 @@ fn one_line(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     stage.world.write(&snapshot, Style::of_seed(SEED))?;
     let target = format!("tcp://{}", stage.world.target_address());
     for to in ["-", "/dev/stdout"] {
-        let dyno = bench.peerscope(&stage)?.args(["why", &target, "--save", to]).output()?;
+        let dyno = bench
+            .peerscope(&stage)?
+            .args(["why", &target, "--save", to])
+            .envs([("DYNO", "run.9157"), ("HEROKU_PRIVATE_IP", &stage.world.source_address().to_string())])
+            .output()?;
         let said = String::from_utf8(dyno.stdout)?;
         expect(said.lines().count() == 1 && said.ends_with("}\n"), format!("{to}: no single line: {said}"))?;
         expect(dyno.status.code() == Some(1), format!("{to}: blocked is exit 1, found {:?}", dyno.status))?;
@@ -170,6 +174,13 @@ fn one_line(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
             laptop.stdin.take().ok_or("no pipe")?.write_all(input.as_bytes())?;
             let whole = json(&laptop.wait_with_output()?)?;
             expect(whole["causes"][0]["code"] == "ENI_SG_RULES_MISMATCH", format!("{to}: {whole:#}"))?;
+            let is_told = whole["gaps"].as_array().into_iter().flatten().any(|gap| {
+                gap["kind"] == "scope"
+                    && gap["reason"]
+                        .as_str()
+                        .is_some_and(|text| text.starts_with("run.9157 is a one-off dyno"))
+            });
+            expect(is_told, format!("that it was another dyno is not told: {whole:#}"))?;
         }
     }
     // What is redirected to a file is no pipe, and must not be taken for a name to write beside.

@@ -138,10 +138,24 @@ fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, 
             },
         });
     }
+    known.gaps.extend(dyno.as_ref().and_then(one_off));
     let documents = known.documents.take();
     let case = case(&target, resolved, source, vantage, known, probing, arguments.deadline);
     let case = Case { thorough: arguments.thorough, explore: arguments.explore, ..case };
     Ok(Asked { case, documents })
+}
+
+/// A one-off dyno is started to ask, and is not the one that somebody asks for.
+fn one_off(dyno: &Dyno) -> Option<Gap> {
+    let name = dyno.name.as_deref().filter(|_| dyno.is_one_off())?;
+    Some(Gap {
+        kind: GapKind::Scope,
+        what: "the app's own dynos".to_string(),
+        reason: format!(
+            "{name} is a one-off dyno: it has another address than they, perhaps in another of the space's blocks"
+        ),
+        would_tell: "whether they fare the same".to_string(),
+    })
 }
 
 fn target_text(arguments: &WhyArgs) -> Result<String, Failure> {
