@@ -36,10 +36,20 @@ pub(crate) fn missing<'a>(programs: &[&'a str]) -> Option<&'a str> {
     programs.iter().copied().find(|program| found(program).is_none())
 }
 
+/// Whether there is anybody else to be: root of a user namespace may be the only one in it (user_namespaces(7)).
+fn has_nobody() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.lines().any(|line| {
+        let mut numbers = line.split_whitespace().map(|number| number.parse().unwrap_or(0));
+        let (first, count): (u64, u64) = (numbers.next().unwrap_or(0), numbers.nth(1).unwrap_or(0));
+        (first..first + count).contains(&u64::from(NOBODY))
+    })
+}
+
 /// A program, to be run without privileges.
 fn unprivileged(program: &str) -> Command {
     let path = found(program).unwrap_or_else(|| panic!("{program} is installed"));
-    if !nix::unistd::geteuid().is_root() {
+    if !nix::unistd::geteuid().is_root() || !has_nobody() {
         return Command::new(path);
     }
     let mut command = Command::new("setpriv");
