@@ -3,13 +3,26 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test torture accuracy bench prepare servers lint purity
+# What everything that is distributed can do: features of agent/Cargo.toml, separated by commas, and no others. One
+# binary serves the laptop and the dyno.
+DIST_FEATURES := laboratory
+
+.PHONY: demo test torture accuracy bench dist dist-test prepare servers lint purity
 
 demo: prepare
 	$(CARGO) run --quiet --package peerscope -- demo
 
 test: prepare servers lint purity
 	$(CARGO) test --workspace --quiet
+
+# One static binary for x86-64 Linux in dist/, with its SHA-256 and the licences of all that is in it.
+dist: prepare
+	@scripts/make-dist $(DIST_FEATURES)
+
+# The distributed binary in the emptiest root there is, and in the old systems that PEERSCOPE_ROOTS names. Not a part of
+# `make test`, since it needs a release build of minutes, and dist/ may be of older sources; the test says so there.
+dist-test: dist
+	PEERSCOPE_DIST=$$(echo $(CURDIR)/dist/peerscope-*-linux-gnu) $(CARGO) test --package peerscope --test dist
 
 # What is too long for every change: many more random worlds.
 torture: prepare
