@@ -5,6 +5,8 @@ mod diagnosing;
 mod probing;
 #[cfg(feature = "laboratory")]
 mod rehearsing;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::path::PathBuf;
