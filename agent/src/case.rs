@@ -1,5 +1,7 @@
 //! From arguments and documents to the case that is diagnosed.
 
+mod standing;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,6 +94,16 @@ impl Known {
             documents: Some(loaded.snapshot),
             baseline: None,
             priors: Priors::default(),
+        }
+    }
+
+    /// The same with other documents in place of those it has.
+    fn with_documents(self, documents: Snapshot, at: Timestamp) -> Self {
+        Self {
+            topology: Some(Topology::from(&documents)),
+            snapshot: Some(snapshot_report(&documents, at)),
+            documents: Some(documents),
+            ..self
         }
     }
 

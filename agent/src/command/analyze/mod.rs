@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Fail
         return Err(Failure::usage("analyze: expected --snapshot PATH, the documents to analyse"));
     }
     let format = arguments.assert.as_ref().map(|_| assertions_format(arguments.case.format)).transpose()?;
-    let known = known(&arguments.case, at)?;
+    let known = known(&arguments.case, at)?.seen_from(Dyno::here().as_ref(), at);
     match (arguments.assert.as_deref().zip(format), target) {
         (Some((file, format)), _) => {
             let shown = assertions::Shown { format, junit: arguments.junit.as_deref(), style };

@@ -19,7 +19,7 @@ use crate::cli::{DiagnosisFormat, Keep, WhyArgs};
 use crate::clock;
 use crate::command::capabilities::CapabilityReport;
 use crate::drive::drive;
-use crate::dyno::Dyno;
+use crate::dyno::{Dyno, Runtime};
 use crate::evidence::{Evidence, SavedSource};
 use crate::exit::{Failure, Status};
 use crate::output::print;
@@ -106,13 +106,13 @@ impl Asked {
 /// The case that the arguments describe.
 fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, Failure> {
     let target = TargetUrl::parse(&target_text(arguments)?).map_err(Failure::usage)?;
-    let mut known = known(&arguments.case, at)?;
+    let dyno = Dyno::here();
+    let mut known = known(&arguments.case, at)?.seen_from(dyno.as_ref(), at);
     known.baseline = baseline(&arguments.baseline)?;
     known.priors = priors(arguments.priors.as_deref())?;
     let (resolved, unasked) = resolved(arguments, &target, &known, started)?;
     known.gaps.extend(unasked);
     let addresses = &resolved.addresses;
-    let dyno = Dyno::here();
     let here = addresses.first().and_then(|address| local_address(dyno.as_ref(), *address));
     let vantage = vantage(dyno.as_ref(), known.topology.as_ref(), here, addresses.first().copied());
     let source_ports = arguments.case.source_ports.unwrap_or_else(own_ports);
@@ -122,7 +122,7 @@ fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, 
         None => SourceSpec {
             input: "this machine".to_string(),
             ranges: own_addresses(dyno.as_ref(), addresses).into_iter().map(AddressRange::from).collect(),
-            network: dyno.as_ref().map(|_| NetworkId::Space),
+            network: dyno.as_ref().filter(|dyno| dyno.runtime() != Runtime::Common).map(|_| NetworkId::Space),
             source_ports,
         },
     };
