@@ -90,7 +90,7 @@ impl Known {
         Self {
             topology: Some(Topology::from(&loaded.snapshot)),
             snapshot: Some(snapshot_report(&loaded.snapshot, at)),
-            gaps: loaded.notes.iter().map(gap).collect(),
+            gaps: collection_gaps(&loaded.snapshot).chain(loaded.notes.iter().map(gap)).collect(),
             documents: Some(loaded.snapshot),
             baseline: None,
             priors: Priors::default(),
@@ -111,6 +111,20 @@ impl Known {
     pub(crate) fn from_saved(snapshot: Snapshot, at: Timestamp) -> Self {
         Self::from_documents(Loaded { snapshot, notes: Vec::new() }, at)
     }
+}
+
+/// What the collection that wrote the snapshot could not read.
+fn collection_gaps(snapshot: &Snapshot) -> impl Iterator<Item = Gap> {
+    snapshot.manifest.iter().flat_map(|manifest| &manifest.gaps).map(|gap| Gap {
+        kind: match gap.kind.as_str() {
+            "permission" => GapKind::Permission,
+            "scope" => GapKind::Scope,
+            _ => GapKind::Document,
+        },
+        what: gap.what.clone(),
+        reason: gap.reason.clone(),
+        would_tell: gap.would_tell.clone(),
+    })
 }
 
 fn gap(note: &Note) -> Gap {

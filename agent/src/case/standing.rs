@@ -21,8 +21,8 @@ impl Known {
         if adds {
             documents.sources.push(TOPOLOGY_FILE.to_string());
             if self.topology.is_none() {
-                documents.manifest =
-                    Some(Manifest { schema: MANIFEST_SCHEMA.to_string(), at: at.to_string() });
+                let schema = MANIFEST_SCHEMA.to_string();
+                documents.manifest = Some(Manifest { schema, at: at.to_string(), ..Manifest::default() });
                 self.gaps.push(dynos_alone());
             }
         }

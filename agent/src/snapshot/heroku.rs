@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use peerscope_document::heroku::{
-    HerokuDocuments, Peering, PeeringInfo, Space, SpaceNat, SpaceTopology, VpnConnection,
+    App, HerokuDocuments, HerokuRegion, Peering, PeeringInfo, Space, SpaceNat, SpaceTopology, VpnConnection,
 };
 use peerscope_document::id::VpcPeeringConnectionId;
 
@@ -26,6 +26,8 @@ pub(super) struct HerokuParts {
     topologies: Vec<Part<SpaceTopology>>,
     nats: Vec<Part<SpaceNat>>,
     vpn_connections: Vec<Part<Vec<VpnConnection>>>,
+    apps: Vec<Part<App>>,
+    regions: Vec<Part<HerokuRegion>>,
 }
 
 /// A document and where it came from.
@@ -53,11 +55,13 @@ impl HerokuParts {
         self.topologies.extend(parts(file, batch.topologies));
         self.nats.extend(parts(file, batch.nats));
         self.vpn_connections.extend(parts(file, batch.vpn_connections));
+        self.apps.extend(parts(file, batch.apps));
+        self.regions.extend(parts(file, batch.regions));
     }
 
     /// The documents of the space that counts.
     pub(super) fn resolve(self, notes: &mut Vec<Note>) -> HerokuDocuments {
-        let Self { spaces, peering_infos, peerings, topologies, nats, vpn_connections } = self;
+        let Self { spaces, peering_infos, peerings, topologies, nats, vpn_connections, apps, regions } = self;
         let info = peering_infos.first();
         let space = choose(&spaces, info);
         let others = Others::of(&spaces, &peering_infos, space, info);
@@ -101,6 +105,17 @@ impl HerokuParts {
                 }
             }
         }
+        // Apps go by their ids and regions by their names, so another space's do no harm.
+        let mut known_apps: Option<Vec<App>> = None;
+        for part in apps {
+            let known = known_apps.get_or_insert_default();
+            if !known.contains(&part.value) {
+                known.push(part.value);
+            }
+        }
+        let region_name = space.and_then(|space| space.value.region.as_ref()?.name.clone());
+        let mut regions = regions.into_iter().map(|part| part.value);
+        let region = regions.find(|region| region_name.is_none() || region.name == region_name);
         HerokuDocuments {
             space: space.map(|space| space.value.clone()),
             peering_info: info.map(|info| info.value.clone()),
@@ -108,6 +123,8 @@ impl HerokuParts {
             topology,
             nat,
             vpn_connections: vpn,
+            apps: known_apps,
+            region,
         }
     }
 }

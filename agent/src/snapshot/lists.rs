@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 macro_rules! lists {
     ($($list:ident = $field:ident,)+) => {
-        /// The lists of `aws ec2 describe-*` by their keys, and Heroku's one list.
+        /// The lists of `aws ec2 describe-*` by their keys, and Heroku's lists.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum List {
             $($list,)+
@@ -14,6 +14,8 @@ macro_rules! lists {
             Entries,
             /// Heroku's peerings, which have no key.
             HerokuPeerings,
+            /// Heroku's VPN connections, which have none either.
+            HerokuVpnConnections,
         }
 
         /// A key of an object that holds lists.
@@ -45,7 +47,7 @@ macro_rules! lists {
             pub(super) fn add_empty(self, aws: &mut AwsDocuments) {
                 match self {
                     $(Self::$list => extend(&mut aws.$field, []),)+
-                    Self::Entries | Self::HerokuPeerings => {}
+                    Self::Entries | Self::HerokuPeerings | Self::HerokuVpnConnections => {}
                 }
             }
 
@@ -56,7 +58,7 @@ macro_rules! lists {
             {
                 match self {
                     $(Self::$list => push(&mut aws.$field, deserializer),)+
-                    Self::Entries | Self::HerokuPeerings => {
+                    Self::Entries | Self::HerokuPeerings | Self::HerokuVpnConnections => {
                         deserializer.deserialize_ignored_any(IgnoredAny).map(|_| ())
                     }
                 }

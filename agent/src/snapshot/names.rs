@@ -35,6 +35,7 @@ const LIST_NAMES: &[(&[&str], List)] = &[
     (&["reservations"], List::Reservations),
     (&["instances"], List::Reservations),
     (&["peerings"], List::HerokuPeerings),
+    (&["vpn", "connections"], List::HerokuVpnConnections),
 ];
 
 /// What an empty list is a list of, by its file's name: `route-tables.json`, `RouteTables.json`,
@@ -151,6 +152,8 @@ mod tests {
         for (name, list) in [
             ("peerings.json", Some(List::HerokuPeerings)),
             ("heroku-spaces-peerings.json", Some(List::HerokuPeerings)),
+            ("vpn-connections.json", Some(List::HerokuVpnConnections)),
+            ("describe-vpn-gateways.json", Some(List::VpnGateways)),
             ("Vpcs.json", Some(List::Vpcs)),
             ("describe-vpcs.json", Some(List::Vpcs)),
             ("route-tables.json", Some(List::RouteTables)),

@@ -20,6 +20,10 @@ pub(super) enum Form {
     Topology,
     SpaceNat,
     VpnConnection,
+    /// An app, from `GET /apps/{id}`.
+    App,
+    /// A region of Heroku's, from `GET /regions/{name}`.
+    Region,
     /// `manifest.json` of `peerscope collect`.
     Manifest,
 }
@@ -136,6 +140,12 @@ keys! {
     Tunnels = "tunnels",
     RoutableCidrs = "routable_cidrs",
     SpaceCidrBlock = "space_cidr_block",
+    InternalRouting = "internal_routing",
+    Provider = "provider",
+    PrivateCapable = "private_capable",
+    Country = "country",
+    Locale = "locale",
+    Name = "name",
 }
 
 /// The keys of an object.
@@ -270,7 +280,9 @@ pub(super) fn form(keys: Keys) -> Option<Form> {
         other(Form::VpnConnection, &[], &[Tunnels, RoutableCidrs, SpaceCidrBlock]),
         other(Form::SpaceNat, &[Sources], &[State, CreatedAt, UpdatedAt]),
         other(Form::Topology, &[Apps, Version], &[]),
+        other(Form::App, &[InternalRouting, Name], &[]),
         other(Form::Space, &[SpaceCidr], &[DataCidr, State, Team, Shield]),
+        other(Form::Region, &[Provider, Name], &[PrivateCapable, Country, Locale]),
     ];
     // Lists that no other service names so.
     const OWN_LISTS: Rule = other(

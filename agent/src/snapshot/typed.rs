@@ -8,7 +8,9 @@ use std::fmt;
 use std::path::Path;
 
 use peerscope_document::aws::{AwsDocuments, Instance, PrefixListEntry, Reservation};
-use peerscope_document::heroku::{Peering, PeeringInfo, Space, SpaceNat, SpaceTopology, VpnConnection};
+use peerscope_document::heroku::{
+    App, HerokuRegion, Peering, PeeringInfo, Space, SpaceNat, SpaceTopology, VpnConnection,
+};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -38,6 +40,8 @@ pub(super) struct HerokuBatch {
     pub(super) topologies: Vec<SpaceTopology>,
     pub(super) nats: Vec<SpaceNat>,
     pub(super) vpn_connections: Option<Vec<VpnConnection>>,
+    pub(super) apps: Vec<App>,
+    pub(super) regions: Vec<HerokuRegion>,
 }
 
 impl Batch {
@@ -46,6 +50,7 @@ impl Batch {
         match list {
             List::Entries => self.entries.push(Vec::new()),
             List::HerokuPeerings => extend(&mut self.heroku.peerings, []),
+            List::HerokuVpnConnections => extend(&mut self.heroku.vpn_connections, []),
             list => list.add_empty(&mut self.aws),
         }
     }
@@ -131,6 +136,7 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D, form: Form, batch: &mut Ba
                 None => entries.push(vec![PrefixListEntry::deserialize(deserializer)?]),
             },
             List::HerokuPeerings => push(&mut heroku.peerings, deserializer)?,
+            List::HerokuVpnConnections => push(&mut heroku.vpn_connections, deserializer)?,
             list => list.push(aws, deserializer)?,
         },
         Form::Instance => {
@@ -142,6 +148,8 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D, form: Form, batch: &mut Ba
         Form::Topology => heroku.topologies.push(SpaceTopology::deserialize(deserializer)?),
         Form::Manifest => manifests.push(DatedManifest::deserialize(deserializer)?),
         Form::SpaceNat => heroku.nats.push(SpaceNat::deserialize(deserializer)?),
+        Form::App => heroku.apps.push(App::deserialize(deserializer)?),
+        Form::Region => heroku.regions.push(HerokuRegion::deserialize(deserializer)?),
         Form::VpnConnection => push(&mut heroku.vpn_connections, deserializer)?,
     }
     Ok(())

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Cidr;
 use crate::aws::PeeringStatusCode;
@@ -32,6 +32,12 @@ pub struct HerokuDocuments {
     /// `GET /spaces/{id}/vpn-connections`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpn_connections: Option<Vec<VpnConnection>>,
+    /// `GET /apps/{id}` of the apps in the topology.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apps: Option<Vec<App>>,
+    /// `GET /regions/{name}` of the space's region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<HerokuRegion>,
 }
 
 /// A Private Space.
@@ -55,9 +61,9 @@ pub struct Space {
     /// Cedar, or Fir, which cannot be peered. Absent means Cedar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
-    /// Heroku's name of the Region.
+    /// Heroku's region, by its name or, in an expanded answer, whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<NamedReference>,
+    pub region: Option<HerokuRegion>,
     /// The team that owns it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<NamedReference>,
@@ -101,6 +107,57 @@ pub struct NamedReference {
     pub name: Option<String>,
 }
 
+/// A region of Heroku's: its own name for a Region of its provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HerokuRegion {
+    /// Its UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Heroku's name, such as `virginia`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whose Region it is. Absent where another object only refers to the region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<RegionProvider>,
+}
+
+impl HerokuRegion {
+    /// The AWS Region, where this says it.
+    #[must_use]
+    pub fn aws_region(&self) -> Option<&Region> {
+        self.provider.as_ref()?.region.as_ref()
+    }
+}
+
+/// The provider below a region of Heroku's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionProvider {
+    /// `amazon-web-services`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The provider's name, such as `us-east-1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+}
+
+/// An app, as far as it matters who can call it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// Its UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its name, which every command takes in place of the UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether its web dynos are called over the space's own networks alone, and not by the public router. Written
+    /// even where it is not known, since an app is recognised by it.
+    #[serde(default)]
+    pub internal_routing: Option<bool>,
+    /// Its domains, in answers that have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
+    pub domains: Vec<String>,
+}
+
 /// What a customer needs to know in order to peer with a space.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PeeringInfo {
@@ -130,8 +187,8 @@ pub struct PeeringInfo {
 /// A peering as Heroku lists it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Peering {
-    /// The peering's id; masked for Heroku's own.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unmasked")]
+    /// The peering's id; masked for Heroku's own, and written so, since a peering is recognised by it.
+    #[serde(default, serialize_with = "masked", deserialize_with = "unmasked")]
     pub pcx_id: Option<VpcPeeringConnectionId>,
     /// Whose it is.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -265,6 +322,14 @@ impl VpnConnection {
     pub fn is_there(&self) -> bool {
         !matches!(self.status.as_deref(), Some("failed" | "deprovisioning" | "deleting" | "deleted"))
     }
+}
+
+/// What Heroku writes in place of an id of its own.
+const MASK: &str = "******";
+
+/// Writes what is absent as Heroku's mask.
+fn masked<S: Serializer>(id: &Option<VpcPeeringConnectionId>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.as_ref().map_or(MASK, VpcPeeringConnectionId::as_str))
 }
 
 /// Reads Heroku's mask (`******`) as absent.

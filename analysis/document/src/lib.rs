@@ -17,4 +17,6 @@ mod snapshot;
 mod tolerant;
 
 pub use cidr::Cidr;
-pub use snapshot::{AwsCollection, MANIFEST_SCHEMA, Manifest, Snapshot};
+pub use snapshot::{
+    AwsCollection, CollectedCall, CollectedSpace, CollectionGap, MANIFEST_SCHEMA, Manifest, Snapshot,
+};

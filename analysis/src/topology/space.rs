@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use ipnet::IpNet;
-use peerscope_document::heroku::{HerokuDocuments, Peering, PeeringType, TopologyApp};
+use peerscope_document::heroku::{App, HerokuDocuments, HerokuRegion, Peering, PeeringType, TopologyApp};
 use peerscope_document::id::{AccountId, Region, VpcId};
 
 /// The space. Its routes, groups and ACLs are Heroku's and shown to nobody: they are assumed to admit.
@@ -63,7 +63,8 @@ const APP_DOMAIN: &str = ".herokuapp.com";
 impl Space {
     /// The space that Heroku's documents describe; `None` where there are none.
     pub(super) fn from_documents(documents: &HerokuDocuments) -> Option<Self> {
-        let HerokuDocuments { space, peering_info, peerings, topology, nat, vpn_connections } = documents;
+        let HerokuDocuments { space, peering_info, peerings, topology, nat, vpn_connections, apps, region } =
+            documents;
         if *documents == HerokuDocuments::default() {
             return None;
         }
@@ -85,6 +86,10 @@ impl Space {
             result.unavailable_blocks = networks(info.unavailable_cidr_blocks.as_deref());
             result.dyno_blocks_listed = !result.dyno_blocks.is_empty();
         }
+        let named = space.as_ref().and_then(|space| space.region.as_ref());
+        let regions = named.into_iter().chain(region);
+        result.region =
+            result.region.or_else(|| regions.filter_map(HerokuRegion::aws_region).next().cloned());
         result.data_blocks = result.data_cidr.into_iter().collect();
         for peering in peerings.iter().flatten().filter(|peering| is_data_service(peering)) {
             let blocks = peering.cidr_blocks.iter().chain(&peering.cidr_block).map(|cidr| cidr.network());
@@ -92,7 +97,11 @@ impl Space {
         }
         result.data_blocks.sort_unstable();
         result.data_blocks.dedup();
-        result.dynos = topology.iter().flat_map(|topology| &topology.apps).flat_map(dynos).collect();
+        result.dynos = topology
+            .iter()
+            .flat_map(|topology| &topology.apps)
+            .flat_map(|app| dynos(app, name_of(app, apps.as_deref())))
+            .collect();
         let outbound = space.as_ref().and_then(|space| space.outbound_ips.as_ref());
         let sources = nat.iter().chain(outbound).flat_map(|nat| &nat.sources);
         result.nat_sources = sources.copied().map(IpAddr::V4).collect();
@@ -121,9 +130,16 @@ impl Space {
     }
 }
 
+/// The name of an app of the topology: by its own document, else by the domain that every app has. An app that was
+/// renamed keeps its old domain.
+fn name_of<'a>(app: &'a TopologyApp, apps: Option<&'a [App]>) -> Option<&'a str> {
+    let known = apps.unwrap_or_default().iter().find(|known| known.id.is_some() && known.id == app.id);
+    let named = known.and_then(|known| known.name.as_deref());
+    named.or_else(|| app.domains.iter().find_map(|domain| domain.strip_suffix(APP_DOMAIN)))
+}
+
 /// The dynos of an app, each with the name that Heroku's commands show.
-fn dynos(app: &TopologyApp) -> impl Iterator<Item = Dyno> {
-    let app_name = app.domains.iter().find_map(|domain| domain.strip_suffix(APP_DOMAIN));
+fn dynos<'a>(app: &'a TopologyApp, app_name: Option<&'a str>) -> impl Iterator<Item = Dyno> + 'a {
     app.formation.iter().flat_map(move |formation| {
         formation.dynos.iter().filter_map(move |dyno| {
             let process = formation.process_type.as_deref().zip(dyno.number);

@@ -60,7 +60,7 @@ fn shape(loaded: &Loaded) -> String {
             }
         }
     }
-    let HerokuDocuments { space, peering_info, peerings, topology, nat, vpn_connections } =
+    let HerokuDocuments { space, peering_info, peerings, topology, nat, vpn_connections, apps, region } =
         &loaded.snapshot.heroku;
     for (name, is_there) in [
         ("space ", space.is_some()),
@@ -68,6 +68,8 @@ fn shape(loaded: &Loaded) -> String {
         ("topology ", topology.is_some()),
         ("nat ", nat.is_some()),
         ("vpn ", vpn_connections.is_some()),
+        ("apps ", apps.is_some()),
+        ("region ", region.is_some()),
         ("manifest ", loaded.snapshot.manifest.is_some()),
     ] {
         if is_there {

@@ -124,3 +124,63 @@ fn documents_of_one_space_are_joined_and_others_passed_over() {
         assert_eq!(loaded.notes.len(), notes, "{files:?}: {:?}", loaded.notes);
     }
 }
+
+/// Apps have names that their domains may not tell, regions a name of AWS's.
+#[test]
+fn apps_and_regions_are_recognised_and_read() {
+    let app = r#"{"id": "a1", "name": "orders-2", "internal_routing": true, "stack": {"name": "heroku-24"}, "web_url": null}"#;
+    let region = |name: &str, aws: &str| {
+        format!(
+            r#"{{"id": "59ac", "name": "{name}", "country": "US", "locale": "Virginia", "private_capable": true,
+            "provider": {{"name": "amazon-web-services", "region": "{aws}"}}}}"#
+        )
+    };
+    let regions = format!("[{}, {}]", region("oregon", "us-west-2"), region("virginia", "us-east-1"));
+    let info = samples::PEERING_INFO.replace(r#""aws_region": "us-east-1", "#, "");
+    let files = [
+        ("app.json", app),
+        ("regions.json", regions.as_str()),
+        ("topology.json", samples::TOPOLOGY),
+        ("space.json", samples::SPACE),
+        ("info.json", info.as_str()),
+        ("vpn-connections.json", "[]"),
+    ];
+    let loaded = load_texts(&files).unwrap();
+    assert_eq!(loaded.notes, []);
+    let heroku = &loaded.snapshot.heroku;
+    assert_eq!(heroku.apps.as_ref().unwrap()[0].internal_routing, Some(true));
+    assert_eq!(heroku.vpn_connections.as_deref(), Some(&[][..]));
+    let topology = peerscope_analysis::topology::Topology::from(&loaded.snapshot);
+    let space = topology.space().unwrap();
+    assert_eq!(space.region.as_ref().map(|region| region.as_str()), Some("us-east-1"));
+    assert_eq!(space.dynos[0].name.as_deref(), Some("web.1 of orders-2"));
+    // What is written is recognised again: masked peerings too, and an app whose routing nobody told.
+    let masked =
+        load_texts(&[("peerings.json", samples::PEERINGS)]).unwrap().snapshot.heroku.peerings.unwrap();
+    let app = peerscope_document::heroku::App { name: Some("x".into()), ..Default::default() };
+    let written = load_texts(&[
+        ("a.json", &serde_json::to_string(&masked).unwrap()),
+        ("b.json", &serde_json::to_string(&app).unwrap()),
+    ])
+    .unwrap();
+    assert_eq!(written.notes, []);
+    assert_eq!(written.snapshot.heroku.peerings, Some(masked));
+    assert_eq!(written.snapshot.heroku.apps, Some(vec![app]));
+}
+
+/// What a collection could not read is a gap wherever its snapshot is used.
+#[test]
+fn gaps_of_a_manifest_are_kept() {
+    let manifest = |at: &str, what: &str| {
+        format!(
+            r#"{{"schema": "peerscope/snapshot/1", "at": "{at}", "gaps": [{{"kind": "permission", "what": "{what}",
+            "reason": "403", "would_tell": "x"}}], "new": 1}}"#
+        )
+    };
+    let files = [
+        ("a/manifest.json", &*manifest("2026-11-22T10:00:00Z", "nat")),
+        ("b/manifest.json", &*manifest("2026-11-21T10:00:00Z", "topology")),
+    ];
+    let gaps = load_texts(&files).unwrap().snapshot.manifest.unwrap().gaps;
+    assert_eq!(gaps.iter().map(|gap| gap.what.as_str()).collect::<Vec<_>>(), ["nat", "topology"]);
+}

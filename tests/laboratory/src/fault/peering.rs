@@ -54,7 +54,8 @@ pub(super) fn apply(kind: FaultKind, world: &mut World) -> Lacking<()> {
             listed.expires = (code == PeeringStatusCode::PendingAcceptance).then(|| EXPIRES.to_owned());
         }
     }
-    world.snapshot.manifest = Some(Manifest { schema: MANIFEST_SCHEMA.to_owned(), at: TAKEN.to_owned() });
+    world.snapshot.manifest =
+        Some(Manifest { schema: MANIFEST_SCHEMA.to_owned(), at: TAKEN.to_owned(), ..Manifest::default() });
     let tables = route_tables(&mut world.snapshot);
     for route in tables.flat_map(|table| &mut table.routes) {
         if route.vpc_peering_connection_id.as_ref() == Some(&own) {

@@ -46,10 +46,11 @@ pub(crate) fn generate(site: &Site, other: Option<&Site>, draw: &mut Draw) -> Ge
     for documents in aws.iter_mut().map(|collection| &mut collection.documents) {
         shuffle(documents, &mut draw.order);
     }
-    let manifest = draw
-        .decoys
-        .chance(50)
-        .then(|| Manifest { schema: MANIFEST_SCHEMA.to_owned(), at: "2026-11-03T09:14:07Z".to_owned() });
+    let manifest = draw.decoys.chance(50).then(|| Manifest {
+        schema: MANIFEST_SCHEMA.to_owned(),
+        at: "2026-11-03T09:14:07Z".to_owned(),
+        ..Manifest::default()
+    });
     Generated { snapshot: Snapshot { aws, heroku, manifest, sources: Vec::new() }, double }
 }
 

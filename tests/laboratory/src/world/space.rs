@@ -2,8 +2,8 @@
 
 use peerscope_document::aws::PeeringStatusCode;
 use peerscope_document::heroku::{
-    Generation, HerokuDocuments, NamedReference, Peering, PeeringInfo, PeeringType, Space, SpaceTopology,
-    TopologyApp, TopologyDyno, TopologyFormation,
+    Generation, HerokuDocuments, HerokuRegion, NamedReference, Peering, PeeringInfo, PeeringType, Space,
+    SpaceTopology, TopologyApp, TopologyDyno, TopologyFormation,
 };
 use peerscope_document::id::VpcPeeringConnectionId;
 
@@ -81,7 +81,7 @@ fn space(site: &Site, own: &SpaceSite, lot: &mut Lot) -> Space {
             1 => Some(Generation::Word("cedar".to_owned())),
             _ => Some(Generation::Object(reference("cedar", lot))),
         },
-        region: Some(reference(
+        region: Some(region_of(reference(
             match site.remote.region.as_str() {
                 "us-west-2" => "oregon",
                 "eu-west-1" => "dublin",
@@ -90,11 +90,15 @@ fn space(site: &Site, own: &SpaceSite, lot: &mut Lot) -> Space {
                 _ => "virginia",
             },
             lot,
-        )),
+        ))),
         team: Some(reference("acme", lot)),
         shield: Some(false),
         outbound_ips: None,
     }
+}
+
+fn region_of(NamedReference { id, name }: NamedReference) -> HerokuRegion {
+    HerokuRegion { id, name, provider: None }
 }
 
 fn peering_info(site: &Site, own: &SpaceSite, order: &mut Lot) -> PeeringInfo {
