@@ -4,7 +4,7 @@ mod standing;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use peerscope_probes::{EchoSockets, echo_permitted};
 use peerscope_vocabulary::Handshake;
 
 use crate::cli::CaseArgs;
+use crate::collect::{Wanted, credentials_seen, merge, read_heroku, report_gap, unread};
 use crate::dyno::Dyno;
 use crate::escape::escape;
 use crate::exit::Failure;
@@ -45,21 +46,58 @@ pub(crate) struct Known {
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// Reads the snapshots that the arguments name.
+/// Reads the snapshots that the arguments name, and with `--live` the accounts, in no longer than `within` after
+/// `started`. What cannot be read there is a gap: probes still tell something.
 ///
 /// # Errors
 /// Every path that cannot be read and every document that cannot be parsed.
+pub(crate) fn known_now(
+    arguments: &CaseArgs,
+    at: Timestamp,
+    started: Instant,
+    within: Duration,
+) -> Result<Known, Failure> {
+    // What was given wrongly is said before anybody is asked.
+    let loaded = loaded(arguments)?;
+    let mut gaps = Vec::new();
+    let live = if arguments.live.live {
+        let wanted = Wanted { space: arguments.live.space.as_deref(), started, deadline: within, at };
+        read_heroku(wanted).inspect_err(|why| gaps.push(unread(why))).ok()
+    } else {
+        gaps.extend(credentials_seen());
+        None
+    };
+    let loaded = match (live, loaded) {
+        (Some(live), Some(Loaded { snapshot, notes })) => {
+            Some(Loaded { snapshot: merge(live, snapshot), notes })
+        }
+        (Some(snapshot), None) => Some(Loaded { snapshot, notes: Vec::new() }),
+        (None, loaded) => loaded,
+    };
+    let mut known = loaded.map_or_else(Known::default, |loaded| Known::from_documents(loaded, at));
+    known.gaps.extend(gaps);
+    Ok(known)
+}
+
+/// Reads the snapshots that the arguments name.
+///
+/// # Errors
+/// As [`known_now`].
 pub(crate) fn known(arguments: &CaseArgs, at: Timestamp) -> Result<Known, Failure> {
+    Ok(loaded(arguments)?.map_or_else(Known::default, |loaded| Known::from_documents(loaded, at)))
+}
+
+fn loaded(arguments: &CaseArgs) -> Result<Option<Loaded>, Failure> {
     if arguments.snapshot.is_empty() {
-        return Ok(Known::default());
+        return Ok(None);
     }
-    known_of(&arguments.snapshot, at)
+    snapshot::load(&arguments.snapshot).map(Some).map_err(Failure::Input)
 }
 
 /// Reads snapshots.
 ///
 /// # Errors
-/// As [`known`].
+/// As [`known_now`].
 pub(crate) fn known_of(paths: &[PathBuf], at: Timestamp) -> Result<Known, Failure> {
     Ok(Known::from_documents(snapshot::load(paths).map_err(Failure::Input)?, at))
 }
@@ -87,10 +125,11 @@ pub(crate) fn priors(file: Option<&Path>) -> Result<Priors, Failure> {
 impl Known {
     /// What loaded documents tell.
     pub(crate) fn from_documents(loaded: Loaded, at: Timestamp) -> Self {
+        let unread = loaded.snapshot.manifest.iter().flat_map(|manifest| &manifest.gaps);
         Self {
             topology: Some(Topology::from(&loaded.snapshot)),
             snapshot: Some(snapshot_report(&loaded.snapshot, at)),
-            gaps: collection_gaps(&loaded.snapshot).chain(loaded.notes.iter().map(gap)).collect(),
+            gaps: unread.map(report_gap).chain(loaded.notes.iter().map(gap)).collect(),
             documents: Some(loaded.snapshot),
             baseline: None,
             priors: Priors::default(),
@@ -111,20 +150,6 @@ impl Known {
     pub(crate) fn from_saved(snapshot: Snapshot, at: Timestamp) -> Self {
         Self::from_documents(Loaded { snapshot, notes: Vec::new() }, at)
     }
-}
-
-/// What the collection that wrote the snapshot could not read.
-fn collection_gaps(snapshot: &Snapshot) -> impl Iterator<Item = Gap> {
-    snapshot.manifest.iter().flat_map(|manifest| &manifest.gaps).map(|gap| Gap {
-        kind: match gap.kind.as_str() {
-            "permission" => GapKind::Permission,
-            "scope" => GapKind::Scope,
-            _ => GapKind::Document,
-        },
-        what: gap.what.clone(),
-        reason: gap.reason.clone(),
-        would_tell: gap.would_tell.clone(),
-    })
 }
 
 fn gap(note: &Note) -> Gap {

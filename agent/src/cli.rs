@@ -1,6 +1,7 @@
 //! The command line: every command, flag and example in one place. The flags of commands of one kind lie together.
 
 mod checking;
+mod collecting;
 mod diagnosing;
 mod probing;
 #[cfg(feature = "laboratory")]
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use peerscope_analysis::flow::PortRange;
 
 pub(crate) use checking::{CheckArgs, DiffArgs, RulesArgs};
+pub(crate) use collecting::{CollectArgs, LiveArgs};
 pub(crate) use diagnosing::{AnalyzeArgs, CaseArgs, WhyArgs};
 pub(crate) use probing::{CapabilitiesArgs, EngineChoice, ProbeArgs, ProbeFormat, TraceArgs};
 #[cfg(feature = "laboratory")]
@@ -101,6 +103,18 @@ Across a VPC peering AWS shows no hops: stars there mean nothing.")]
     #[command(after_help = "Example:
   peerscope capabilities")]
     Capabilities(CapabilitiesArgs),
+    /// Read what Heroku says of a space, and write it as a snapshot that every other command takes
+    #[command(after_help = "Example, on a laptop, for evidence from a dyno:
+  peerscope collect -o ./snapshot --space my-space
+  peerscope why --replay evidence.json --snapshot ./snapshot
+
+The token is HEROKU_API_KEY's, else that of api.heroku.com in ~/.netrc, and is in no file.
+Nothing but GET requests is sent. What Heroku does not let this token read is listed, on standard
+error and in the snapshot, and is a gap of whatever is diagnosed from it.
+
+Exit status: 0 written, gaps listed; 2 no token, a space that cannot be read, or a folder that is
+not peerscope's to replace.")]
+    Collect(CollectArgs),
     /// Say what a cause means, what shows it and what mends it
     #[command(after_help = "Example:
   peerscope explain NO_ROUTE_TO_DESTINATION")]

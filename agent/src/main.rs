@@ -4,6 +4,7 @@
 mod case;
 mod cli;
 mod clock;
+mod collect;
 mod command;
 mod destination;
 mod dns_target;
@@ -12,6 +13,7 @@ mod dyno;
 mod escape;
 mod evidence;
 mod exit;
+mod heroku;
 mod input_error;
 mod input_file;
 mod junit;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Probe(arguments) => command::probe::run(arguments, &style),
         Command::Trace(arguments) => command::trace::run(arguments, &style),
         Command::Capabilities(arguments) => command::capabilities::run(arguments, &style),
+        Command::Collect(arguments) => command::collect::run(arguments, &style),
         Command::Explain(arguments) => command::explain::run(arguments, &style),
         #[cfg(feature = "laboratory")]
         Command::Demo(arguments) => command::demo::run(arguments, &style),

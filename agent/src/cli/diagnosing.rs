@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use peerscope_analysis::flow::PortRange;
 
-use super::DiagnosisFormat;
 use super::values::{Keep, port_range, seconds};
+use super::{DiagnosisFormat, LiveArgs};
 
 /// Flags of every command that diagnoses.
 #[derive(Args, Debug)]
@@ -21,6 +21,9 @@ pub(crate) struct CaseArgs {
     /// output (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) snapshot: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
 
     /// The client's ports that the answer is for [default: this machine's own range for `why`,
     /// 32768-60999 for `analyze`]
@@ -116,6 +119,10 @@ pub(crate) struct AnalyzeArgs {
     /// nobody can tell
     #[arg(long, value_name = "FILE", requires = "assert", conflicts_with_all = ["to", "from"])]
     pub(crate) junit: Option<PathBuf>,
+
+    /// How long reading the accounts may take with --live, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) deadline: Duration,
 
     #[command(flatten)]
     pub(crate) case: CaseArgs,

@@ -12,7 +12,7 @@ use peerscope_analysis::topology::{ComponentId, ComponentType, NetworkId, Topolo
 use serde::{Serialize, Serializer};
 
 use crate::case::{LINUX_EPHEMERAL, known};
-use crate::cli::{CaseArgs, DiagnosisFormat, MatrixArgs, MatrixFormat};
+use crate::cli::{CaseArgs, DiagnosisFormat, LiveArgs, MatrixArgs, MatrixFormat};
 use crate::clock;
 use crate::escape::escape;
 use crate::exit::{Failure, Status};
@@ -79,6 +79,7 @@ pub(crate) fn run(arguments: &MatrixArgs, style: &Style) -> Result<Status, Failu
         return Err(Failure::usage("matrix: expected --snapshot PATH, the documents to analyse"));
     }
     let documents = CaseArgs {
+        live: LiveArgs { live: false, space: None },
         from: None,
         snapshot: arguments.snapshot.clone(),
         source_ports: arguments.source_ports,

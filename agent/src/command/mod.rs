@@ -3,6 +3,7 @@
 pub(crate) mod analyze;
 pub(crate) mod capabilities;
 pub(crate) mod check;
+pub(crate) mod collect;
 #[cfg(feature = "laboratory")]
 pub(crate) mod demo;
 pub(crate) mod diff;

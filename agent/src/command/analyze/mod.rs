@@ -11,7 +11,7 @@ use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
 use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::topology::Topology;
 
-use crate::case::{Known, LINUX_EPHEMERAL, Resolved, case, documented_addresses, known, source, vantage};
+use crate::case::{Known, LINUX_EPHEMERAL, Resolved, case, documented_addresses, known_now, source, vantage};
 use crate::cli::{AnalyzeArgs, DiagnosisFormat, Format};
 use crate::clock;
 use crate::dyno::Dyno;
@@ -25,11 +25,15 @@ pub(crate) use report::{AssertionResult, AssertionsReport, Intended};
 pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Failure> {
     let (started, at) = (Instant::now(), clock::now());
     let target = arguments.to.as_deref().map(TargetUrl::parse).transpose().map_err(Failure::usage)?;
-    if arguments.case.snapshot.is_empty() {
-        return Err(Failure::usage("analyze: expected --snapshot PATH, the documents to analyse"));
+    if arguments.case.snapshot.is_empty() && !arguments.case.live.live {
+        return Err(Failure::usage("analyze: expected --snapshot PATH, the documents to analyse, or --live"));
     }
     let format = arguments.assert.as_ref().map(|_| assertions_format(arguments.case.format)).transpose()?;
-    let known = known(&arguments.case, at)?.seen_from(Dyno::here().as_ref(), at);
+    let known = known_now(&arguments.case, at, started, arguments.deadline)?;
+    if let (None, Some(unread)) = (&known.topology, known.gaps.last()) {
+        return Err(Failure::usage(format!("analyze --live: {}", unread.reason)));
+    }
+    let known = known.seen_from(Dyno::here().as_ref(), at);
     match (arguments.assert.as_deref().zip(format), target) {
         (Some((file, format)), _) => {
             let shown = assertions::Shown { format, junit: arguments.junit.as_deref(), style };

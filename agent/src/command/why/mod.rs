@@ -14,7 +14,9 @@ use peerscope_analysis::topology::NetworkId;
 use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, capabilities, echo_permitted, ephemeral_port_range, source_address};
 
-use crate::case::{Known, Resolved, baseline, case, documented_addresses, known, priors, source, vantage};
+use crate::case::{
+    Known, Resolved, baseline, case, documented_addresses, known_now, priors, source, vantage,
+};
 use crate::cli::{DiagnosisFormat, Keep, WhyArgs};
 use crate::clock;
 use crate::command::capabilities::CapabilityReport;
@@ -26,6 +28,9 @@ use crate::output::print;
 use crate::resolve::{Limits, look_up, usable};
 use crate::target::{Host, TargetUrl};
 use crate::text::{Style, show, weighing};
+
+/// How much of the deadline reading the accounts may take: the rest is the probes', which tell something without them.
+const LIVE_SHARE: f64 = 0.4;
 
 /// Diagnoses.
 pub(crate) fn run(arguments: &WhyArgs, style: &Style) -> Result<Status, Failure> {
@@ -107,7 +112,8 @@ impl Asked {
 fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, Failure> {
     let target = TargetUrl::parse(&target_text(arguments)?).map_err(Failure::usage)?;
     let dyno = Dyno::here();
-    let mut known = known(&arguments.case, at)?.seen_from(dyno.as_ref(), at);
+    let within = arguments.deadline.mul_f64(LIVE_SHARE);
+    let mut known = known_now(&arguments.case, at, started, within)?.seen_from(dyno.as_ref(), at);
     known.baseline = baseline(&arguments.baseline)?;
     known.priors = priors(arguments.priors.as_deref())?;
     let (resolved, unasked) = resolved(arguments, &target, &known, started)?;

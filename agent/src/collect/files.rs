@@ -1,0 +1,103 @@
+//! In which file each document of a snapshot lies, in its service's own shape.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use peerscope_document::aws::AwsDocuments;
+use peerscope_document::heroku::HerokuDocuments;
+use peerscope_document::{AwsCollection, Snapshot};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::writer::SnapshotWriter;
+
+/// Writes the documents of a snapshot; what is not there has no file, what is there and empty has one.
+///
+/// # Errors
+/// Where a file cannot be written.
+pub(crate) fn write_snapshot(snapshot: &Snapshot, writer: &mut SnapshotWriter) -> io::Result<()> {
+    write_heroku(&snapshot.heroku, writer)?;
+    let mut names = BTreeSet::new();
+    for collection in &snapshot.aws {
+        write_aws(collection, &unused_name(collection, &mut names), writer)?;
+    }
+    Ok(())
+}
+
+fn write_heroku(heroku: &HerokuDocuments, writer: &mut SnapshotWriter) -> io::Result<()> {
+    let HerokuDocuments { space, peering_info, peerings, topology, nat, vpn_connections, apps, region } =
+        heroku;
+    let mut one = |name: &str, document: Option<Value>| match document {
+        Some(document) => writer.document(&format!("heroku/{name}.json"), &document),
+        None => Ok(()),
+    };
+    one("space", value(space.as_ref())?)?;
+    one("peering-info", value(peering_info.as_ref())?)?;
+    one("peerings", value(peerings.as_ref())?)?;
+    // A topology is known by its version; the shape has had one alone.
+    let topology = value(topology.as_ref())?.map(|topology| with(topology, "version", 1.into()));
+    one("topology", topology)?;
+    // A NAT is known by its state.
+    one("nat", value(nat.as_ref())?.map(|nat| with(nat, "state", Value::Null)))?;
+    one("vpn-connections", value(vpn_connections.as_ref())?)?;
+    one("apps", value(apps.as_ref().filter(|apps| !apps.is_empty()))?)?;
+    // A region is known by what spaces may be in it.
+    one("region", value(region.as_ref())?.map(|region| with(region, "private_capable", Value::Null)))
+}
+
+/// One file for each kind, as `aws ec2 describe-…` gives it.
+fn write_aws(collection: &AwsCollection, folder: &str, writer: &mut SnapshotWriter) -> io::Result<()> {
+    let AwsCollection { documents, .. } = collection;
+    let Value::Object(kinds) = serde_json::to_value(documents)? else { return Ok(()) };
+    for (kind, list) in kinds {
+        let document = Value::Object(Map::from_iter([(kind.clone(), list)]));
+        writer.document(&format!("aws/{folder}/{}.json", kebab(&kind)), &document)?;
+    }
+    Ok(())
+}
+
+/// A folder's name for a collection: its account and Region, as far as they are known.
+fn unused_name(collection: &AwsCollection, used: &mut BTreeSet<String>) -> String {
+    let account = owner(&collection.documents).unwrap_or("unknown-account");
+    let region = collection.region.as_ref().map_or("unknown-region", |region| region.as_str());
+    let name = format!("{account}_{region}");
+    let numbered = (2..).map(|number| format!("{account}_{number}_{region}"));
+    let name = std::iter::once(name).chain(numbered).find(|name| !used.contains(name)).unwrap_or_default();
+    used.insert(name.clone());
+    name
+}
+
+fn owner(documents: &AwsDocuments) -> Option<&str> {
+    let vpcs = documents.vpcs.iter().flatten().filter_map(|vpc| vpc.owner_id.as_ref());
+    let groups = documents.security_groups.iter().flatten().filter_map(|group| group.owner_id.as_ref());
+    let tables = documents.route_tables.iter().flatten().filter_map(|table| table.owner_id.as_ref());
+    let digits = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    vpcs.chain(groups).chain(tables).map(|owner| owner.as_str()).find(digits)
+}
+
+fn value<T: Serialize>(document: Option<&T>) -> io::Result<Option<Value>> {
+    Ok(document.map(serde_json::to_value).transpose()?)
+}
+
+/// The same object with a member, where it has none of that name.
+fn with(document: Value, name: &str, member: Value) -> Value {
+    match document {
+        Value::Object(mut members) => {
+            members.entry(name).or_insert(member);
+            Value::Object(members)
+        }
+        other => other,
+    }
+}
+
+/// `RouteTables` as `route-tables`.
+fn kebab(name: &str) -> String {
+    let mut kebab = String::with_capacity(name.len() + 8);
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.push(character.to_ascii_lowercase());
+    }
+    kebab
+}
