@@ -429,6 +429,44 @@ fn a_token_of_netrc_serves_and_warnings_are_said() {
     assert!(error.contains(&format!("the entry for 127.0.0.1 in {}", netrc.display())), "{error}");
 }
 
+/// What is shown to others names nobody, in what was read and in what was not.
+#[test]
+fn a_redacted_snapshot_names_nobody_and_is_analysed_alike() {
+    let (api, folder) = (api(), tempfile::tempdir().unwrap());
+    api.set("/spaces/orders-space/topology", Reply::error(403, "forbidden", "no"));
+    let (plain, redacted) = (folder.path().join("plain"), folder.path().join("redacted"));
+    let output = collect(&api, &plain).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&api, &output).1);
+    let peerings = Reply::Then(
+        Box::new(Reply::page(&format!("[{MASKED}]"), "id x..; max=200")),
+        Box::new(Reply::ok(format!("[{PEERING}]"))),
+    );
+    api.set("/spaces/orders-space/peerings", peerings);
+    let output = collect(&api, &redacted).args(["--redact", "--format", "json"]).output().unwrap();
+    let (out, error) = said(&api, &output);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    let shown: String =
+        files(&redacted).into_iter().map(|(name, text)| name + &text).collect::<String>() + &out;
+    for secret in ["orders", "012345678900", "111122223333", "203.0.113.10", "office", "192.0.2.0"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+    assert!(shown.contains("pcx-0f00d") && shown.contains("GET /spaces/space-1/topology"), "{shown}");
+    assert_eq!(document(&redacted, "manifest.json")["redacted"], true);
+    let analysed = |snapshot: &Path| {
+        let mut command = peerscope(&api);
+        command
+            .args(["analyze", "--to", "tcp://10.100.2.20:5432", "--format", "json", "--snapshot"])
+            .arg(snapshot);
+        let report = json(&said(&api, &command.output().unwrap()).0);
+        let causes = report["causes"].as_array().unwrap().iter();
+        let causes: Vec<Value> = causes
+            .map(|cause| [&cause["code"], &cause["component"]["id"]].into_iter().cloned().collect())
+            .collect();
+        (report["verdict"].clone(), causes)
+    };
+    assert_eq!(analysed(&plain), analysed(&redacted));
+}
+
 /// A folder that is not peerscope's stays, and nobody is asked.
 #[test]
 fn what_is_not_peerscopes_is_left_alone() {

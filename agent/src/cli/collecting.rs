@@ -24,6 +24,11 @@ pub(crate) struct CollectArgs {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) deadline: Duration,
 
+    /// Replace account ids, names, tags, descriptions and public addresses, each by one thing of its form, so that
+    /// the snapshot can be shown to others and is analysed to the same answer
+    #[arg(long)]
+    pub(crate) redact: bool,
+
     /// How to show what was read and what was not
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::{CollectArgs, Format};
 use crate::clock;
-use crate::collect::{NotReplaced, SnapshotWriter, Wanted, read_heroku, write_snapshot};
+use crate::collect::{NotReplaced, SnapshotWriter, Wanted, read_heroku, redact, write_snapshot};
 use crate::escape::{escape, escape_os};
 use crate::exit::{Failure, Status};
 use crate::output::{print, print_json};
@@ -36,6 +36,11 @@ pub(crate) fn run(arguments: &CollectArgs, _: &Style) -> Result<Status, Failure>
     // Whether it may be written is known before anybody is asked.
     let mut writer = SnapshotWriter::begin(&arguments.output).map_err(not_written)?;
     let snapshot = read_heroku(wanted).map_err(|why| Failure::usage(format!("collect: {}", why.reason())))?;
+    let snapshot = if arguments.redact {
+        redact(&snapshot, fastrand::Rng::new()).map_err(Failure::Internal)?.0
+    } else {
+        snapshot
+    };
     let files = write(&snapshot, &mut writer, &arguments.output)?;
     let manifest = snapshot.manifest.clone().unwrap_or_default();
     writer.finish(manifest.clone()).map_err(not_written)?;
