@@ -3,16 +3,24 @@
 
 #[path = "heroku/api.rs"]
 mod api;
+#[path = "handshakes/servers.rs"]
+#[expect(dead_code, reason = "of the servers, certificates alone are needed here")]
+mod servers;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use api::{Api, Reply};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
+use servers::{Authority, missing};
 
 const TOKEN: &str = "HRKU-AA-not-to-be-shown";
 const KEY: &str = "psk-not-to-be-shown";
@@ -47,12 +55,16 @@ fn vpn() -> String {
 
 /// An API that answers everything, each list in pages.
 fn api() -> Api {
+    Api::new(replies())
+}
+
+fn replies() -> Vec<(String, Reply)> {
     let path = |part: &str| format!("/spaces/orders-space{part}");
     let peerings = Reply::Then(
         Box::new(Reply::page(&format!("[{MASKED}]"), "id x..; max=200")),
         Box::new(Reply::ok(format!("[{PEERING}]"))),
     );
-    Api::new([
+    vec![
         ("/spaces".to_string(), Reply::ok(format!("[{SPACE}]"))),
         (path(""), Reply::ok(SPACE)),
         ("/spaces/6d1c".to_string(), Reply::ok(SPACE)),
@@ -63,7 +75,7 @@ fn api() -> Api {
         (path("/vpn-connections"), Reply::ok(vpn())),
         ("/regions/virginia".to_string(), Reply::ok(REGION)),
         ("/apps/a1".to_string(), Reply::ok(APP)),
-    ])
+    ]
 }
 
 fn peerscope(api: &Api) -> Command {
@@ -465,6 +477,37 @@ fn a_redacted_snapshot_names_nobody_and_is_analysed_alike() {
         (report["verdict"].clone(), causes)
     };
     assert_eq!(analysed(&plain), analysed(&redacted));
+}
+
+/// The token goes to who can prove to be the API, and to nobody else.
+#[test]
+fn over_tls_the_system_s_roots_decide_whom_the_token_is_shown() {
+    if let Some(missing) = missing(&[Authority::PROGRAM]) {
+        println!("not tried, since {missing} is not installed");
+        return;
+    }
+    let (authority, other) = (Authority::named("own"), Authority::named("other"));
+    let [chain, key] = authority.certificate("api", "IP:127.0.0.1", 2);
+    let chain = CertificateDer::pem_file_iter(chain).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let (api, folder) = (Api::encrypted(replies(), tls), tempfile::tempdir().unwrap());
+    let target = folder.path().join("snapshot");
+    let with = |root: &Authority| collect(&api, &target).env("SSL_CERT_FILE", root.root()).output().unwrap();
+    let output = with(&other);
+    let (_, error) = said(&api, &output);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("cannot be reached: TLS: invalid peer certificate: UnknownIssuer"), "{error}");
+    assert!(api.asked().is_empty() && !target.exists());
+    let output = with(&authority);
+    let (out, error) = said(&api, &output);
+    assert!(out.contains("nothing is missing"), "{out}{error}");
+    assert_eq!(api.asked().len(), 9);
 }
 
 /// A folder that is not peerscope's stays, and nobody is asked.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// How a path is answered.
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ pub(crate) struct Asked {
 /// The stub.
 pub(crate) struct Api {
     address: SocketAddr,
+    scheme: &'static str,
     state: Arc<Mutex<State>>,
 }
 
@@ -66,6 +69,16 @@ struct State {
 impl Api {
     /// A stub that answers these paths, and 404 to all others.
     pub(crate) fn new(replies: impl IntoIterator<Item = (String, Reply)>) -> Self {
+        Self::start(replies, None)
+    }
+
+    /// The same over TLS, with a server's side of it.
+    pub(crate) fn encrypted(replies: impl IntoIterator<Item = (String, Reply)>, tls: ServerConfig) -> Self {
+        Self::start(replies, Some(Arc::new(tls)))
+    }
+
+    fn start(replies: impl IntoIterator<Item = (String, Reply)>, tls: Option<Arc<ServerConfig>>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
         let address = listener.local_addr().expect("the address of a listener");
         let state = State { replies: replies.into_iter().collect(), ..State::default() };
@@ -73,16 +86,21 @@ impl Api {
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream, &shared));
+                let (shared, tls) = (Arc::clone(&shared), tls.clone());
+                thread::spawn(move || match tls.map(ServerConnection::new) {
+                    Some(session) => {
+                        serve(&mut StreamOwned::new(session.expect("a server's session"), stream), &shared);
+                    }
+                    None => serve(&mut { stream }, &shared),
+                });
             }
         });
-        Self { address, state }
+        Self { address, scheme, state }
     }
 
     /// The value of HEROKU_HOST for it.
     pub(crate) fn host(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Answers a path otherwise from now on.
@@ -112,9 +130,9 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>) {
+fn serve(stream: &mut (impl Read + Write), state: &Mutex<State>) {
     let mut buffer = Vec::new();
-    while let Some(asked) = read(&mut stream, &mut buffer) {
+    while let Some(asked) = read(stream, &mut buffer) {
         let reply = {
             let mut state = lock(state);
             let path = asked.path.clone();
@@ -133,14 +151,14 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
                 }
             }
         };
-        if !answer(&mut stream, reply) {
+        if !answer(stream, reply) {
             return;
         }
     }
 }
 
 /// The next request of a connection; nothing at its end.
-fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Asked> {
+fn read(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<Asked> {
     loop {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut request = httparse::Request::new(&mut headers);
@@ -165,7 +183,7 @@ fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Asked> {
 }
 
 /// Answers; whether the connection goes on.
-fn answer(stream: &mut TcpStream, reply: Reply) -> bool {
+fn answer(stream: &mut impl Write, reply: Reply) -> bool {
     let head = |status: u16, length: usize| {
         format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n")
     };

@@ -142,6 +142,8 @@ fn broken(error: ureq::Error) -> Broken {
         ureq::Error::Timeout(_) => Broken::Slow,
         ureq::Error::HostNotFound => Broken::Nobody("its name does not resolve".to_string()),
         ureq::Error::BodyExceedsLimit(_) => Broken::TooLarge,
+        // A certificate does not get better by asking again.
+        ureq::Error::Io(error) if is_certificate(&error) => Broken::Nobody(format!("TLS: {error}")),
         ureq::Error::Io(error) => match error.kind() {
             io::ErrorKind::TimedOut => Broken::Slow,
             io::ErrorKind::ConnectionRefused
@@ -149,8 +151,13 @@ fn broken(error: ureq::Error) -> Broken {
             | io::ErrorKind::HostUnreachable => Broken::Nobody(error.to_string()),
             _ => Broken::Interrupted(error.to_string()),
         },
-        // A certificate does not get better by asking again.
         ureq::Error::Rustls(error) => Broken::Nobody(format!("TLS: {error}")),
         other => Broken::Interrupted(other.to_string()),
     }
+}
+
+/// Whether the other side could not prove who it is.
+fn is_certificate(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented))
 }
