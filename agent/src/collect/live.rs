@@ -99,7 +99,9 @@ pub(crate) fn merge(live: Snapshot, files: Snapshot) -> Snapshot {
     };
     let manifest = match (live.manifest, files.manifest) {
         (Some(live), Some(files)) => {
-            let gaps = files.gaps.into_iter().chain(live.gaps).collect();
+            // What could not be read of the space then was tried again now.
+            let files_gaps = files.gaps.into_iter().filter(|gap| gap.provider != "heroku");
+            let gaps = files_gaps.chain(live.gaps).collect();
             // An answer is as old as the oldest of what it rests on.
             Some(Manifest { at: files.at, gaps, ..live })
         }
@@ -212,6 +214,9 @@ mod tests {
         let manifest = merged.manifest.unwrap();
         assert_eq!((manifest.at.as_str(), manifest.gaps.len()), ("2026-11-01T00:00:00Z", 2));
         assert_eq!(merged.sources, ["files", "live"]);
+        files.manifest.as_mut().unwrap().gaps[0].provider = "heroku".to_string();
+        let gaps = merge(live.clone(), files.clone()).manifest.unwrap().gaps;
+        assert_eq!((gaps.len(), gaps[0].what.as_str()), (1, "live"));
         // Of another space's documents none is taken.
         files.heroku.space.as_mut().unwrap().id = Some("b".to_string());
         let merged = merge(live.clone(), files.clone());

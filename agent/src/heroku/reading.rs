@@ -224,6 +224,7 @@ fn call(name: &str, result: String, requests: u32) -> CollectedCall {
 fn gap(error: &CallError, missing: Missing) -> CollectionGap {
     let kind = if error.kind.is_permission() { "permission" } else { "document" };
     CollectionGap {
+        provider: "heroku".to_string(),
         kind: kind.to_string(),
         what: missing.what.to_string(),
         reason: error.to_string(),

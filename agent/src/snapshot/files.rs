@@ -5,7 +5,7 @@
 //! many links lead there, depth and number are bounded, and what is not a regular file is never
 //! opened.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, FileType, Metadata};
 use std::io;
@@ -50,6 +50,23 @@ pub(super) struct Found {
     pub(super) errors: Vec<InputError>,
     /// Device and inode of what was entered already.
     entered: HashSet<(u64, u64)>,
+    /// The same of each folder that was listed.
+    folders: HashMap<PathBuf, (u64, u64)>,
+}
+
+impl Found {
+    /// Whether the folders of all files are those that were listed: while one was read, another may have taken its
+    /// place, as whoever writes snapshots has it.
+    pub(super) fn still_stands(&self) -> bool {
+        let folders: HashSet<&Path> = self.files.iter().filter_map(|file| file.path.parent()).collect();
+        folders.into_iter().all(|folder| {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            // A file that was given by itself is in no folder that was entered.
+            self.folders.get(folder).is_none_or(|entered| {
+                fs::metadata(folder).is_ok_and(|now| (now.dev(), now.ino()) == *entered)
+            })
+        })
+    }
 }
 
 /// Finds the files of all paths.
@@ -91,6 +108,9 @@ impl Found {
         let mut entries = 0;
         let mut folders = vec![(top.to_path_buf(), 0)];
         while let Some((folder, depth)) = folders.pop() {
+            if let Ok(metadata) = fs::metadata(&folder) {
+                self.folders.insert(folder.clone(), (metadata.dev(), metadata.ino()));
+            }
             let listing = match fs::read_dir(&folder) {
                 Ok(listing) => listing,
                 Err(error) => {

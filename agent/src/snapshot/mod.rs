@@ -25,6 +25,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use peerscope_document::Snapshot;
@@ -38,6 +39,9 @@ use outline::Outline;
 use typed::Batch;
 
 pub(crate) use note::Note;
+
+/// How often a snapshot may be replaced while it is read.
+const MOST_REPLACED: usize = 8;
 
 /// What was expected where nothing was recognised.
 const EXPECTED: &str = "AWS or Heroku documents, such as the output of `aws ec2 describe-vpcs`";
@@ -57,8 +61,28 @@ pub(crate) struct Loaded {
 /// Every path that cannot be read and every document that cannot be parsed, at once; or, where
 /// nothing at all is recognised, what was expected of each path.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, Vec<InputError>> {
-    let mut found = files::find(paths);
-    let mut loader = Loader { errors: found.errors, notes: found.notes, ..Loader::default() };
+    load_watched(paths, &mut || {})
+}
+
+/// The same, calling `listed` between listing the files and reading them.
+pub(crate) fn load_watched(paths: &[PathBuf], listed: &mut dyn FnMut()) -> Result<Loaded, Vec<InputError>> {
+    let mut replaced = 0;
+    loop {
+        let mut found = files::find(paths);
+        listed();
+        let loaded = read(paths, &mut found);
+        // Half of one snapshot and half of the next are no snapshot: where one took the place of another while it was
+        // read, that one is read. Who is replaced again and again is given up on at last.
+        if found.still_stands() || replaced == MOST_REPLACED {
+            return loaded;
+        }
+        replaced += 1;
+    }
+}
+
+fn read(paths: &[PathBuf], found: &mut files::Found) -> Result<Loaded, Vec<InputError>> {
+    let (errors, notes) = (mem::take(&mut found.errors), mem::take(&mut found.notes));
+    let mut loader = Loader { errors, notes, ..Loader::default() };
     for file in &found.files {
         if loader.file(file)
             && let Some(origin) = found.origins.get_mut(file.origin)

@@ -94,6 +94,9 @@ pub struct CollectedCall {
 /// Something that a collection could not read, in the words of a report's gaps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionGap {
+    /// Whose document is missing: `heroku` or `aws`.
+    #[serde(default)]
+    pub provider: String,
     /// `permission`, `document` or `scope`.
     #[serde(default)]
     pub kind: String,

@@ -5,6 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::snapshot;
 
+const TAKEN: &str = "2026-11-22T10:00:00Z";
+
 /// A space whose NAT has one address, so that old and new can be told apart.
 fn write(
     target: &Path,
@@ -13,11 +15,8 @@ fn write(
 ) -> Result<(), (SnapshotWriter, io::Error)> {
     let mut writer = SnapshotWriter::begin(target).unwrap();
     change(&mut writer);
-    let manifest = Manifest {
-        schema: MANIFEST_SCHEMA.to_string(),
-        at: "2026-11-22T10:00:00Z".to_string(),
-        ..Manifest::default()
-    };
+    let manifest =
+        Manifest { schema: MANIFEST_SCHEMA.to_string(), at: TAKEN.to_string(), ..Manifest::default() };
     let nat = json!({"state": "enabled", "sources": [address]});
     let space = json!({"name": "orders", "cidr": "10.0.0.0/16", "state": "allocated"});
     let written = writer
@@ -121,6 +120,41 @@ fn only_a_free_folder_or_a_snapshot_of_ours_is_replaced() {
     assert!(matches!(SnapshotWriter::begin(&file), Err(NotReplaced::NotOurs(..))));
     assert!(SnapshotWriter::begin(Path::new("/")).is_err());
     assert!(SnapshotWriter::begin(&folder.path().join("none/snapshot")).is_err());
+}
+
+/// Whoever reads while snapshots take each other's place reads one of them, and no mixture.
+#[test]
+fn what_is_read_meanwhile_is_one_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("snapshot");
+    let put = |number: u8| {
+        let mut writer = SnapshotWriter::begin(&target).unwrap();
+        let cidr = format!("10.{number}.0.0/16");
+        writer.document("heroku/space.json", &json!({"cidr": cidr, "state": "allocated"})).unwrap();
+        // An old file that the new snapshot has not, and the other way round.
+        writer.document(&format!("heroku/{number}.json"), &json!({"version": number, "apps": []})).unwrap();
+        writer
+            .finish(Manifest {
+                schema: MANIFEST_SCHEMA.to_string(),
+                at: TAKEN.to_string(),
+                ..Manifest::default()
+            })
+            .unwrap();
+    };
+    for replaced in 0..5 {
+        put(0);
+        let mut listings = 0;
+        let loaded = snapshot::load_watched(&[folder.path().to_path_buf()], &mut || {
+            listings += 1;
+            if listings <= replaced {
+                put(listings);
+            }
+        });
+        let heroku = loaded.unwrap().snapshot.heroku;
+        assert_eq!(heroku.space.unwrap().cidr, format!("10.{replaced}.0.0/16").parse().ok());
+        assert_eq!(heroku.topology.unwrap().version, Some(u32::from(replaced)));
+        assert_eq!(listings, replaced + 1);
+    }
 }
 
 #[test]
