@@ -90,7 +90,7 @@ impl SnapshotWriter {
             Ok(why) => NotReplaced::NotOurs(target.to_path_buf(), why),
             Err(error) => failed(error),
         })?;
-        remove_left(&parent, &name).map_err(failed)?;
+        remove_left(&parent, &name);
         let mut hidden_name = hidden_prefix(&name);
         hidden_name.push(format!("{:016x}", fastrand::u64(..)));
         let hidden = parent.join(hidden_name);
@@ -279,11 +279,11 @@ fn restore(target: &Path, parent: &Path, name: &OsStr) -> io::Result<()> {
     }
 }
 
-fn remove_left(parent: &Path, name: &OsStr) -> io::Result<()> {
-    for folder in left(parent, name)? {
-        fs::remove_dir_all(folder)?;
+/// Removes what writers that are dead left. What cannot be removed, being another user's, harms nobody.
+fn remove_left(parent: &Path, name: &OsStr) {
+    for folder in left(parent, name).unwrap_or_default() {
+        let _ = fs::remove_dir_all(folder);
     }
-    Ok(())
 }
 
 /// Whether a folder may be replaced: it is not there, or empty, or a snapshot of peerscope's with nothing added.
