@@ -257,7 +257,14 @@ fn analyzed(root: &Root) -> Result<(), Failed> {
     let others = report["findings"].as_array().into_iter().flatten().any(|finding| {
         finding["message"].as_str().is_some_and(|text| text.contains("Dynos in 10.0.144.0/20 will fail"))
     });
-    expect(others, format!("another block is not told of: {report:#}"))
+    expect(others, format!("another block is not told of: {report:#}"))?;
+    let check = root.json(&["check", "--snapshot", "/tmp/orders-db"], 1)?;
+    let violated = check["results"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|result| result["rule"] == "HPS-RT-01" && result["status"] == "violation");
+    expect(violated, format!("{check:#}"))
 }
 
 fn saved(root: &Root) -> Result<(), Failed> {

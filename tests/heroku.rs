@@ -209,6 +209,27 @@ fn a_space_is_collected_whole() {
 }
 
 #[test]
+fn rules_are_checked_of_what_is_read_now_as_of_what_was_written() {
+    let (api, folder) = (api(), tempfile::tempdir().unwrap());
+    let target = folder.path().join("snapshot");
+    let collect =
+        peerscope(&api).args(["collect", "--space", "orders-space", "-o"]).arg(&target).output().unwrap();
+    assert_eq!(collect.status.code(), Some(0), "{}", String::from_utf8_lossy(&collect.stderr));
+    // Each reading begins with the first page.
+    let results = |arguments: &[&str]| -> Vec<Value> {
+        let api = self::api();
+        let command = peerscope(&api).args(["check", "--format", "json"]).args(arguments).output().unwrap();
+        lasting(&said(&api, &command).0)["results"].as_array().unwrap().clone()
+    };
+    let from_files = results(&["--snapshot", target.to_str().unwrap()]);
+    let live = results(&["--live", "--space", "orders-space"]);
+    assert_eq!(from_files.len(), live.len());
+    for (one, other) in from_files.iter().zip(&live) {
+        assert_eq!(one, other);
+    }
+}
+
+#[test]
 fn without_a_name_the_only_space_is_meant() {
     let (api, folder) = (api(), tempfile::tempdir().unwrap());
     let target = folder.path().join("snapshot");

@@ -17,7 +17,7 @@ use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, echo_permitted};
 use peerscope_vocabulary::Handshake;
 
-use crate::cli::CaseArgs;
+use crate::cli::{CaseArgs, LiveArgs};
 use crate::collect::{Wanted, credentials_seen, merge, read_heroku, report_gap, unread};
 use crate::dyno::Dyno;
 use crate::escape::escape;
@@ -52,16 +52,17 @@ pub(crate) struct Known {
 /// # Errors
 /// Every path that cannot be read and every document that cannot be parsed.
 pub(crate) fn known_now(
-    arguments: &CaseArgs,
+    paths: &[PathBuf],
+    arguments: &LiveArgs,
     at: Timestamp,
     started: Instant,
     within: Duration,
 ) -> Result<Known, Failure> {
     // What was given wrongly is said before anybody is asked.
-    let loaded = loaded(arguments)?;
+    let loaded = loaded(paths)?;
     let mut gaps = Vec::new();
-    let live = if arguments.live.live {
-        let wanted = Wanted { space: arguments.live.space.as_deref(), started, deadline: within, at };
+    let live = if arguments.live {
+        let wanted = Wanted { space: arguments.space.as_deref(), started, deadline: within, at };
         read_heroku(wanted).inspect_err(|why| gaps.push(unread(why))).ok()
     } else {
         gaps.extend(credentials_seen());
@@ -84,14 +85,14 @@ pub(crate) fn known_now(
 /// # Errors
 /// As [`known_now`].
 pub(crate) fn known(arguments: &CaseArgs, at: Timestamp) -> Result<Known, Failure> {
-    Ok(loaded(arguments)?.map_or_else(Known::default, |loaded| Known::from_documents(loaded, at)))
+    Ok(loaded(&arguments.snapshot)?.map_or_else(Known::default, |loaded| Known::from_documents(loaded, at)))
 }
 
-fn loaded(arguments: &CaseArgs) -> Result<Option<Loaded>, Failure> {
-    if arguments.snapshot.is_empty() {
+fn loaded(paths: &[PathBuf]) -> Result<Option<Loaded>, Failure> {
+    if paths.is_empty() {
         return Ok(None);
     }
-    snapshot::load(&arguments.snapshot).map(Some).map_err(Failure::Input)
+    snapshot::load(paths).map(Some).map_err(Failure::Input)
 }
 
 /// Reads snapshots.

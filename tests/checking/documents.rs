@@ -62,6 +62,11 @@ impl Documents {
         self.at(file, pointer).as_array_mut().unwrap_or_else(|| panic!("{file}{pointer}")).push(value);
     }
 
+    /// Adds a file.
+    pub(crate) fn insert(&mut self, file: &str, document: Value) {
+        self.0.insert(file.to_string(), document);
+    }
+
     pub(crate) fn remove(&mut self, file: &str) {
         assert!(self.0.remove(file).is_some(), "{file}");
     }

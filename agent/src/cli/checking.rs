@@ -1,12 +1,13 @@
 //! Flags of the commands about snapshots as a whole: whether they keep the rules, and what differs between two.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use peerscope_analysis::flow::PortRange;
 
-use super::Format;
-use super::values::port_range;
+use super::values::{port_range, seconds};
+use super::{Format, LiveArgs};
 
 /// Flags of `check`.
 #[derive(Args, Debug)]
@@ -15,6 +16,13 @@ pub(crate) struct CheckArgs {
     /// output (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) snapshot: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+
+    /// How long reading the accounts may take with --live, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) deadline: Duration,
 
     /// Apply the rules about groups, ACLs and routes to this: tcp://HOST:PORT and the like; HOST is an address,
     /// i-… or eni-…, or a name that the snapshot knows (repeatable) [default: every interface with a group rule

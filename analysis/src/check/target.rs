@@ -6,6 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use peerscope_document::heroku::App;
+
 use super::Results;
 use super::judged::Judged;
 use super::route::nothing_judged;
@@ -124,12 +126,52 @@ fn app(situation: &Situation<'_>, results: &mut Results<'_>) {
     let names = situation.case.targets.iter().filter_map(|target| target.name.as_deref());
     let apps: Vec<&str> = names.filter(|name| name.to_ascii_lowercase().ends_with(APP_DOMAIN)).collect();
     for name in &apps {
-        let reason = format!("whether the app of {name} has internal routing is not in the snapshot");
-        results.not_checked_of(rule, reason, &[ComponentId::DnsName((*name).to_string())]);
+        let about = [ComponentId::DnsName((*name).to_string())];
+        match internal_routing(situation, name) {
+            Some(true) => {
+                results.pass(rule, format!("The app of {name} has internal routing."), &about);
+            }
+            Some(false) => {
+                let command =
+                    format!("heroku apps:create --internal-routing --space {}", situation.space_name());
+                let words = "A new app with internal routing, which no app gets afterwards: its router is reached over the peering.";
+                let fix = fix(
+                    Some(situation.topology),
+                    &ComponentId::Space,
+                    Tool::Heroku,
+                    command,
+                    words.to_string(),
+                );
+                let message = format!(
+                    "The app of {name} has no internal routing: from the VPC it is called over the internet, not over the peering."
+                );
+                results.violation(rule, message, &about, Vec::from([fix]));
+            }
+            None => {
+                let reason = format!("whether the app of {name} has internal routing is not in the snapshot");
+                results.not_checked_of(rule, reason, &about);
+            }
+        }
     }
     if apps.is_empty() {
         results.pass(rule, format!("No target is a name under {}.", &APP_DOMAIN[1..]), &[]);
     }
+}
+
+/// Whether the app with this domain has internal routing; none where no document tells.
+fn internal_routing(situation: &Situation<'_>, domain: &str) -> Option<bool> {
+    let is_it = |known: &str| known.eq_ignore_ascii_case(domain);
+    let listed = situation.heroku.topology.iter().flat_map(|topology| &topology.apps);
+    let id =
+        listed.filter(|app| app.domains.iter().any(|known| is_it(known))).find_map(|app| app.id.as_ref());
+    let own_name = |app: &App| app.name.as_ref().is_some_and(|name| is_it(&format!("{name}{APP_DOMAIN}")));
+    let mut apps = situation.heroku.apps.iter().flatten();
+    let app = apps.find(|app| {
+        app.domains.iter().any(|known| is_it(known))
+            || own_name(app)
+            || (id.is_some() && app.id.as_ref() == id)
+    });
+    app?.internal_routing
 }
 
 /// A target that is a dyno.

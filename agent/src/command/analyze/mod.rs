@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &AnalyzeArgs, style: &Style) -> Result<Status, Fail
         return Err(Failure::usage("analyze: expected --snapshot PATH, the documents to analyse, or --live"));
     }
     let format = arguments.assert.as_ref().map(|_| assertions_format(arguments.case.format)).transpose()?;
-    let known = known_now(&arguments.case, at, started, arguments.deadline)?;
+    let known = known_now(&arguments.case.snapshot, &arguments.case.live, at, started, arguments.deadline)?;
     if let (None, Some(unread)) = (&known.topology, known.gaps.last()) {
         return Err(Failure::usage(format!("analyze --live: {}", unread.reason)));
     }

@@ -2,11 +2,13 @@
 
 mod junit;
 
+use std::time::Instant;
+
 use peerscope_analysis::check::{Check, CheckCase, CheckTarget, Outcome, check};
 use peerscope_analysis::flow::{Family, PortRange};
 use peerscope_analysis::topology::Topology;
 
-use crate::case::{Known, LINUX_EPHEMERAL, documented_addresses, known_of, places_of};
+use crate::case::{Known, LINUX_EPHEMERAL, documented_addresses, known_now, places_of};
 use crate::cli::{CheckArgs, Format};
 use crate::clock;
 use crate::exit::{Failure, Status};
@@ -19,19 +21,21 @@ const APP_DOMAIN: &str = ".herokuapp.com";
 
 /// Checks.
 pub(crate) fn run(arguments: &CheckArgs, style: &Style) -> Result<Status, Failure> {
-    let at = clock::now();
+    let (started, at) = (Instant::now(), clock::now());
     let targets: Vec<TargetUrl> = arguments
         .target
         .iter()
         .map(|text| TargetUrl::parse(text))
         .collect::<Result<_, _>>()
         .map_err(Failure::usage)?;
-    if arguments.snapshot.is_empty() {
-        return Err(Failure::usage("check: expected --snapshot PATH, the documents to check"));
+    if arguments.snapshot.is_empty() && !arguments.live.live {
+        return Err(Failure::usage("check: expected --snapshot PATH, the documents to check, or --live"));
     }
-    let Known { documents, topology, snapshot, gaps, .. } = known_of(&arguments.snapshot, at)?;
+    let known = known_now(&arguments.snapshot, &arguments.live, at, started, arguments.deadline)?;
+    let Known { documents, topology, snapshot, gaps, .. } = known;
     let (Some(documents), Some(topology)) = (documents, topology) else {
-        return Err(Failure::Internal("check: a snapshot without documents".to_string()));
+        let unread = gaps.last().map(|gap| gap.reason.clone()).unwrap_or_default();
+        return Err(Failure::usage(format!("--live: {unread}")));
     };
     let targets = targets.iter().map(|target| checked(target, &topology)).collect::<Result<_, _>>()?;
     let (first, last) = LINUX_EPHEMERAL;

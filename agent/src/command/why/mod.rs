@@ -113,7 +113,8 @@ fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, 
     let target = TargetUrl::parse(&target_text(arguments)?).map_err(Failure::usage)?;
     let dyno = Dyno::here();
     let within = arguments.deadline.mul_f64(LIVE_SHARE);
-    let mut known = known_now(&arguments.case, at, started, within)?.seen_from(dyno.as_ref(), at);
+    let mut known = known_now(&arguments.case.snapshot, &arguments.case.live, at, started, within)?
+        .seen_from(dyno.as_ref(), at);
     known.baseline = baseline(&arguments.baseline)?;
     known.priors = priors(arguments.priors.as_deref())?;
     let (resolved, unasked) = resolved(arguments, &target, &known, started)?;
