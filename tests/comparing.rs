@@ -61,6 +61,7 @@ fn a_lost_route_breaks_the_path_and_is_named_with_what_became_of_it() {
     assert_eq!((&path["before"], &path["after"]), (&json!("reachable"), &json!("blocked")));
     assert_eq!(path["source"]["cidrs"], json!(["10.0.128.0/19"]));
     assert_eq!(path["target"]["component"]["id"], "eni-0db3000000000001");
+    assert_eq!(path["target"]["id"], "eni-0db3000000000001");
     assert_eq!(
         (&path["target"]["protocol"], &path["target"]["ports"]),
         (&json!("tcp"), &json!([[5432, 5432]]))

@@ -55,6 +55,8 @@ pub(crate) struct SourceReport {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct TargetReport {
+    /// The interface's id, or the address where none has it.
+    pub(crate) id: Option<String>,
     pub(crate) network: String,
     pub(crate) component: Component,
     pub(crate) address: IpAddr,
@@ -147,6 +149,7 @@ impl Place<'_> {
                 source_ports: path.source_ports.clone(),
             },
             target: TargetReport {
+                id: owner.id(),
                 network: self.network(&path.target_network),
                 component: self.component(&owner),
                 address: path.address,
