@@ -18,6 +18,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::AccountId;
+
 pub use gateway::{EgressOnlyInternetGateway, GatewayAttachment, InternetGateway, NatGateway, VpnGateway};
 pub use interface::{
     Attachment, Instance, InstanceState, InstanceStateName, Ipv6Address, NetworkInterface, PrivateIpAddress,
@@ -31,7 +33,7 @@ pub use peering::{
     VpcPeeringConnection,
 };
 pub use prefix_list::{PrefixList, PrefixListEntry};
-pub use protocol::IpProtocol;
+pub use protocol::{IpProtocol, NoProtocol};
 pub use route_table::{AssociationState, Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation};
 pub use security_group::{
     GroupIdentifier, IpPermission, IpRange, Ipv6Range, PrefixListIdentifier, SecurityGroup, UserIdGroupPair,
@@ -115,4 +117,18 @@ pub struct AwsDocuments {
     /// `describe-vpn-gateways`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpn_gateways: Option<Vec<VpnGateway>>,
+}
+
+impl AwsDocuments {
+    /// The account that the documents are of, by the first that names its owner.
+    #[must_use]
+    pub fn owner(&self) -> Option<&AccountId> {
+        let vpcs = self.vpcs.iter().flatten().filter_map(|vpc| vpc.owner_id.as_ref());
+        let groups = self.security_groups.iter().flatten().filter_map(|group| group.owner_id.as_ref());
+        let tables = self.route_tables.iter().flatten().filter_map(|table| table.owner_id.as_ref());
+        let is_account = |id: &&AccountId| {
+            !id.as_str().is_empty() && id.as_str().bytes().all(|byte| byte.is_ascii_digit())
+        };
+        vpcs.chain(groups).chain(tables).find(is_account)
+    }
 }

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use core::fmt;
+use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -25,15 +26,24 @@ impl IpProtocol {
     pub const UDP: Self = Self::Number(17);
     /// ICMP for IPv6 (RFC 4443).
     pub const ICMPV6: Self = Self::Number(58);
+}
 
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
+/// What no protocol is written like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoProtocol;
+
+impl FromStr for IpProtocol {
+    type Err = NoProtocol;
+
+    /// `-1`, `tcp`, `udp`, `icmp`, `icmpv6` or a number to 255.
+    fn from_str(text: &str) -> Result<Self, NoProtocol> {
+        Ok(match text {
             "-1" | "all" => Self::All,
             "tcp" => Self::TCP,
             "udp" => Self::UDP,
             "icmp" => Self::ICMP,
             "icmpv6" => Self::ICMPV6,
-            number => Self::Number(number.parse().ok()?),
+            number => Self::Number(number.parse().map_err(|_| NoProtocol)?),
         })
     }
 }
@@ -60,7 +70,7 @@ impl Serialize for IpProtocol {
 impl<'de> Deserialize<'de> for IpProtocol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'_, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
+        text.parse().map_err(|_| {
             let excerpt: alloc::string::String = text.chars().take(24).collect();
             de::Error::custom(format!(
                 "expected a protocol such as \"tcp\", \"-1\" or a number to 255, found {excerpt:?}"
