@@ -91,7 +91,9 @@ fn peerscope(api: &Api) -> Command {
 
 fn collect(api: &Api, target: &Path) -> Command {
     let mut command = peerscope(api);
-    command.args(["collect", "--space", "orders-space", "--deadline", "6", "-o"]).arg(target);
+    command
+        .args(["collect", "--only", "heroku", "--space", "orders-space", "--deadline", "6", "-o"])
+        .arg(target);
     command
 }
 
@@ -212,8 +214,11 @@ fn a_space_is_collected_whole() {
 fn rules_are_checked_of_what_is_read_now_as_of_what_was_written() {
     let (api, folder) = (api(), tempfile::tempdir().unwrap());
     let target = folder.path().join("snapshot");
-    let collect =
-        peerscope(&api).args(["collect", "--space", "orders-space", "-o"]).arg(&target).output().unwrap();
+    let collect = peerscope(&api)
+        .args(["collect", "--only", "heroku", "--space", "orders-space", "-o"])
+        .arg(&target)
+        .output()
+        .unwrap();
     assert_eq!(collect.status.code(), Some(0), "{}", String::from_utf8_lossy(&collect.stderr));
     // Each reading begins with the first page.
     let results = |arguments: &[&str]| -> Vec<Value> {
@@ -237,7 +242,11 @@ fn without_a_name_the_only_space_is_meant() {
         api.set(&format!("/spaces/6d1c/{part}"), Reply::error(404, "not_found", "no"));
     }
     let run = |api: &Api| {
-        let output = peerscope(api).args(["collect", "--deadline", "6", "-o"]).arg(&target).output().unwrap();
+        let output = peerscope(api)
+            .args(["collect", "--only", "heroku", "--deadline", "6", "-o"])
+            .arg(&target)
+            .output()
+            .unwrap();
         (output.status.code(), said(api, &output).1)
     };
     let (status, error) = run(&api);
@@ -399,7 +408,7 @@ fn one_call_that_hangs_takes_no_longer_than_the_deadline() {
     let started = Instant::now();
     let mut command = peerscope(&api);
     let output = command
-        .args(["collect", "--space", "orders-space", "--deadline", "2", "-o"])
+        .args(["collect", "--only", "heroku", "--space", "orders-space", "--deadline", "2", "-o"])
         .arg(&target)
         .output()
         .unwrap();

@@ -18,7 +18,7 @@ use peerscope_probes::{EchoSockets, echo_permitted};
 use peerscope_vocabulary::Handshake;
 
 use crate::cli::{CaseArgs, LiveArgs};
-use crate::collect::{Wanted, credentials_seen, merge, read_heroku, report_gap, unread};
+use crate::collect::{NotRead, Wanted, credentials_seen, merge, read_accounts, report_gap};
 use crate::dyno::Dyno;
 use crate::escape::escape;
 use crate::exit::Failure;
@@ -62,8 +62,10 @@ pub(crate) fn known_now(
     let loaded = loaded(paths)?;
     let mut gaps = Vec::new();
     let live = if arguments.live {
-        let wanted = Wanted { space: arguments.space.as_deref(), started, deadline: within, at };
-        read_heroku(wanted).inspect_err(|why| gaps.push(unread(why))).ok()
+        let wanted = Wanted { accounts: &arguments.accounts, only: None, started, deadline: within, at };
+        let mut live = read_accounts(wanted);
+        gaps.extend(live.unread().map(NotRead::gap));
+        live.snapshot()
     } else {
         gaps.extend(credentials_seen());
         None

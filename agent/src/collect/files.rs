@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use peerscope_document::aws::AwsDocuments;
 use peerscope_document::heroku::HerokuDocuments;
+use peerscope_document::id::AccountId;
 use peerscope_document::{AwsCollection, Snapshot};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -58,21 +58,13 @@ fn write_aws(collection: &AwsCollection, folder: &str, writer: &mut SnapshotWrit
 
 /// A folder's name for a collection: its account and Region, as far as they are known.
 fn unused_name(collection: &AwsCollection, used: &mut BTreeSet<String>) -> String {
-    let account = owner(&collection.documents).unwrap_or("unknown-account");
+    let account = collection.documents.owner().map_or("unknown-account", AccountId::as_str);
     let region = collection.region.as_ref().map_or("unknown-region", |region| region.as_str());
     let name = format!("{account}_{region}");
     let numbered = (2..).map(|number| format!("{account}_{number}_{region}"));
     let name = std::iter::once(name).chain(numbered).find(|name| !used.contains(name)).unwrap_or_default();
     used.insert(name.clone());
     name
-}
-
-fn owner(documents: &AwsDocuments) -> Option<&str> {
-    let vpcs = documents.vpcs.iter().flatten().filter_map(|vpc| vpc.owner_id.as_ref());
-    let groups = documents.security_groups.iter().flatten().filter_map(|group| group.owner_id.as_ref());
-    let tables = documents.route_tables.iter().flatten().filter_map(|table| table.owner_id.as_ref());
-    let digits = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    vpcs.chain(groups).chain(tables).map(|owner| owner.as_str()).find(digits)
 }
 
 fn value<T: Serialize>(document: Option<&T>) -> io::Result<Option<Value>> {

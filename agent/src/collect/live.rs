@@ -5,16 +5,21 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use peerscope_analysis::report::{Gap, GapKind};
 use peerscope_document::heroku::HerokuDocuments;
-use peerscope_document::{CollectionGap, MANIFEST_SCHEMA, Manifest, Snapshot};
+use peerscope_document::{AwsCollection, CollectionGap, MANIFEST_SCHEMA, Manifest, Snapshot};
 
+use super::aws;
+use crate::cli::{AccountArgs, Provider};
 use crate::escape::escape;
 use crate::heroku::{Access, is_identity, read_space};
+use crate::snapshot::remove_kinds_of;
 
 /// What is asked of the accounts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
-    /// The Heroku space by its name or id; without it, the only one that the token can see.
-    pub(crate) space: Option<&'a str>,
+    /// Whose, and what of them.
+    pub(crate) accounts: &'a AccountArgs,
+    /// One provider alone.
+    pub(crate) only: Option<Provider>,
     /// From when the deadline counts.
     pub(crate) started: Instant,
     /// How long all of it may take.
@@ -23,50 +28,138 @@ pub(crate) struct Wanted<'a> {
     pub(crate) at: Timestamp,
 }
 
-/// Why nothing was read.
+/// What the accounts told: of each provider its documents, or why there are none.
 #[derive(Debug)]
-pub(crate) enum NotRead {
+pub(crate) struct Live {
+    heroku: Option<Result<Snapshot, NotRead>>,
+    aws: Option<Result<Snapshot, NotRead>>,
+}
+
+impl Live {
+    /// The documents of all that was read; `None` where nothing was.
+    pub(crate) fn snapshot(&mut self) -> Option<Snapshot> {
+        let [heroku, aws] =
+            [&mut self.heroku, &mut self.aws].map(|read| read.as_mut()?.as_mut().ok().map(std::mem::take));
+        match (heroku, aws) {
+            (Some(heroku), Some(aws)) => Some(join(heroku, aws)),
+            (heroku, aws) => heroku.or(aws),
+        }
+    }
+
+    /// Why nothing was read of a provider that was asked for.
+    pub(crate) fn unread(&self) -> impl Iterator<Item = &NotRead> {
+        [&self.heroku, &self.aws].into_iter().filter_map(|read| read.as_ref()?.as_ref().err())
+    }
+}
+
+/// Why nothing was read of a provider.
+#[derive(Debug)]
+pub(crate) struct NotRead {
+    provider: Provider,
+    kind: NotReadKind,
+}
+
+#[derive(Debug)]
+enum NotReadKind {
     /// There is no token.
     NoToken,
-    /// What was given cannot be used: the environment, or the name of a space.
-    Wrong(String),
-    /// The space itself could not be read.
+    /// What was given cannot be used, or nothing could be read with it.
     Failed(String),
 }
 
 impl NotRead {
+    fn heroku(kind: NotReadKind) -> Self {
+        Self { provider: Provider::Heroku, kind }
+    }
+
     /// Why, in one line.
     pub(crate) fn reason(&self) -> String {
-        match self {
-            Self::NoToken => {
+        match &self.kind {
+            NotReadKind::NoToken => {
                 "no token of Heroku's was found: expected HEROKU_API_KEY, or an entry for api.heroku.com in ~/.netrc (`heroku login` or `heroku authorizations:create -s read` makes one)"
                     .to_string()
             }
-            Self::Wrong(why) | Self::Failed(why) => why.clone(),
+            NotReadKind::Failed(why) => why.clone(),
         }
     }
+
+    /// The same as a gap of a report.
+    pub(crate) fn gap(&self) -> Gap {
+        let (what, would_tell) = side(self.provider);
+        Gap {
+            kind: GapKind::Permission,
+            what: what.to_string(),
+            reason: self.reason(),
+            would_tell: would_tell.to_string(),
+        }
+    }
+
+    /// The same as a gap of a manifest.
+    pub(crate) fn collection_gap(&self) -> CollectionGap {
+        let (what, would_tell) = side(self.provider);
+        CollectionGap {
+            provider: match self.provider {
+                Provider::Aws => "aws",
+                Provider::Heroku => "heroku",
+            }
+            .to_string(),
+            kind: "permission".to_string(),
+            what: what.to_string(),
+            reason: self.reason(),
+            would_tell: would_tell.to_string(),
+        }
+    }
+}
+
+/// What a provider knows, and what it would tell.
+fn side(provider: Provider) -> (&'static str, &'static str) {
+    match provider {
+        Provider::Heroku => {
+            ("Heroku's side of the configuration, as it is now", "the space's blocks, dynos and peerings")
+        }
+        Provider::Aws => (
+            "AWS's side of the configuration, as it is now",
+            "the VPCs' peerings, routes, security groups and network ACLs",
+        ),
+    }
+}
+
+/// Reads every provider that is asked for, Heroku first: its peerings say which VPCs matter.
+pub(crate) fn read_accounts(wanted: Wanted<'_>) -> Live {
+    let asks = |provider: Provider| wanted.only.is_none_or(|only| only == provider);
+    let heroku = asks(Provider::Heroku).then(|| read_heroku(wanted));
+    let documents = match &heroku {
+        Some(Ok(snapshot)) => snapshot.heroku.clone(),
+        _ => HerokuDocuments::default(),
+    };
+    let aws = asks(Provider::Aws).then(|| {
+        aws::read(&aws::wanted(wanted.accounts, &documents, wanted), wanted.at)
+            .map_err(|why| NotRead { provider: Provider::Aws, kind: NotReadKind::Failed(why) })
+    });
+    Live { heroku, aws }
 }
 
 /// Reads Heroku's side with the token at hand, after saying which and what it is used for.
 ///
 /// # Errors
 /// Why nothing was read. What could be read but for a part has its gaps in the manifest.
-pub(crate) fn read_heroku(wanted: Wanted<'_>) -> Result<Snapshot, NotRead> {
-    let access = Access::find().map_err(NotRead::Wrong)?.ok_or(NotRead::NoToken)?;
-    if wanted.space.is_some_and(|space| !is_identity(space)) {
+fn read_heroku(wanted: Wanted<'_>) -> Result<Snapshot, NotRead> {
+    let failed = |why: String| NotRead::heroku(NotReadKind::Failed(why));
+    let access = Access::find().map_err(failed)?.ok_or(NotRead::heroku(NotReadKind::NoToken))?;
+    let space = wanted.accounts.space.as_deref();
+    if space.is_some_and(|space| !is_identity(space)) {
         let expected = "--space: expected the name or id of a space: letters, digits and hyphens";
-        return Err(NotRead::Wrong(expected.to_string()));
+        return Err(failed(expected.to_string()));
     }
-    let space = match wanted.space {
+    let named = match space {
         Some(space) => format!("the space {space}"),
         None => "the only space that it can see".to_string(),
     };
     let place =
         if access.base.is_heroku() { String::new() } else { format!(" at {}", access.base.address()) };
     let source = access.token.source().to_string();
-    eprintln!("peerscope: reads {space} of Heroku{place} with the token of {}", escape(&source));
-    let reading =
-        read_space(access, wanted.space, wanted.started, wanted.deadline).map_err(NotRead::Failed)?;
+    eprintln!("peerscope: reads {named} of Heroku{place} with the token of {}", escape(&source));
+    let reading = read_space(access, space, wanted.started, wanted.deadline).map_err(failed)?;
     for warning in &reading.warnings {
         eprintln!("peerscope: Heroku warns: {}", escape(warning));
     }
@@ -89,28 +182,63 @@ pub(crate) fn read_heroku(wanted: Wanted<'_>) -> Result<Snapshot, NotRead> {
     })
 }
 
-/// What was read now, before what files tell: Heroku's documents of the same space are completed by the files', and
-/// give way to none of another.
+/// What two providers told at one time.
+fn join(heroku: Snapshot, aws: Snapshot) -> Snapshot {
+    let manifest = match (heroku.manifest, aws.manifest) {
+        (Some(heroku), Some(aws)) => {
+            let mut regions = heroku.regions;
+            regions.extend(
+                aws.regions.iter().filter(|region| !regions.contains(region)).cloned().collect::<Vec<_>>(),
+            );
+            let (calls, gaps) = ([heroku.calls, aws.calls].concat(), [heroku.gaps, aws.gaps].concat());
+            Some(Manifest { spaces: heroku.spaces, regions, calls, gaps, ..aws })
+        }
+        (heroku, aws) => heroku.or(aws),
+    };
+    let sources = [heroku.sources, aws.sources].concat();
+    Snapshot { aws: aws.aws, heroku: heroku.heroku, manifest, sources }
+}
+
+/// What was read now, before what files tell: Heroku's documents of the same space, and AWS's of the same account and
+/// Region, are completed by the files', and give way to none of another.
 pub(crate) fn merge(live: Snapshot, files: Snapshot) -> Snapshot {
-    let heroku = if is_same_space(&live.heroku, &files.heroku) {
+    let has_heroku = live.heroku != HerokuDocuments::default();
+    let heroku = if !has_heroku || is_same_space(&live.heroku, &files.heroku) {
         complete(live.heroku, files.heroku)
     } else {
         live.heroku
     };
     let manifest = match (live.manifest, files.manifest) {
-        (Some(live), Some(files)) => {
+        (Some(live_manifest), Some(files)) => {
             // What could not be read of the space then was tried again now.
-            let files_gaps = files.gaps.into_iter().filter(|gap| gap.provider != "heroku");
-            let gaps = files_gaps.chain(live.gaps).collect();
+            let tried_again = |gap: &CollectionGap| has_heroku && gap.provider == "heroku";
+            let files_gaps = files.gaps.into_iter().filter(|gap| !tried_again(gap));
+            let gaps = files_gaps.chain(live_manifest.gaps).collect();
             // An answer is as old as the oldest of what it rests on.
-            Some(Manifest { at: files.at, gaps, ..live })
+            Some(Manifest { at: files.at, gaps, ..live_manifest })
         }
         // Files of unknown age make the whole of unknown age, but not what could not be read known.
         (Some(live), None) => Some(Manifest { at: String::new(), ..live }),
         (None, files) => files,
     };
     let sources = files.sources.into_iter().chain(live.sources).collect();
-    Snapshot { aws: files.aws.into_iter().chain(live.aws).collect(), heroku, manifest, sources }
+    let older = files.aws.into_iter().map(|collection| without_what_was_read(collection, &live.aws));
+    // What comes later counts where both have one of the same id.
+    Snapshot { aws: older.chain(live.aws.clone()).collect(), heroku, manifest, sources }
+}
+
+/// Files' documents of an account and Region without the kinds that were read of the same now: what is in the older
+/// list and not in the newer one is gone.
+fn without_what_was_read(files: AwsCollection, live: &[AwsCollection]) -> AwsCollection {
+    let place = |collection: &AwsCollection| {
+        Some((collection.documents.owner()?.clone(), collection.region.clone()?))
+    };
+    let mut files = files;
+    let Some(own) = place(&files) else { return files };
+    for newer in live.iter().filter(|newer| place(newer).as_ref() == Some(&own)) {
+        remove_kinds_of(&newer.documents, &mut files.documents);
+    }
+    files
 }
 
 fn is_same_space(live: &HerokuDocuments, files: &HerokuDocuments) -> bool {
@@ -142,28 +270,20 @@ fn complete(live: HerokuDocuments, files: HerokuDocuments) -> HerokuDocuments {
     }
 }
 
-/// That nothing was read although it was asked for.
-pub(crate) fn unread(why: &NotRead) -> Gap {
-    Gap {
-        kind: GapKind::Permission,
-        what: "Heroku's side of the configuration, as it is now".to_string(),
-        reason: why.reason(),
-        would_tell: "the space's blocks, dynos and peerings".to_string(),
-    }
-}
-
 /// That accounts could be read, and were not asked to be.
-pub(crate) fn credentials_seen() -> Option<Gap> {
-    let access = Access::find().ok().flatten()?;
-    Some(Gap {
-        kind: GapKind::Scope,
-        what: "Heroku's side of the configuration, as it is now".to_string(),
-        reason: format!(
-            "a token was seen ({}) and not used: --live, or PEERSCOPE_LIVE=1, reads the space with it",
-            access.token.source()
-        ),
-        would_tell: "the space's blocks, dynos and peerings".to_string(),
-    })
+pub(crate) fn credentials_seen() -> Vec<Gap> {
+    let token = Access::find().ok().flatten().map(|access| access.token.source().to_string());
+    let heroku = token.map(|source| {
+        (Provider::Heroku, format!("a token was seen ({source}) and not used: --live, or PEERSCOPE_LIVE=1, reads the space with it"))
+    });
+    let aws = aws::seen().map(|place| {
+        (Provider::Aws, format!("credentials were seen ({place}) and not used: --live, or PEERSCOPE_LIVE=1, reads the account with them"))
+    });
+    let gap = |(provider, reason): (Provider, String)| {
+        let (what, would_tell) = side(provider);
+        Gap { kind: GapKind::Scope, what: what.to_string(), reason, would_tell: would_tell.to_string() }
+    };
+    heroku.into_iter().chain(aws).map(gap).collect()
 }
 
 /// A gap of a collection in the words of a report.

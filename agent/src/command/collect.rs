@@ -4,12 +4,14 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Instant;
 
+use jiff::Timestamp;
+use peerscope_document::id::{AccountId, Region};
 use peerscope_document::{CollectedCall, CollectedSpace, CollectionGap, Manifest, Snapshot};
 use serde::Serialize;
 
-use crate::cli::{CollectArgs, Format};
+use crate::cli::{CollectArgs, Format, PolicyForm};
 use crate::clock;
-use crate::collect::{NotReplaced, SnapshotWriter, Wanted, read_heroku, redact, write_snapshot};
+use crate::collect::{NotRead, NotReplaced, SnapshotWriter, Wanted, read_accounts, redact, write_snapshot};
 use crate::escape::{escape, escape_os};
 use crate::exit::{Failure, Status};
 use crate::output::{print, print_json};
@@ -23,6 +25,8 @@ struct CollectReport<'a> {
     at: &'a str,
     output: String,
     spaces: &'a [CollectedSpace],
+    accounts: &'a [AccountId],
+    regions: &'a [Region],
     calls: &'a [CollectedCall],
     gaps: &'a [CollectionGap],
     files: Vec<String>,
@@ -31,17 +35,20 @@ struct CollectReport<'a> {
 
 /// Collects.
 pub(crate) fn run(arguments: &CollectArgs, _: &Style) -> Result<Status, Failure> {
+    let Some(output) = &arguments.output else {
+        print(&policy(arguments.iam_policy.unwrap_or(PolicyForm::Json)))?;
+        return Ok(Status::Good);
+    };
     let (started, at) = (Instant::now(), clock::now());
-    let wanted = Wanted { space: arguments.space.as_deref(), started, deadline: arguments.deadline, at };
     // Whether it may be written is known before anybody is asked.
-    let mut writer = SnapshotWriter::begin(&arguments.output).map_err(not_written)?;
-    let snapshot = read_heroku(wanted).map_err(|why| Failure::usage(format!("collect: {}", why.reason())))?;
+    let mut writer = SnapshotWriter::begin(output).map_err(not_written)?;
+    let snapshot = read(arguments, started, at)?;
     let snapshot = if arguments.redact {
         redact(&snapshot, fastrand::Rng::new()).map_err(Failure::Internal)?.0
     } else {
         snapshot
     };
-    let files = write(&snapshot, &mut writer, &arguments.output)?;
+    let files = write(&snapshot, &mut writer, output)?;
     let manifest = snapshot.manifest.clone().unwrap_or_default();
     writer.finish(manifest.clone()).map_err(not_written)?;
     for gap in &manifest.gaps {
@@ -51,8 +58,10 @@ pub(crate) fn run(arguments: &CollectArgs, _: &Style) -> Result<Status, Failure>
         schema: "peerscope/collect/1",
         version: env!("CARGO_PKG_VERSION"),
         at: &manifest.at,
-        output: escape_os(arguments.output.as_os_str()),
+        output: escape_os(output.as_os_str()),
         spaces: &manifest.spaces,
+        accounts: &manifest.accounts,
+        regions: &manifest.regions,
         calls: &manifest.calls,
         gaps: &manifest.gaps,
         files,
@@ -63,6 +72,26 @@ pub(crate) fn run(arguments: &CollectArgs, _: &Style) -> Result<Status, Failure>
         Format::Text => print(&text(&report, &manifest))?,
     }
     Ok(Status::Good)
+}
+
+fn policy(form: PolicyForm) -> String {
+    match form {
+        PolicyForm::Json => format!("{}\n", peerscope_aws::iam_policy()),
+        PolicyForm::Terraform => peerscope_aws::iam_policy_terraform(),
+    }
+}
+
+/// Reads what there are credentials for; what there are none for is a gap of the manifest.
+fn read(arguments: &CollectArgs, started: Instant, at: Timestamp) -> Result<Snapshot, Failure> {
+    let CollectArgs { accounts, only, deadline, .. } = arguments;
+    let mut live = read_accounts(Wanted { accounts, only: *only, started, deadline: *deadline, at });
+    let Some(snapshot) = live.snapshot() else {
+        let reasons: Vec<String> = live.unread().map(NotRead::reason).collect();
+        return Err(Failure::usage(format!("collect: {}", reasons.join("; "))));
+    };
+    let mut manifest = snapshot.manifest.unwrap_or_default();
+    manifest.gaps.extend(live.unread().map(NotRead::collection_gap));
+    Ok(Snapshot { manifest: Some(manifest), ..snapshot })
 }
 
 /// Writes the documents; their names.
@@ -78,7 +107,6 @@ fn not_written(why: NotReplaced) -> Failure {
 
 fn text(report: &CollectReport<'_>, manifest: &Manifest) -> String {
     let mut text = String::new();
-    let space = manifest.spaces.first().and_then(|space| space.name.as_deref()).unwrap_or("without a name");
     let requests: u32 = report.calls.iter().map(|call| call.requests).sum();
     let gaps = match report.gaps.len() {
         0 => "nothing is missing".to_string(),
@@ -88,10 +116,25 @@ fn text(report: &CollectReport<'_>, manifest: &Manifest) -> String {
     // Writing to a String cannot fail.
     _ = writeln!(
         text,
-        "Wrote {} documents of the space {} to {}: {requests} requests, {gaps}.",
+        "Wrote {} documents of {} to {}: {requests} requests, {gaps}.",
         report.files.len(),
-        escape(space),
+        whose(manifest),
         report.output
     );
     text
+}
+
+/// Whose documents were read: `the space orders, and of account 111122223333 in us-east-1`.
+fn whose(manifest: &Manifest) -> String {
+    let spaces = manifest
+        .spaces
+        .iter()
+        .map(|space| format!("the space {}", escape(space.name.as_deref().unwrap_or("without a name"))));
+    let regions: Vec<&str> = manifest.regions.iter().map(Region::as_str).collect();
+    let accounts = manifest.accounts.iter().map(|account| format!("account {}", escape(account.as_str())));
+    let mut whose: Vec<String> = spaces.chain(accounts).collect();
+    if let (Some(last), false) = (whose.last_mut(), manifest.accounts.is_empty()) {
+        last.push_str(&format!(" in {}", escape(&regions.join(", "))));
+    }
+    whose.join(" and ")
 }

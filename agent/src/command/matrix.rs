@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &MatrixArgs, style: &Style) -> Result<Status, Failu
         return Err(Failure::usage("matrix: expected --snapshot PATH, the documents to analyse"));
     }
     let documents = CaseArgs {
-        live: LiveArgs { live: false, space: None },
+        live: LiveArgs::default(),
         from: None,
         snapshot: arguments.snapshot.clone(),
         source_ports: arguments.source_ports,

@@ -65,6 +65,13 @@ macro_rules! lists {
             }
         }
 
+        /// Removes from older documents the kinds that newer ones of the same account and Region have.
+        pub(crate) fn remove_kinds_of(newer: &AwsDocuments, older: &mut AwsDocuments) {
+            $(if newer.$field.is_some() {
+                older.$field = None;
+            })+
+        }
+
         /// Adds the documents of one file to those of another.
         pub(super) fn merge(into: &mut AwsDocuments, from: AwsDocuments) {
             let AwsDocuments { $($field,)+ } = from;

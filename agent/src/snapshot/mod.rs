@@ -38,6 +38,7 @@ use manifest::Manifests;
 use outline::Outline;
 use typed::Batch;
 
+pub(crate) use lists::remove_kinds_of;
 pub(crate) use note::Note;
 
 /// How often a snapshot may be replaced while it is read.

@@ -1,0 +1,145 @@
+//! How calls are made: few at a time, none after the deadline, each counted, and each failure a gap.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use peerscope_document::{CollectedCall, CollectionGap};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::failure::Failure;
+use crate::call::Call;
+
+/// How many calls are under way at a time: AWS throttles who asks for more (EC2 API reference, "Request throttling").
+const AT_A_TIME: usize = 8;
+
+/// Counts requests by operation, repetitions and pages too.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Requests(Arc<Mutex<BTreeMap<String, u32>>>);
+
+impl Requests {
+    fn of(&self, call: Call) -> u32 {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(call.operation()).copied().unwrap_or_default()
+    }
+}
+
+impl Intercept for Requests {
+    fn name(&self) -> &'static str {
+        "Requests"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(operation) = cfg.load::<Metadata>() {
+            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *counts.entry(operation.name().to_string()).or_default() += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Asks one account in one Region.
+pub(super) struct Asking {
+    /// Counts the requests of all clients.
+    pub(super) requests: Requests,
+    /// The account and the Region, in words: `account 111122223333 in us-east-1`.
+    place: String,
+    deadline: Instant,
+    in_flight: Semaphore,
+    /// What each call came to, a failure before a success.
+    outcomes: Mutex<BTreeMap<Call, Option<Failure>>>,
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Asking").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Asking {
+    /// Asks at a place until a deadline.
+    pub(super) fn new(place: String, deadline: Instant) -> Self {
+        Self {
+            requests: Requests::default(),
+            place,
+            deadline,
+            in_flight: Semaphore::new(AT_A_TIME),
+            outcomes: Mutex::default(),
+        }
+    }
+
+    /// The account and the Region, in words.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Makes a call, all its pages. `None` where it failed, which is remembered.
+    pub(super) async fn ask<T>(
+        &self,
+        call: Call,
+        asked: impl Future<Output = Result<T, Failure>>,
+    ) -> Option<T> {
+        let permitted = async {
+            // Nobody closes the semaphore.
+            let _permit = self.in_flight.acquire().await;
+            asked.await
+        };
+        let outcome = timeout_at(self.deadline, permitted).await.unwrap_or(Err(Failure::Deadline));
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(answer) => {
+                outcomes.entry(call).or_insert(None);
+                Some(answer)
+            }
+            Err(failure) => {
+                outcomes.insert(call, Some(failure));
+                None
+            }
+        }
+    }
+
+    /// Every call that was made, in the table's order, and a gap for each that failed.
+    pub(super) fn told(self) -> (Vec<CollectedCall>, Vec<CollectionGap>) {
+        let outcomes = self.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let gaps = outcomes.iter().filter_map(|(call, failure)| {
+            let failure = failure.as_ref()?;
+            Some(CollectionGap {
+                provider: "aws".to_string(),
+                kind: if failure.is_permission() { "permission" } else { "document" }.to_string(),
+                what: format!("the {} of {}", call.what().trim_start_matches("the "), self.place),
+                reason: failure.reason(*call),
+                would_tell: call.would_tell().to_string(),
+            })
+        });
+        let gaps = gaps.collect();
+        let calls = outcomes.iter().map(|(call, failure)| CollectedCall {
+            provider: "aws".to_string(),
+            call: format!("{call}, {}", self.place),
+            result: failure.as_ref().map_or_else(|| "ok".to_string(), Failure::word),
+            requests: self.requests.of(*call),
+        });
+        (calls.collect(), gaps)
+    }
+
+    /// Whether the credentials themselves failed, and so every call.
+    pub(super) fn credentials_failed(&self) -> Option<Failure> {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        if outcomes.values().any(Option::is_none) {
+            return None;
+        }
+        outcomes.values().flatten().find(|failure| failure.is_of_credentials()).cloned()
+    }
+}
