@@ -110,6 +110,34 @@ pub(crate) fn look_up(name: &str, limits: Limits, started: Instant) -> Result<Fo
     Ok(Found::of(count, addresses, lookup))
 }
 
+/// The addresses of a name, for a connection of this program's own: by hickory, since the C library's way, which a
+/// library takes where it is let, loads others at run time, and a static binary may not find them.
+///
+/// # Errors
+/// Why there are none, in words.
+pub(crate) fn addresses(name: &str, within: Duration) -> Result<Vec<IpAddr>, String> {
+    let in_hosts = distinct(Configuration::in_hosts(name));
+    if !in_hosts.is_empty() {
+        return Ok(in_hosts);
+    }
+    let said = |failure: Failure| match failure {
+        Failure::Usage(line) | Failure::Internal(line) => line,
+        Failure::Input(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+    };
+    let configuration = Configuration::of_system().map_err(said)?;
+    let runtime = runtime().map_err(said)?;
+    let found = runtime.block_on(async {
+        let resolver = resolver(&configuration).map_err(said)?;
+        match tokio::time::timeout(within, resolver.lookup_ip(name)).await {
+            Ok(Ok(found)) => Ok(distinct(found.iter())),
+            Ok(Err(error)) => Err(reason(&error)),
+            Err(_) => Err("the name server did not answer in time".to_string()),
+        }
+    });
+    runtime.shutdown_background();
+    found
+}
+
 impl Found {
     /// Of so many addresses the first ones are given.
     fn of(count: usize, addresses: Vec<IpAddr>, lookup: Lookup) -> Self {
@@ -167,15 +195,8 @@ fn resolved(
     limits: Limits,
     started: Instant,
 ) -> Result<(Resolved, Option<Vec<DnsObservation>>), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Internal(format!("asynchronous runtime: {error}")))?;
-    runtime.block_on(async {
-        let mut builder =
-            TokioResolver::builder_with_config(configuration.config.clone(), TokioRuntimeProvider::default());
-        *builder.options_mut() = configuration.options.clone();
-        let resolver = builder.build().map_err(|error| Failure::Internal(format!("resolver: {error}")))?;
+    runtime()?.block_on(async {
+        let resolver = resolver(configuration)?;
         let begun = Instant::now();
         let mut answer = pin!(resolver.lookup_ip(name));
         let read = |answer: Result<LookupIp, NetError>| match answer {
@@ -195,6 +216,20 @@ fn resolved(
         };
         Ok((resolved, Some(said)))
     })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Internal(format!("asynchronous runtime: {error}")))
+}
+
+fn resolver(configuration: &Configuration) -> Result<TokioResolver, Failure> {
+    let mut builder =
+        TokioResolver::builder_with_config(configuration.config.clone(), TokioRuntimeProvider::default());
+    *builder.options_mut() = configuration.options.clone();
+    builder.build().map_err(|error| Failure::Internal(format!("resolver: {error}")))
 }
 
 /// What the resolver met, as a person says it.

@@ -41,6 +41,10 @@ pub(super) fn wanted(arguments: &AccountArgs, heroku: &HerokuDocuments, within: 
     }
 }
 
+/// The longest that a name of AWS's is looked up for.
+#[cfg(feature = "aws")]
+const LONGEST_LOOKUP: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Reads AWS, after saying as whom.
 ///
 /// # Errors
@@ -48,11 +52,13 @@ pub(super) fn wanted(arguments: &AccountArgs, heroku: &HerokuDocuments, within: 
 #[cfg(feature = "aws")]
 pub(super) fn read(wanted: &Wanted, at: jiff::Timestamp) -> Result<Snapshot, String> {
     use crate::escape::escape;
+    use crate::resolve::addresses;
     use peerscope_document::{MANIFEST_SCHEMA, Manifest};
 
+    let look_up = |name: &str| addresses(name, LONGEST_LOOKUP);
     let say = |line: &str| eprintln!("peerscope: {}", escape(line));
     // On a thread of its own: the caller may be within a runtime, and this makes one.
-    let read = std::thread::scope(|scope| scope.spawn(|| peerscope_aws::read(wanted, say)).join());
+    let read = std::thread::scope(|scope| scope.spawn(|| peerscope_aws::read(wanted, look_up, say)).join());
     let reading = match read {
         Ok(reading) => reading.map_err(|why| why.to_string())?,
         Err(_) => return Err("reading AWS failed within peerscope".to_string()),

@@ -9,6 +9,7 @@ use peerscope_document::{AwsCollection, CollectedCall, CollectionGap};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::asking::Requests;
 use super::failure::Failure;
 use super::region::{self, RegionReading};
 use super::session::{self, Session};
@@ -56,8 +57,9 @@ pub(super) async fn read(
     say: Say,
     deadline: Instant,
 ) -> Result<AccountReading, Failure> {
-    let session = timeout_at(deadline, session::log_in(&account, &http_client)).await;
-    let session = session.unwrap_or(Err(Failure::Deadline))?;
+    let requests = Requests::default();
+    let session = timeout_at(deadline, session::log_in(&account, &http_client, &requests)).await;
+    let session = session.unwrap_or_else(|_| Err(requests.late()))?;
     let mut waiting = regions(&session, wanted)?;
     let mut reading = AccountReading { account: session.account.clone(), ..AccountReading::default() };
     let mut done = BTreeSet::new();

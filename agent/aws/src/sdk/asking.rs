@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -15,20 +17,35 @@ use peerscope_document::{CollectedCall, CollectionGap};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::Failure;
+use super::failure::{Failure, chain};
 use crate::call::Call;
 
 /// How many calls are under way at a time: AWS throttles who asks for more (EC2 API reference, "Request throttling").
 const AT_A_TIME: usize = 8;
 
-/// Counts requests by operation, repetitions and pages too.
+/// Counts requests by operation, repetitions and pages too, and remembers what became of the last one that failed: who
+/// waits in vain is told for what.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Requests(Arc<Mutex<BTreeMap<String, u32>>>);
+pub(super) struct Requests(Arc<Mutex<Sent>>);
+
+#[derive(Debug, Default)]
+struct Sent {
+    counts: BTreeMap<String, u32>,
+    failed: Option<String>,
+}
 
 impl Requests {
     fn of(&self, call: Call) -> u32 {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.get(call.operation()).copied().unwrap_or_default()
+        self.sent().counts.get(call.operation()).copied().unwrap_or_default()
+    }
+
+    /// That no answer came in time.
+    pub(super) fn late(&self) -> Failure {
+        Failure::Deadline(self.sent().failed.clone())
+    }
+
+    fn sent(&self) -> MutexGuard<'_, Sent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -44,9 +61,26 @@ impl Intercept for Requests {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(operation) = cfg.load::<Metadata>() {
-            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *counts.entry(operation.name().to_string()).or_default() += 1;
+            *self.sent().counts.entry(operation.name().to_string()).or_default() += 1;
         }
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let failed = match (context.response(), context.output_or_error()) {
+            (Some(response), Some(Err(_))) => format!("status {}", response.status().as_u16()),
+            (None, Some(Err(error))) => match error.as_connector_error() {
+                Some(connector) => chain(connector),
+                None => chain(error),
+            },
+            _ => return Ok(()),
+        };
+        self.sent().failed = Some(failed);
         Ok(())
     }
 }
@@ -97,7 +131,8 @@ impl Asking {
             let _permit = self.in_flight.acquire().await;
             asked.await
         };
-        let outcome = timeout_at(self.deadline, permitted).await.unwrap_or(Err(Failure::Deadline));
+        let outcome =
+            timeout_at(self.deadline, permitted).await.unwrap_or_else(|_| Err(self.requests.late()));
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(answer) => {

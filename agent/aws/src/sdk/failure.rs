@@ -30,8 +30,8 @@ pub(super) enum Failure {
     Unreachable(String),
     /// There are no credentials, or none could be had.
     NoCredentials(String),
-    /// No answer in time.
-    Deadline,
+    /// No answer in time; what became of the last attempt, where one failed.
+    Deadline(Option<String>),
     /// The answer was not what it should be.
     Garbled(String),
 }
@@ -58,7 +58,7 @@ impl Failure {
             Self::Said(code, _) => code.clone(),
             Self::Unreachable(_) => "unreachable".to_string(),
             Self::NoCredentials(_) => "no credentials".to_string(),
-            Self::Deadline => "deadline".to_string(),
+            Self::Deadline(_) => "deadline".to_string(),
             Self::Garbled(_) => "not understood".to_string(),
         }
     }
@@ -85,7 +85,10 @@ impl fmt::Display for Failure {
             Self::Said(code, said) => write!(formatter, "AWS answered {code}: {said}"),
             Self::Unreachable(why) => write!(formatter, "AWS cannot be reached: {why}"),
             Self::NoCredentials(why) => formatter.write_str(why),
-            Self::Deadline => formatter.write_str("no answer came before the deadline"),
+            Self::Deadline(None) => formatter.write_str("no answer came before the deadline"),
+            Self::Deadline(Some(last)) => {
+                write!(formatter, "no answer came before the deadline; the last attempt: {last}")
+            }
             Self::Garbled(why) => write!(formatter, "the answer is not what it should be: {why}"),
         }
     }
@@ -180,13 +183,18 @@ impl From<&CredentialsError> for Failure {
 /// What is said where there are no credentials at all.
 const NONE_FOUND: &str = "no credentials of AWS were found: expected AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile (AWS_PROFILE or --aws-profile; `aws configure sso` makes one), or a role of the container or the instance";
 
+/// What wrappers of errors say, and what lies within says better.
+const WRAPPERS: [&str; 5] =
+    ["dispatch failure", "io error", "client error (Connect)", "dns error", "failed to perform DNS lookup"];
+
 /// An error and what is behind it, each once.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        if !text.is_empty() && !parts.iter().any(|part| part.contains(&text)) {
+        let is_wrapper = WRAPPERS.contains(&text.as_str()) && error.source().is_some();
+        if !text.is_empty() && !is_wrapper && !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);
         }
         next = error.source();

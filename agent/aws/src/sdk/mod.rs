@@ -4,12 +4,14 @@ mod account;
 mod asking;
 mod document;
 mod failure;
+mod http;
 mod region;
 mod scope;
 mod session;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use peerscope_document::id::{AccountId, Region, VpcId};
@@ -19,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::wanted::Wanted;
 use account::{AccountReading, Claims, Say};
+use http::Names;
 
 /// What was read of AWS.
 #[derive(Clone, Debug, Default)]
@@ -45,23 +48,29 @@ impl fmt::Display for NotRead {
     }
 }
 
-/// Reads what is wanted, after saying by `say`, a line at a time, of which account as whom. Blocks until all is read or
-/// the deadline has come; what is missing then is a gap.
+/// Reads what is wanted, after saying by `say`, a line at a time, of which account as whom. Names are looked up by
+/// `look_up`, which may block, and says why it found none. Blocks until all is read or the deadline has come; what is
+/// missing then is a gap.
 ///
 /// # Errors
 /// Where nothing at all could be read.
-pub fn read(wanted: &Wanted, say: impl Fn(&str) + Send + Sync + 'static) -> Result<Reading, NotRead> {
+pub fn read(
+    wanted: &Wanted,
+    look_up: impl Fn(&str) -> Result<Vec<IpAddr>, String> + Send + Sync + 'static,
+    say: impl Fn(&str) + Send + Sync + 'static,
+) -> Result<Reading, NotRead> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| NotRead(format!("AWS cannot be read: {error}")))?;
-    let reading = runtime.block_on(read_accounts(Arc::new(wanted.clone()), Arc::new(say)));
+    let reading =
+        runtime.block_on(read_accounts(Arc::new(wanted.clone()), Names(Arc::new(look_up)), Arc::new(say)));
     // A name that the system is still resolving must not hold up who waits for a deadline.
     runtime.shutdown_background();
     reading
 }
 
-async fn read_accounts(wanted: Arc<Wanted>, say: Say) -> Result<Reading, NotRead> {
+async fn read_accounts(wanted: Arc<Wanted>, names: Names, say: Say) -> Result<Reading, NotRead> {
     let deadline = Instant::from_std(wanted.started + wanted.deadline);
-    let http_client = session::http_client();
+    let http_client = http::client(names);
     let claims = Claims::default();
     let mut readings = JoinSet::new();
     for (number, account) in wanted.accounts.iter().cloned().enumerate() {

@@ -14,12 +14,10 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use peerscope_document::id;
 
+use super::asking::Requests;
 use super::failure::Failure;
 use crate::wanted::Account;
 
@@ -45,24 +43,15 @@ pub(super) struct Session {
     pub(super) identity: String,
 }
 
-/// The connection to AWS: rustls on ring with the system's roots, through the proxy that the environment names.
-pub(super) fn http_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut builder = Connector::builder();
-        builder.set_connector_settings(settings.cloned());
-        builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
-        builder
-            .proxy_config(ProxyConfig::from_env())
-            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .build()
-    })
-}
-
 /// Gets credentials, and asks AWS who they are.
 ///
 /// # Errors
 /// Where there are none, or AWS does not take them.
-pub(super) async fn log_in(account: &Account, http_client: &SharedHttpClient) -> Result<Session, Failure> {
+pub(super) async fn log_in(
+    account: &Account,
+    http_client: &SharedHttpClient,
+    requests: &Requests,
+) -> Result<Session, Failure> {
     let config = configure(account, http_client).await?;
     let region = config.region().cloned();
     let credentials = config.credentials_provider();
@@ -75,7 +64,8 @@ pub(super) async fn log_in(account: &Account, http_client: &SharedHttpClient) ->
         identity: account.to_string(),
         config,
     };
-    match aws_sdk_sts::Client::new(&session.config).get_caller_identity().send().await {
+    let sts = aws_sdk_sts::config::Builder::from(&session.config).interceptor(requests.clone()).build();
+    match aws_sdk_sts::Client::from_conf(sts).get_caller_identity().send().await {
         Ok(caller) => Ok(Session {
             account: caller.account.map(id::AccountId::from).or(session.account),
             identity: caller.arn.unwrap_or(session.identity),

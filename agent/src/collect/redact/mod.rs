@@ -257,9 +257,12 @@ impl Redaction {
         for account in &mut redacted.accounts {
             *account = self.accounts_in(account.as_str()).into();
         }
+        for call in &mut redacted.calls {
+            call.call = self.names_in(&without_identities(&call.call));
+        }
         for gap in &mut redacted.gaps {
             for text in [&mut gap.what, &mut gap.reason, &mut gap.would_tell] {
-                *text = self.names_in(text);
+                *text = self.names_in(&without_identities(text));
             }
         }
         redacted
@@ -291,6 +294,26 @@ impl Redaction {
         }
         replaced
     }
+}
+
+/// A sentence without who asked AWS: users, roles and profiles are named in denials, and in no document.
+fn without_identities(text: &str) -> String {
+    let mut after_profile = false;
+    let words = text.split(' ').map(|word| {
+        let is_named = std::mem::replace(&mut after_profile, word == "profile");
+        let bare = word.trim_start_matches(['(', '"', '\'']);
+        let hidden = if bare.starts_with("arn:") {
+            "arn:…"
+        } else if is_named {
+            "…"
+        } else {
+            return word.to_string();
+        };
+        let start = &word[..word.len() - bare.len()];
+        let end = &bare[bare.trim_end_matches([')', '"', '\'', ',', ';', '.', ':']).len()..];
+        format!("{start}{hidden}{end}")
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// All that the mapping has to hold, before anything is replaced.

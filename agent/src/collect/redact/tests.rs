@@ -201,7 +201,9 @@ fn what_heroku_and_tags_tell_is_replaced_once_and_alike() {
             "vpn_connections": [{"name": "acme-office", "routable_cidrs": ["192.168.0.0/24"]}]
         },
         "manifest": {"schema": "peerscope/snapshot/1", "at": "2026-11-22T10:00:00Z", "spaces": [{"id": "s1", "name": "acme-space"}],
-            "accounts": ["111122223333"], "gaps": [{"kind": "permission", "what": "x", "reason": "no (GET /spaces/acme-space/nat); acme-spaces stay", "would_tell": ""}]},
+            "accounts": ["111122223333"], "gaps": [{"kind": "permission", "what": "x", "reason": "no (GET /spaces/acme-space/nat); acme-spaces stay", "would_tell": ""},
+            {"kind": "permission", "what": "what the profile acme-prod can see of AWS", "reason": "ec2:DescribeVpcs is not allowed (User: arn:aws:iam::999988887777:user/alice is not authorized)", "would_tell": "account 111122223333"}],
+            "calls": [{"provider": "aws", "call": "ec2:DescribeVpcs, account 111122223333 in us-east-1", "result": "ok", "requests": 1}]},
         "sources": ["/home/acme/snapshot"]
     }))
     .unwrap();
@@ -217,6 +219,8 @@ fn what_heroku_and_tags_tell_is_replaced_once_and_alike() {
         "1111222",
         "52.1.2",
         "CostCenter",
+        "999988887777",
+        "alice",
         "/home",
     ] {
         assert!(!text.contains(secret), "{secret}: {text}");
@@ -239,7 +243,19 @@ fn what_heroku_and_tags_tell_is_replaced_once_and_alike() {
     assert_eq!((value("Name"), value("ManagedBy")), (Some("name-1"), Some("Terraform")));
     let manifest = redacted.manifest.unwrap();
     assert!(manifest.redacted);
-    assert_eq!((manifest.spaces[0].name.as_deref(), manifest.accounts), (Some("space-1"), vec![account]));
+    assert_eq!(
+        (manifest.spaces[0].name.as_deref(), manifest.accounts),
+        (Some("space-1"), vec![account.clone()])
+    );
+    let CollectionGap { what, reason, .. } = &manifest.gaps[1];
+    assert_eq!(
+        (what.as_str(), reason.as_str()),
+        (
+            "what the profile … can see of AWS",
+            "ec2:DescribeVpcs is not allowed (User: arn:… is not authorized)"
+        )
+    );
+    assert_eq!(manifest.calls[0].call, format!("ec2:DescribeVpcs, account {account} in us-east-1"));
     let CollectionGap { reason, .. } = &manifest.gaps[0];
     assert_eq!(reason, "no (GET /spaces/space-1/nat); acme-spaces stay");
 }
