@@ -303,6 +303,7 @@ pub(crate) fn report_gap(gap: &CollectionGap) -> Gap {
 #[cfg(test)]
 mod tests {
     use peerscope_document::heroku::{Space, SpaceNat, VpnConnection};
+    use serde_json::json;
 
     use super::*;
 
@@ -317,6 +318,69 @@ mod tests {
             ..HerokuDocuments::default()
         };
         Snapshot { heroku, manifest, sources: vec![what.to_string()], ..Snapshot::default() }
+    }
+
+    /// A snapshot of one account and Region, with a VPC, and route tables where they were read.
+    fn of_aws(account: &str, region: &str, vpc: &str, route_tables: Option<&[&str]>) -> Snapshot {
+        let tables = route_tables
+            .map(|ids| ids.iter().map(|id| json!({ "RouteTableId": id, "VpcId": vpc })).collect::<Vec<_>>());
+        let mut documents = json!({
+            "Vpcs": [{ "VpcId": vpc, "OwnerId": account, "CidrBlock": "10.1.0.0/16", "State": "available" }],
+        });
+        if let Some(tables) = tables {
+            documents["RouteTables"] = json!(tables);
+        }
+        let documents = serde_json::from_value(documents).unwrap();
+        let collection = AwsCollection { region: Some(region.into()), documents };
+        let manifest = Manifest {
+            at: "2026-11-22T00:00:00Z".to_string(),
+            accounts: vec![account.into()],
+            regions: vec![region.into()],
+            ..Manifest::default()
+        };
+        Snapshot { aws: vec![collection], manifest: Some(manifest), ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_kind_that_was_read_now_takes_the_place_of_the_files_own_in_the_same_account_and_region() {
+        let live = of_aws("111122223333", "us-east-1", "vpc-1", Some(&["rtb-new"]));
+        let tables = |merged: &Snapshot| -> Vec<String> {
+            let lists = merged.aws.iter().filter_map(|collection| collection.documents.route_tables.as_ref());
+            lists.flatten().map(|table| table.route_table_id.to_string()).collect()
+        };
+        for (account, region, expected) in [
+            ("111122223333", "us-east-1", vec!["rtb-new"]),
+            ("111122223333", "eu-west-1", vec!["rtb-old", "rtb-new"]),
+            ("444455556666", "us-east-1", vec!["rtb-old", "rtb-new"]),
+        ] {
+            let files = of_aws(account, region, "vpc-1", Some(&["rtb-old"]));
+            assert_eq!(tables(&merge(live.clone(), files)), expected, "{account} {region}");
+        }
+        // What may not be read now is known as it was.
+        let denied = of_aws("111122223333", "us-east-1", "vpc-1", None);
+        let files = of_aws("111122223333", "us-east-1", "vpc-1", Some(&["rtb-old"]));
+        assert_eq!(tables(&merge(denied, files)), ["rtb-old"]);
+    }
+
+    #[test]
+    fn both_providers_are_one_snapshot_and_one_alone_is_as_good() {
+        let mut heroku = snapshot("a", Some("2026-11-22T00:00:00Z"), "the space's NAT");
+        heroku.manifest.as_mut().unwrap().regions = vec!["us-east-1".into()];
+        let aws = of_aws("111122223333", "us-east-1", "vpc-1", None);
+        let failed = || Err(NotRead { provider: Provider::Aws, kind: NotReadKind::Failed("no".to_string()) });
+        let mut both = Live { heroku: Some(Ok(heroku.clone())), aws: Some(Ok(aws.clone())) };
+        let joined = both.snapshot().unwrap();
+        let manifest = joined.manifest.unwrap();
+        assert_eq!((manifest.regions.len(), manifest.gaps.len(), manifest.accounts.len()), (1, 1, 1));
+        assert_eq!((joined.aws, joined.heroku), (aws.aws.clone(), heroku.heroku.clone()));
+        let mut one = Live { heroku: Some(Ok(heroku.clone())), aws: Some(failed()) };
+        assert_eq!(one.unread().map(NotRead::reason).collect::<Vec<_>>(), ["no"]);
+        assert_eq!(one.snapshot().unwrap().heroku, heroku.heroku);
+        let mut other =
+            Live { heroku: Some(Err(NotRead::heroku(NotReadKind::NoToken))), aws: Some(Ok(aws.clone())) };
+        assert_eq!(other.snapshot().unwrap().aws, aws.aws);
+        let mut none = Live { heroku: None, aws: Some(failed()) };
+        assert_eq!(none.snapshot(), None);
     }
 
     #[test]
