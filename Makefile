@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 # What everything that is distributed can do: features of agent/Cargo.toml, separated by commas, and no others. One
 # binary serves the laptop and the dyno.
-DIST_FEATURES := laboratory
+DIST_FEATURES := laboratory,aws
 
 .PHONY: demo test torture accuracy bench dist dist-test prepare servers lint purity
 

@@ -103,16 +103,18 @@ Across a VPC peering AWS shows no hops: stars there mean nothing.")]
     #[command(after_help = "Example:
   peerscope capabilities")]
     Capabilities(CapabilitiesArgs),
-    /// Read what Heroku says of a space, and write it as a snapshot that every other command takes
-    #[command(after_help = "Example, on a laptop, for evidence from a dyno:
-  peerscope collect -o ./snapshot --space my-space
+    /// Read what Heroku says of a space and AWS of VPCs, and write it as a snapshot that every other command takes
+    #[command(after_help = "Examples, on a laptop, for evidence from a dyno:
+  peerscope collect -o ./snapshot --space my-space    # and the VPCs that the space is peered with
+  peerscope collect -o ./snapshot --only aws --aws-profile orders --vpc vpc-0a11ce
   peerscope why --replay evidence.json --snapshot ./snapshot
 
-The token is HEROKU_API_KEY's, else that of api.heroku.com in ~/.netrc, and is in no file.
-Nothing but GET requests is sent. What Heroku does not let this token read is listed, on standard
-error and in the snapshot, and is a gap of whatever is diagnosed from it.
+Heroku's token is HEROKU_API_KEY's, else that of api.heroku.com in ~/.netrc; AWS's credentials are
+those of the chain of AWS's tools. None of them is in any file. Everything sent reads: GET of Heroku,
+Describe and Get of AWS. What one of them does not permit is listed, on standard error and in the
+snapshot, and is a gap of whatever is diagnosed from it.
 
-Exit status: 0 written, gaps listed; 2 no token, a space that cannot be read, or a folder that is
+Exit status: 0 written, gaps listed; 2 no credentials, nothing that can be read, or a folder that is
 not peerscope's to replace.")]
     Collect(CollectArgs),
     /// Say what a cause means, what shows it and what mends it

@@ -10,7 +10,7 @@ use crate::call::Call;
 const STATEMENT: &str = "PeerscopeReadsNetworks";
 
 /// A policy document of IAM that permits exactly the calls that are made (AWS IAM user guide, "IAM JSON policy
-/// elements reference"). Describe actions know no resources, so it is for all; `sts:GetCallerIdentity`, which is
+/// elements reference"). EC2's Describe actions know no resources, so it is for all; `sts:GetCallerIdentity`, which is
 /// called too, needs no permission.
 #[must_use]
 pub fn iam_policy() -> String {
@@ -51,6 +51,15 @@ fn actions() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_documentation_shows_what_is_printed() {
+        let documentation = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/aws.md");
+        let documentation = std::fs::read_to_string(documentation).unwrap();
+        for form in [iam_policy(), iam_policy_terraform()] {
+            assert!(documentation.contains(form.trim_end()), "expected in docs/aws.md:\n{form}");
+        }
+    }
 
     #[test]
     fn both_forms_permit_every_call_and_no_other() {
