@@ -82,14 +82,36 @@ fn with(document: Value, name: &str, member: Value) -> Value {
     }
 }
 
-/// `RouteTables` as `route-tables`.
+/// `RouteTables` as `route-tables`, `DBInstances` as `db-instances`.
 fn kebab(name: &str) -> String {
     let mut kebab = String::with_capacity(name.len() + 8);
-    for character in name.chars() {
-        if character.is_ascii_uppercase() && !kebab.is_empty() {
+    let mut characters = name.chars().peekable();
+    let mut follows_lower = false;
+    while let Some(character) = characters.next() {
+        let is_upper = character.is_ascii_uppercase();
+        let begins_word = follows_lower || characters.peek().is_some_and(char::is_ascii_lowercase);
+        if is_upper && begins_word && !kebab.is_empty() {
             kebab.push('-');
         }
         kebab.push(character.to_ascii_lowercase());
+        follows_lower = !is_upper;
     }
     kebab
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kebab;
+
+    #[test]
+    fn a_kind_is_a_file_name_in_lower_case() {
+        for (kind, name) in [
+            ("Vpcs", "vpcs"),
+            ("RouteTables", "route-tables"),
+            ("DBInstances", "db-instances"),
+            ("TargetGroupHealth", "target-group-health"),
+        ] {
+            assert_eq!(kebab(kind), name);
+        }
+    }
 }

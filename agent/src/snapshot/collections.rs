@@ -1,4 +1,4 @@
-//! AWS's documents by the place that they came from, and prefix lists joined with their entries.
+//! AWS's documents by the place that they came from, and what an answer does not say joined with whose it is.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use super::files::SnapshotFile;
 use super::lists::{extend, merge};
 use super::names;
 use super::note::Note;
+use super::target_health::{self, UnnamedHealth};
 
 /// The collections of all paths: one for each folder and, where files in it are named after Regions,
 /// for each Region. People keep one account's Region in one folder.
@@ -19,6 +20,7 @@ pub(super) struct Collections {
     all: Vec<AwsCollection>,
     index: HashMap<(PathBuf, Option<Region>), usize>,
     entries: Vec<Entries>,
+    health: Vec<UnnamedHealth>,
 }
 
 /// What one `get-managed-prefix-list-entries` returned, which is everything but of which list.
@@ -56,6 +58,7 @@ impl Collections {
             list,
             entries,
         }));
+        self.health.extend(target_health::take_unnamed(&file.path, collection, &mut documents));
         if let Some(AwsCollection { documents: existing, .. }) = self.all.get_mut(collection) {
             merge(existing, documents);
         }
@@ -85,6 +88,7 @@ impl Collections {
                 }),
             }
         }
+        target_health::join(std::mem::take(&mut self.health), &mut self.all, notes);
         self.all
     }
 

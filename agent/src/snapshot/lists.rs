@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 macro_rules! lists {
     ($($list:ident = $field:ident,)+) => {
-        /// The lists of `aws ec2 describe-*` by their keys, and Heroku's lists.
+        /// The lists of `aws … describe-*` by their keys, and Heroku's lists.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum List {
             $($list,)+
@@ -99,6 +99,13 @@ lists! {
     TransitGatewayVpcAttachments = transit_gateway_vpc_attachments,
     VpcEndpoints = vpc_endpoints,
     VpnGateways = vpn_gateways,
+    VpcAttributes = vpc_attributes,
+    DBInstances = db_instances,
+    DBClusters = db_clusters,
+    LoadBalancers = load_balancers,
+    Listeners = listeners,
+    TargetGroups = target_groups,
+    TargetGroupHealth = target_group_health,
 }
 
 /// Adds elements to a list, which is there from now on even if there are none.

@@ -18,6 +18,7 @@ mod names;
 mod note;
 mod outline;
 mod recognise;
+mod target_health;
 mod text;
 mod typed;
 mod wording;

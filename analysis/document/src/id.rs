@@ -92,6 +92,14 @@ id! {
     /// What a route may lead to beside the above: `igw-…`, `eigw-…`, `nat-…`, `tgw-…`, `vgw-…`, `vpce-…`,
     /// `lgw-…`, `cagw-…`, or a core network's ARN.
     GatewayId,
+    /// The identifier of an RDS instance, which its owner chose.
+    DbInstanceId,
+    /// The identifier of an RDS cluster, which its owner chose.
+    DbClusterId,
+    /// `arn:…:loadbalancer/app/NAME/ID` or `…/net/NAME/ID`
+    LoadBalancerArn,
+    /// `arn:…:targetgroup/NAME/ID`
+    TargetGroupArn,
     /// Twelve digits; leading zeros count, so it is text.
     AccountId,
     /// `us-east-1` and so on.

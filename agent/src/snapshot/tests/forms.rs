@@ -34,6 +34,13 @@ fn shape(loaded: &Loaded) -> String {
             transit_gateway_vpc_attachments,
             vpc_endpoints,
             vpn_gateways,
+            vpc_attributes,
+            db_instances,
+            db_clusters,
+            load_balancers,
+            listeners,
+            target_groups,
+            target_group_health,
         } = &collection.documents;
         for (name, count) in [
             ("vpc", count(vpcs.as_ref())),
@@ -54,6 +61,13 @@ fn shape(loaded: &Loaded) -> String {
             ("vpc-attachment", count(transit_gateway_vpc_attachments.as_ref())),
             ("vpce", count(vpc_endpoints.as_ref())),
             ("vgw", count(vpn_gateways.as_ref())),
+            ("vpc-attribute", count(vpc_attributes.as_ref())),
+            ("db", count(db_instances.as_ref())),
+            ("cluster", count(db_clusters.as_ref())),
+            ("lb", count(load_balancers.as_ref())),
+            ("listener", count(listeners.as_ref())),
+            ("tg", count(target_groups.as_ref())),
+            ("health", count(target_group_health.as_ref())),
         ] {
             if count != "-" {
                 text += &format!("{name}{count} ");
@@ -87,7 +101,7 @@ fn a_folder_of_raw_output_is_read_whole() {
     let loaded = load_texts(samples::ALL).unwrap();
     assert_eq!(
         shape(&loaded),
-        "vpc1 subnet1 rtb1 sg1 sgr4 acl1 pcx1 eni1 r1 pl1 igw1 eigw1 nat1 tgw1 attachment1 vpc-attachment1 vpce1 vgw1 space info topology manifest peering2"
+        "vpc1 subnet1 rtb1 sg1 sgr4 acl1 pcx1 eni1 r1 pl1 igw1 eigw1 nat1 tgw1 attachment1 vpc-attachment1 vpce1 vgw1 vpc-attribute1 db1 cluster1 lb1 listener1 tg1 health1 space info topology manifest peering2"
     );
     assert_eq!(loaded.notes, []);
     assert_eq!(loaded.snapshot.sources.len(), 1);
@@ -138,7 +152,7 @@ fn elements_by_themselves_are_recognised_by_their_keys() {
             }
         }
     }
-    assert_eq!(bare.len(), 19);
+    assert_eq!(bare.len(), 26);
     let files: Vec<_> = bare.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert_eq!(load_texts(&files).unwrap().snapshot.aws, whole);
     // And each as one object, where there is one.
@@ -183,6 +197,16 @@ fn forms_are_told_apart() {
         ("nat-gateways.json", "[]", "nat0"),
         ("x.json", r#"{"TransitGatewayRouteTables": [{"TransitGatewayRouteTableId": "tgw-rtb-1"}]}"#, ""),
         ("x.json", r#"{"SecurityGroupVpcAssociations": [{"GroupId": "sg-1", "VpcId": "vpc-1"}]}"#, ""),
+        (
+            "x.json",
+            r#"{"VpcId": "vpc-1", "EnableDnsSupport": {"Value": true}}{"VpcId": "vpc-1", "EnableDnsHostnames": {"Value": true}}"#,
+            "vpc-attribute2",
+        ),
+        ("x.json", r#"{"TargetGroupArn": "t", "TargetHealthDescriptions": []}"#, "health1"),
+        ("x.json", r#"[{"TargetGroupArn": "t", "TargetHealthDescriptions": []}]"#, "health1"),
+        ("x.json", r#"[{"DBInstanceIdentifier": "a", "Endpoint": {"Address": "a.example"}}]"#, "db1"),
+        ("db-instances.json", "[]", "db0"),
+        ("x.json", r#"{"LoadBalancers": [], "Listeners": []}"#, "lb0 listener0"),
         ("x.json", samples::MANIFEST, "manifest"),
         ("x.json", samples::NAT, "nat"),
         ("x.json", samples::VPN_CONNECTIONS, "vpn"),

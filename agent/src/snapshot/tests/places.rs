@@ -92,6 +92,32 @@ fn the_oldest_manifest_counts() {
 }
 
 #[test]
+fn health_finds_its_target_group() {
+    const HEALTH: &str = r#"{"TargetHealthDescriptions": [{"Target": {"Id": "i-1"}}]}"#;
+    const NAMED: &str = r#"{"TargetGroupArn": "arn:b", "TargetHealthDescriptions": []}"#;
+    const ONE: &str = r#"{"TargetGroups": [{"TargetGroupArn": "arn:a", "TargetGroupName": "orders"}]}"#;
+    const TWO: &str = r#"{"TargetGroups": [{"TargetGroupArn": "arn:a", "TargetGroupName": "orders"},
+        {"TargetGroupArn": "arn:b", "TargetGroupName": "orders-old"}]}"#;
+    for (files, expected, notes) in [
+        (vec![("g.json", ONE), ("h.json", HEALTH)], vec!["arn:a"], 0),
+        (vec![("g.json", TWO), ("h.json", HEALTH)], vec![], 1),
+        (vec![("g.json", TWO), ("health_orders.json", HEALTH)], vec!["arn:a"], 0),
+        (vec![("g.json", TWO), ("health-orders-old.json", HEALTH)], vec!["arn:b"], 0),
+        (vec![("g.json", TWO), ("health-reorders.json", HEALTH)], vec![], 1),
+        (vec![("g.json", ONE), ("h.json", HEALTH), ("i.json", HEALTH)], vec![], 2),
+        (vec![("g.json", TWO), ("h.json", NAMED)], vec!["arn:b"], 0),
+        (vec![("h.json", HEALTH), ("vpcs.json", VPC)], vec![], 1),
+    ] {
+        let loaded = load_texts(&files).unwrap();
+        let health = loaded.snapshot.aws[0].documents.target_group_health.iter().flatten();
+        let groups: Vec<&str> =
+            health.map(|health| health.target_group_arn.as_ref().unwrap().as_str()).collect();
+        assert_eq!(groups, expected, "{files:?}");
+        assert_eq!(loaded.notes.len(), notes, "{files:?}: {:?}", loaded.notes);
+    }
+}
+
+#[test]
 fn entries_find_their_prefix_list() {
     const ENTRIES: &str = r#"{"Entries": [{"Cidr": "192.0.2.0/24"}]}"#;
     const LIST: &str = r#"{"PrefixLists": [{"PrefixListId": "pl-00000001", "PrefixListName": "a"}]}"#;

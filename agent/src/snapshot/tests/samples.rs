@@ -7,6 +7,7 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("interfaces.json", INTERFACES),
     ("manifest.json", MANIFEST),
     ("nacls.json", NETWORK_ACLS),
+    ("named.json", NAMED),
     ("pcx.json", PEERING_CONNECTIONS),
     ("pl.json", PREFIX_LISTS),
     ("rtb.json", ROUTE_TABLES),
@@ -158,6 +159,38 @@ pub(super) const GATEWAYS: &str = r#"{
     "SubnetIds": ["subnet-0db"], "Groups": [], "NetworkInterfaceIds": ["eni-0gw"], "OwnerId": "111122223333", "Tags": []}],
   "VpnGateways": [{"State": "available", "Type": "ipsec.1", "VpcAttachments": [{"State": "attached", "VpcId": "vpc-0a11ce"}],
     "VpnGatewayId": "vgw-01", "AmazonSideAsn": 64512, "Tags": []}]
+}"#;
+
+pub(super) const NAMED: &str = r#"{
+  "VpcAttributes": [{"VpcId": "vpc-0a11ce", "EnableDnsSupport": {"Value": true}, "EnableDnsHostnames": {"Value": false}}],
+  "DBInstances": [{"DBInstanceIdentifier": "orders", "DBInstanceClass": "db.t4g.micro", "Engine": "postgres",
+    "DBInstanceStatus": "available", "MasterUsername": "not-to-be-shown", "MultiAZ": false, "PubliclyAccessible": false,
+    "Endpoint": {"Address": "orders.c9akciq32.us-east-1.rds.amazonaws.com", "Port": 5432, "HostedZoneId": "Z2R2ITUGPM61AM"},
+    "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-0db", "Status": "active"}], "DBParameterGroups": [],
+    "DBSubnetGroup": {"DBSubnetGroupName": "orders", "VpcId": "vpc-0a11ce", "SubnetGroupStatus": "Complete",
+      "Subnets": [{"SubnetIdentifier": "subnet-0db", "SubnetAvailabilityZone": {"Name": "us-east-1b"}, "SubnetStatus": "Active"}]},
+    "DBInstanceArn": "arn:aws:rds:us-east-1:111122223333:db:orders", "TagList": []}],
+  "DBClusters": [{"DBClusterIdentifier": "ledger", "Status": "available", "Engine": "aurora-postgresql", "Port": 5432,
+    "Endpoint": "ledger.cluster-c9akciq32.us-east-1.rds.amazonaws.com",
+    "ReaderEndpoint": "ledger.cluster-ro-c9akciq32.us-east-1.rds.amazonaws.com", "DBSubnetGroup": "orders",
+    "DBClusterMembers": [{"DBInstanceIdentifier": "ledger-1", "IsClusterWriter": true, "PromotionTier": 1}],
+    "VpcSecurityGroups": [], "AvailabilityZones": ["us-east-1b"]}],
+  "LoadBalancers": [{"LoadBalancerArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/front/0123456789abcdef",
+    "DNSName": "front-0123456789abcdef.elb.us-east-1.amazonaws.com", "CanonicalHostedZoneId": "Z26RNL4JYFTOTI",
+    "LoadBalancerName": "front", "Scheme": "internal", "VpcId": "vpc-0a11ce", "State": {"Code": "active"}, "Type": "network",
+    "AvailabilityZones": [{"ZoneName": "us-east-1b", "SubnetId": "subnet-0db", "LoadBalancerAddresses": [
+      {"PrivateIPv4Address": "10.100.2.30"}]}], "SecurityGroups": ["sg-0db"], "IpAddressType": "ipv4"}],
+  "Listeners": [{"ListenerArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/net/front/0123456789abcdef/1",
+    "LoadBalancerArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/front/0123456789abcdef",
+    "Port": 5432, "Protocol": "TCP", "DefaultActions": [{"Type": "forward", "Order": 1,
+      "TargetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/back/0123456789abcdef"}]}],
+  "TargetGroups": [{"TargetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/back/0123456789abcdef",
+    "TargetGroupName": "back", "Protocol": "TCP", "Port": 5432, "VpcId": "vpc-0a11ce", "TargetType": "ip",
+    "LoadBalancerArns": ["arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/front/0123456789abcdef"]}],
+  "TargetGroupHealth": [{"TargetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/back/0123456789abcdef",
+    "TargetHealthDescriptions": [{"Target": {"Id": "10.100.2.20", "Port": 5432, "AvailabilityZone": "us-east-1b"},
+      "HealthCheckPort": "5432", "TargetHealth": {"State": "unhealthy", "Reason": "Target.FailedHealthChecks",
+        "Description": "Health checks failed"}}]}]
 }"#;
 
 pub(super) const PREFIX_LISTS: &str = r#"[

@@ -1,7 +1,10 @@
-//! The output of `aws ec2 describe-*` (botocore's EC2 model, API version 2016-11-15).
+//! The output of `aws ec2 describe-*` (botocore's EC2 model, API version 2016-11-15), and of what of RDS and of Elastic
+//! Load Balancing turns a name into interfaces.
 
+mod database;
 mod gateway;
 mod interface;
+mod load_balancer;
 mod network_acl;
 mod peering;
 mod prefix_list;
@@ -11,6 +14,7 @@ mod security_group;
 mod security_group_rule;
 mod transit_gateway;
 mod vpc;
+mod vpc_attribute;
 mod vpc_endpoint;
 
 use alloc::string::String;
@@ -20,10 +24,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::AccountId;
 
+pub use database::{
+    DbCluster, DbClusterMember, DbEndpoint, DbInstance, DbSubnet, DbSubnetGroup, VpcSecurityGroupMembership,
+};
 pub use gateway::{EgressOnlyInternetGateway, GatewayAttachment, InternetGateway, NatGateway, VpnGateway};
 pub use interface::{
     Attachment, Instance, InstanceState, InstanceStateName, Ipv6Address, NetworkInterface, PrivateIpAddress,
     Reservation,
+};
+pub use load_balancer::{
+    ForwardConfig, Listener, ListenerAction, LoadBalancer, LoadBalancerAddress, LoadBalancerState,
+    LoadBalancerType, LoadBalancerZone, TargetDescription, TargetGroup, TargetGroupHealth, TargetHealth,
+    TargetHealthDescription, TargetHealthState, WeightedTargetGroup,
 };
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
@@ -43,6 +55,7 @@ pub use transit_gateway::{
     TransitGateway, TransitGatewayAssociation, TransitGatewayAttachment, TransitGatewayVpcAttachment,
 };
 pub use vpc::{CidrBlockAssociation, CidrBlockState, Ipv6CidrBlockAssociation, Subnet, Vpc};
+pub use vpc_attribute::{AttributeBooleanValue, VpcAttribute};
 pub use vpc_endpoint::{VpcEndpoint, VpcEndpointType};
 
 /// Key and value that the owner put on a resource. Outside data: shown only after escaping.
@@ -117,6 +130,27 @@ pub struct AwsDocuments {
     /// `describe-vpn-gateways`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpn_gateways: Option<Vec<VpnGateway>>,
+    /// `describe-vpc-attribute`, one element an answer
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_attributes: Option<Vec<VpcAttribute>>,
+    /// `aws rds describe-db-instances`
+    #[serde(rename = "DBInstances", default, skip_serializing_if = "Option::is_none")]
+    pub db_instances: Option<Vec<DbInstance>>,
+    /// `aws rds describe-db-clusters`
+    #[serde(rename = "DBClusters", default, skip_serializing_if = "Option::is_none")]
+    pub db_clusters: Option<Vec<DbCluster>>,
+    /// `aws elbv2 describe-load-balancers`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_balancers: Option<Vec<LoadBalancer>>,
+    /// `aws elbv2 describe-listeners`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listeners: Option<Vec<Listener>>,
+    /// `aws elbv2 describe-target-groups`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_groups: Option<Vec<TargetGroup>>,
+    /// `aws elbv2 describe-target-health`, one element an answer
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_group_health: Option<Vec<TargetGroupHealth>>,
 }
 
 impl AwsDocuments {
