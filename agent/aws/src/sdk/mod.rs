@@ -5,6 +5,7 @@ mod asking;
 mod document;
 mod failure;
 mod http;
+mod names;
 mod region;
 mod scope;
 mod session;

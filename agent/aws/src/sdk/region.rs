@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::Filter;
+use futures_util::future::join_all;
 use peerscope_document::aws::{AwsDocuments, PrefixListEntry, SecurityGroup, VpcPeeringConnection};
 use peerscope_document::id::{PrefixListId, Region, SecurityGroupId, VpcId};
 use peerscope_document::{CollectedCall, CollectionGap};
@@ -11,8 +12,9 @@ use tokio::join;
 use tokio::time::Instant;
 
 use super::asking::Asking;
-use super::document::all;
+use super::document::{all, pages};
 use super::failure::Failure;
+use super::names::databases_within;
 use super::scope::{Scope, beyond};
 use super::session::Session;
 use crate::call::Call;
@@ -38,20 +40,6 @@ pub(super) struct RegionReading {
     pub(super) credentials_failed: Option<Failure>,
 }
 
-/// All pages of a call, as documents.
-macro_rules! pages {
-    ($request:expr, $items:ident) => {
-        async {
-            let mut pages = $request.send();
-            let mut documents = Vec::new();
-            while let Some(page) = pages.next().await {
-                documents.extend(all(page.map_err(Failure::from)?.$items)?);
-            }
-            Ok(documents)
-        }
-    };
-}
-
 /// Reads a Region: of `asked` and what peerings join to it, or all.
 pub(super) async fn read(
     session: &Session,
@@ -70,7 +58,9 @@ pub(super) async fn read(
     let mut documents = AwsDocuments { vpc_peering_connections: peerings, ..AwsDocuments::default() };
     let mut left_out = Vec::new();
     if !is_elsewhere && reader.asking.credentials_failed().is_none() {
-        documents = reader.components(&scope, documents).await;
+        let (components, names) = join!(reader.components(&scope, documents), reader.names(&scope, &listed));
+        documents = with_names(components, names);
+        databases_within(&scope, &mut documents);
         reader.referred(&mut documents).await;
         if let Some(vpcs) = vpcs {
             let (read, rest): (Vec<_>, Vec<_>) = vpcs.into_iter().partition(|vpc| scope.holds(&vpc.vpc_id));
@@ -108,20 +98,29 @@ fn scope_gap(place: &str, left_out: &[VpcId]) -> Option<CollectionGap> {
     })
 }
 
-struct Reader {
-    ec2: aws_sdk_ec2::Client,
-    asking: Asking,
+/// Asks the services of one Region.
+pub(super) struct Reader {
+    pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) rds: aws_sdk_rds::Client,
+    pub(super) elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub(super) asking: Asking,
     place: String,
 }
 
 impl Reader {
     fn new(session: &Session, region: &Region, asking: Asking) -> Self {
         let region = aws_config::Region::new(region.as_str().to_string());
-        let ec2 = aws_sdk_ec2::config::Builder::from(&session.config)
-            .region(region)
-            .interceptor(asking.requests.clone())
-            .build();
-        Self { ec2: aws_sdk_ec2::Client::from_conf(ec2), place: asking.place().to_string(), asking }
+        let (config, requests) = (&session.config, &asking.requests);
+        let ec2 = aws_sdk_ec2::config::Builder::from(config).region(region.clone());
+        let rds = aws_sdk_rds::config::Builder::from(config).region(region.clone());
+        let elb = aws_sdk_elasticloadbalancingv2::config::Builder::from(config).region(region);
+        Self {
+            ec2: aws_sdk_ec2::Client::from_conf(ec2.interceptor(requests.clone()).build()),
+            rds: aws_sdk_rds::Client::from_conf(rds.interceptor(requests.clone()).build()),
+            elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb.interceptor(requests.clone()).build()),
+            place: asking.place().to_string(),
+            asking,
+        }
     }
 
     async fn vpcs(&self) -> Option<Vec<peerscope_document::aws::Vpc>> {
@@ -294,8 +293,7 @@ impl Reader {
     }
 
     async fn entries(&self, lists: BTreeSet<PrefixListId>) -> BTreeMap<PrefixListId, Vec<PrefixListEntry>> {
-        let mut entries = BTreeMap::new();
-        for id in lists {
+        let each = lists.into_iter().map(|id| async move {
             let request = self
                 .ec2
                 .get_managed_prefix_list_entries()
@@ -303,11 +301,9 @@ impl Reader {
                 .max_results(PAGE_OF_PREFIX_LISTS)
                 .into_paginator();
             let asked = pages!(request, entries);
-            if let Some(list) = self.asking.ask(Call::GetManagedPrefixListEntries, asked).await {
-                entries.insert(id, list);
-            }
-        }
-        entries
+            Some((id, self.asking.ask(Call::GetManagedPrefixListEntries, asked).await?))
+        });
+        join_all(each).await.into_iter().flatten().collect()
     }
 
     async fn groups(&self, ids: BTreeSet<SecurityGroupId>) -> Vec<SecurityGroup> {
@@ -350,6 +346,19 @@ fn within(scope: &Scope, documents: AwsDocuments) -> AwsDocuments {
         vpn_gateways: keep(documents.vpn_gateways, |gateway| {
             any(&mut gateway.vpc_attachments.iter().map(|attachment| attachment.vpc_id.as_ref()))
         }),
+        ..documents
+    }
+}
+
+fn with_names(documents: AwsDocuments, names: AwsDocuments) -> AwsDocuments {
+    AwsDocuments {
+        vpc_attributes: names.vpc_attributes,
+        db_instances: names.db_instances,
+        db_clusters: names.db_clusters,
+        load_balancers: names.load_balancers,
+        listeners: names.listeners,
+        target_groups: names.target_groups,
+        target_group_health: names.target_group_health,
         ..documents
     }
 }

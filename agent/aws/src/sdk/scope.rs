@@ -28,6 +28,11 @@ impl Scope {
         Self(Some(joined.chain(asked.iter().cloned()).collect()))
     }
 
+    /// Whether nothing is left out.
+    pub(super) fn is_everything(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether a VPC is read.
     pub(super) fn holds(&self, vpc: &VpcId) -> bool {
         self.0.as_ref().is_none_or(|vpcs| vpcs.contains(vpc))

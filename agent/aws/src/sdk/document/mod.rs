@@ -3,8 +3,10 @@
 //! Absent and empty are one: AWS's XML writes an element without content for both. What has no id, or a block that is
 //! none, is [`Unreadable`], and with it the whole list: half a list would tell what is not true.
 
+mod database;
 mod gateway;
 mod interface;
+mod load_balancer;
 mod network_acl;
 mod peering;
 mod prefix_list;
@@ -73,10 +75,33 @@ fn required_parsed<T: FromStr>(from: Option<String>, name: &str) -> Result<T, Un
     parse(&required::<String>(from, name)?, name)
 }
 
+/// A port, where there is one.
+fn port(from: Option<i32>, name: &str) -> Result<Option<u16>, Unreadable> {
+    from.map(|port| u16::try_from(port).map_err(|_| Unreadable(format!("{name}: {port} is no port"))))
+        .transpose()
+}
+
 fn parse<T: FromStr>(text: &str, name: &str) -> Result<T, Unreadable> {
     let excerpt: String = text.chars().take(48).collect();
     text.parse().map_err(|_| Unreadable(format!("{name}: {excerpt:?} is not one")))
 }
+
+/// All pages of a call, as documents.
+macro_rules! pages {
+    ($request:expr, $items:ident) => {
+        async {
+            let mut pages = $request.send();
+            let mut documents = Vec::new();
+            while let Some(page) = pages.next().await {
+                documents.extend($crate::sdk::document::all(
+                    page.map_err($crate::sdk::failure::Failure::from)?.$items,
+                )?);
+            }
+            Ok(documents)
+        }
+    };
+}
+pub(super) use pages;
 
 impl FromSdk<types::Tag> for Tag {
     fn from_sdk(from: types::Tag) -> Result<Self, Unreadable> {
