@@ -6,6 +6,7 @@
 //! added later cannot slip through.
 
 mod addresses;
+mod aws_name;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use peerscope_document::{Manifest, Snapshot};
 use serde_json::Value;
 
 use addresses::AddressMap;
+use aws_name::Part;
 
 /// What a text is, by its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +30,12 @@ enum Kind {
     /// The key or the value of a tag.
     TagKey,
     TagValue,
+    /// An ARN, or an id.
+    Arn,
+    /// A name in AWS's DNS.
+    DnsName,
+    /// What is said of something, by its owner or by AWS.
+    Description,
     /// A domain of an app.
     Domain,
     /// Somebody's words, replaced by this one and a number.
@@ -47,11 +55,26 @@ fn kind(holder: &str, field: &str) -> Kind {
         (_, "OwnerId" | "UserId" | "GroupOwnerId" | "TransitGatewayOwnerId" | "aws_account_id") => {
             Kind::Account
         }
-        (_, "Message" | "CoreNetworkArn") => Kind::Words,
+        ("Target", "Id")
+        | (
+            _,
+            "DBInstanceArn" | "DBClusterArn" | "LoadBalancerArn" | "LoadBalancerArns" | "ListenerArn"
+            | "TargetGroupArn",
+        ) => Kind::Arn,
+        ("Endpoint", "Address") | (_, "Endpoint" | "ReaderEndpoint" | "CustomEndpoints" | "DNSName") => {
+            Kind::DnsName
+        }
+        (_, "DBInstanceIdentifier") => Kind::Named(aws_name::DATABASE),
+        (_, "DBClusterIdentifier") => Kind::Named(aws_name::CLUSTER),
+        (_, "LoadBalancerName") => Kind::Named(aws_name::LOAD_BALANCER),
+        (_, "TargetGroupName") => Kind::Named(aws_name::TARGET_GROUP),
+        (_, "DBSubnetGroup" | "DBSubnetGroupName") => Kind::Named("subnet-group"),
+        ("TargetHealth", "Reason") => Kind::Kept,
+        (_, "Message" | "CoreNetworkArn" | "Reason") => Kind::Words,
         (_, "domains") => Kind::Domain,
         (_, "hostname") => Kind::Named("host"),
         (_, "process_type") => Kind::Named("process"),
-        (_, "Description") => Kind::Named("description"),
+        (_, "Description") => Kind::Description,
         (_, "GroupName") => Kind::Named("group"),
         (_, "PrefixListName") => Kind::Named("prefix-list"),
         (_, "ServiceName") => Kind::Named("service"),
@@ -96,6 +119,15 @@ fn kind(holder: &str, field: &str) -> Kind {
             | "ExpirationTime"
             | "ConnectivityType"
             | "VpcEndpointType"
+            | "SecurityGroups"
+            | "VpcSecurityGroupId"
+            | "SubnetIdentifier"
+            | "ZoneName"
+            | "Engine"
+            | "DBInstanceStatus"
+            | "Scheme"
+            | "Type"
+            | "TargetType"
             | "id"
             | "state"
             | "status"
@@ -157,6 +189,12 @@ impl Redaction {
         self.addresses.address(address)
     }
 
+    /// What stands for a DNS name of AWS's, so that it can be asked about.
+    #[cfg(test)]
+    pub(crate) fn dns_name(&mut self, name: &str) -> String {
+        self.parts(&aws_name::of_dns_name(name))
+    }
+
     fn replace(&mut self, value: &mut Value, holder: &str, field: &str) {
         match value {
             Value::Object(members) => {
@@ -190,8 +228,18 @@ impl Redaction {
         match kind(holder, field) {
             _ if text.is_empty() || is_mask(text) => text.to_string(),
             Kind::Kept => text.to_string(),
+            Kind::Named(_) | Kind::Description if is_well_known(field, text) => text.to_string(),
             Kind::Account => self.accounts.get(text).cloned().unwrap_or_else(|| text.to_string()),
             Kind::Words => self.accounts_in(text),
+            Kind::Arn => match aws_name::of_arn(text) {
+                Some(parts) => self.parts(&parts),
+                None => text.to_string(),
+            },
+            Kind::DnsName => self.parts(&aws_name::of_dns_name(text)),
+            Kind::Description => match aws_name::of_description(text) {
+                Some(parts) => self.parts(&parts),
+                None => self.name("description", text),
+            },
             Kind::TagKey if is_known_key(&text.to_ascii_lowercase()) => text.to_string(),
             Kind::TagKey => self.name("key", text),
             Kind::TagValue => self.name("value", text),
@@ -199,7 +247,6 @@ impl Redaction {
                 Some(app) => format!("{}.herokuapp.com", self.name("app", app)),
                 None => format!("{}.example.com", self.name("domain", text)),
             },
-            Kind::Named(_) if is_well_known(field, text) => text.to_string(),
             Kind::Named(word) => self.name(word, text),
         }
     }
@@ -229,6 +276,16 @@ impl Redaction {
             }
             _ => self.name("value", value),
         }
+    }
+
+    /// A name of AWS's, its owner's parts replaced.
+    fn parts(&mut self, parts: &[Part<'_>]) -> String {
+        let one = |part: &Part<'_>| match *part {
+            Part::Kept(text) => text.to_string(),
+            Part::Account(text) => self.accounts.get(text).cloned().unwrap_or_else(|| text.to_string()),
+            Part::Named(word, text) => self.name(word, text),
+        };
+        parts.iter().map(one).collect()
     }
 
     /// One name for one name, by what it is a name of.
@@ -334,7 +391,7 @@ impl Found {
                 (Some(Address::One(address)), _) => _ = self.blocks.insert(IpNet::from(address)),
                 (Some(Address::Block(block)), _) => _ = self.blocks.insert(block.trunc()),
                 // Resources' ids may have as many digits in a row, and are nobody's account.
-                (None, Kind::Account | Kind::Words) => self.accounts.extend(accounts_of(text)),
+                (None, Kind::Account | Kind::Words | Kind::Arn) => self.accounts.extend(accounts_of(text)),
                 (None, _) => {}
             },
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -387,6 +444,7 @@ fn is_known_key(key: &str) -> bool {
 fn is_well_known(field: &str, text: &str) -> bool {
     match field {
         "GroupName" => text == "default",
+        "Description" => text == "RDSNetworkInterface",
         "PrefixListName" | "ServiceName" => text.starts_with("com.amazonaws.") || text.starts_with("aws."),
         "process_type" => matches!(text, "web" | "worker" | "release" | "run" | "scheduler"),
         _ => false,
