@@ -41,7 +41,7 @@ pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, PortRange, RuleAction,
 };
 pub use peering::{
-    PeeringCidrBlock, PeeringIpv6CidrBlock, PeeringStatus, PeeringStatusCode, PeeringVpcInfo,
+    PeeringCidrBlock, PeeringIpv6CidrBlock, PeeringOptions, PeeringStatus, PeeringStatusCode, PeeringVpcInfo,
     VpcPeeringConnection,
 };
 pub use prefix_list::{PrefixList, PrefixListEntry};

@@ -92,6 +92,18 @@ pub struct PeeringVpcInfo {
     /// All IPv6 CIDRs.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub ipv6_cidr_block_set: Vec<PeeringIpv6CidrBlock>,
+    /// What the side's owner allows the other side; absent until the connection is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peering_options: Option<PeeringOptions>,
+}
+
+/// What the owner of a peering's side allows the other side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PeeringOptions {
+    /// Whether the public DNS names of hosts in this side's VPC lead to private addresses for who asks in the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_dns_resolution_from_remote_vpc: Option<bool>,
 }
 
 /// An IPv4 CIDR of a peering's side.

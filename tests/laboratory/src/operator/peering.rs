@@ -210,6 +210,7 @@ fn side(snapshot: &Snapshot, id: &VpcId) -> Result<PeeringVpcInfo, Refusal> {
         cidr_block: version_four.first().map(|block| (*block).into()),
         cidr_block_set: version_four.iter().map(four).collect(),
         ipv6_cidr_block_set: version_six.iter().map(six).collect(),
+        peering_options: None,
     })
 }
 

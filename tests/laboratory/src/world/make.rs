@@ -253,6 +253,7 @@ pub(crate) fn peering_side(
         cidr_block: blocks.first().map(|block| cidr(*block)),
         cidr_block_set: blocks.iter().map(|block| PeeringCidrBlock { cidr_block: cidr(*block) }).collect(),
         ipv6_cidr_block_set: Vec::new(),
+        peering_options: None,
     }
 }
 

@@ -3,7 +3,8 @@
 use aws_sdk_ec2::types;
 use aws_smithy_types::date_time::Format;
 use peerscope_document::aws::{
-    PeeringCidrBlock, PeeringIpv6CidrBlock, PeeringStatus, PeeringVpcInfo, VpcPeeringConnection,
+    PeeringCidrBlock, PeeringIpv6CidrBlock, PeeringOptions, PeeringStatus, PeeringVpcInfo,
+    VpcPeeringConnection,
 };
 
 use super::{FromSdk, Unreadable, all, one, parsed, required, required_parsed, text, word};
@@ -36,6 +37,7 @@ impl FromSdk<types::VpcPeeringConnectionVpcInfo> for PeeringVpcInfo {
             cidr_block: parsed(from.cidr_block, "CidrBlock")?,
             cidr_block_set: all(from.cidr_block_set)?,
             ipv6_cidr_block_set: all(from.ipv6_cidr_block_set)?,
+            peering_options: one(from.peering_options)?,
         })
     }
 }
@@ -49,5 +51,11 @@ impl FromSdk<types::CidrBlock> for PeeringCidrBlock {
 impl FromSdk<types::Ipv6CidrBlock> for PeeringIpv6CidrBlock {
     fn from_sdk(from: types::Ipv6CidrBlock) -> Result<Self, Unreadable> {
         Ok(Self { ipv6_cidr_block: required_parsed(from.ipv6_cidr_block, "Ipv6CidrBlock")? })
+    }
+}
+
+impl FromSdk<types::VpcPeeringConnectionOptionsDescription> for PeeringOptions {
+    fn from_sdk(from: types::VpcPeeringConnectionOptionsDescription) -> Result<Self, Unreadable> {
+        Ok(Self { allow_dns_resolution_from_remote_vpc: from.allow_dns_resolution_from_remote_vpc })
     }
 }
