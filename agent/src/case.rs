@@ -15,7 +15,7 @@ use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, 
 use peerscope_analysis::topology::{NetworkId, NetworkInterface, Topology};
 use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, echo_permitted};
-use peerscope_vocabulary::Handshake;
+use peerscope_vocabulary::{DnsSaid, Handshake};
 
 use crate::cli::{CaseArgs, LiveArgs};
 use crate::collect::{NotRead, Wanted, credentials_seen, merge, read_accounts, report_gap};
@@ -231,9 +231,14 @@ pub(crate) fn places_of(host: &Host, topology: &Topology) -> Option<Vec<(IpAddr,
             // A name that several have says nothing.
             [_, _, ..] => None,
             [] => {
-                let dynos = &topology.space()?.dynos;
-                let dyno = dynos.iter().find(|dyno| dyno.hostname.as_deref() == Some(name))?;
-                Some(vec![(dyno.address, Some(NetworkId::Space))])
+                let mut dynos = topology.space().into_iter().flat_map(|space| &space.dynos);
+                let dyno = dynos.find(|dyno| dyno.hostname.as_deref() == Some(name));
+                let of_dyno = dyno.map(|dyno| vec![(dyno.address, Some(NetworkId::Space))]);
+                let of_service = || {
+                    let (service, known) = topology.service_named(name)?;
+                    Some(known.places(topology, service.vpc.as_ref()))
+                };
+                of_dyno.or_else(of_service)
             }
         },
     }
@@ -373,6 +378,30 @@ fn other_family(target: IpAddr, source: &SourceSpec) -> Gap {
     }
 }
 
+/// The names that the DNS said a name is an alias of.
+fn aliases(lookup: &Lookup) -> impl Iterator<Item = String> + '_ {
+    let said = lookup.servers.iter().filter_map(|server| server.reply.said.as_ref());
+    let aliases = said.filter_map(|said| match said {
+        DnsSaid::Addresses { aliases, .. } | DnsSaid::NoAddress { aliases } => Some(aliases),
+        _ => None,
+    });
+    aliases.flatten().cloned()
+}
+
+/// What is to be given where the snapshot has no address for a name.
+pub(crate) fn unknown_name(host: &Host, topology: Option<&Topology>) -> String {
+    let service = match host {
+        Host::Name(name) => topology.and_then(|topology| topology.service_named(name)),
+        _ => None,
+    };
+    match service {
+        Some(_) => format!(
+            "the snapshot knows {host}, and none of its interfaces (aws ec2 describe-network-interfaces tells of them)"
+        ),
+        None => format!("the snapshot knows no host {host}"),
+    }
+}
+
 /// What a diagnosis speaks once connected. A MySQL is left at its greeting: that counts as much towards its block as
 /// the bare connect in whose place it stands, and leaves no denied login in its log.
 fn handshake(target: &TargetUrl, address: Option<&IpAddr>) -> Option<Handshake> {
@@ -403,8 +432,10 @@ pub(crate) fn case(
     } else if let (Some(address), false) = (addresses.first(), source.ranges.is_empty()) {
         known.gaps.push(other_family(*address, &source));
     }
-    let places = known.topology.as_ref().and_then(|topology| places_of(&target.host, topology));
-    let places = places.into_iter().flatten();
+    let names = [target.host.clone()].into_iter().chain(lookup.iter().flat_map(aliases).map(Host::Name));
+    let names: Vec<Host> = names.collect();
+    let of_name = |topology: &Topology| names.iter().find_map(|name| places_of(name, topology));
+    let places = known.topology.as_ref().and_then(of_name).into_iter().flatten();
     let target_networks = places.filter_map(|(address, network)| Some((address, network?))).collect();
     let ipv6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     let handshake = handshake(target, addresses.first());

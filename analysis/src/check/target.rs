@@ -16,7 +16,7 @@ use super::space::missing_info;
 use crate::diagnose::{AddressScope, fix};
 use crate::report::Tool;
 use crate::rule::RuleId;
-use crate::topology::{ComponentId, NetworkId};
+use crate::topology::{ComponentId, Leads, NetworkId};
 
 /// The domain of every app, over which it is called from the internet.
 const APP_DOMAIN: &str = ".herokuapp.com";
@@ -222,7 +222,7 @@ fn public(situation: &Situation<'_>, results: &mut Results<'_>) {
     if situation.places.is_empty() {
         return results.not_checked(rule, nothing_judged(situation));
     }
-    let mut found = false;
+    let mut found = named_public(situation, results);
     let mut seen: BTreeSet<IpAddr> = BTreeSet::new();
     for place in situation.places.iter().filter(|place| place.network.is_none()) {
         if AddressScope::of(place.address) != AddressScope::Public || !seen.insert(place.address) {
@@ -244,4 +244,36 @@ fn public(situation: &Situation<'_>, results: &mut Results<'_>) {
     if !found {
         results.pass(rule, "No target is a public address.".to_string(), &[]);
     }
+}
+
+/// Targets that are given by the name of a database or a load balancer, which may lead to a public address for who asks
+/// in the space; whether any does, or may.
+fn named_public(situation: &Situation<'_>, results: &mut Results<'_>) -> bool {
+    let rule = RuleId::TargetIsNotPublic;
+    let mut found = false;
+    for target in &situation.case.targets {
+        let Some(name) = &target.name else { continue };
+        let Some((service, _)) = situation.topology.service_named(name) else { continue };
+        let about = [service.component.clone()];
+        match service.leads(situation.topology, &NetworkId::Space) {
+            // One that leads inside is no public address, as every other target.
+            Leads::Inside(_) => {}
+            Leads::Outside(why) => {
+                found = true;
+                let message = format!(
+                    "{name} stands for a public address in the space: {why}. Dynos call it over the space's NAT, not over the peering."
+                );
+                results.violation(rule, message, &about, Vec::new());
+            }
+            Leads::Unknown(what) => {
+                found = true;
+                results.not_checked_of(
+                    rule,
+                    format!("to which address {name} leads in the space: {what}"),
+                    &about,
+                );
+            }
+        }
+    }
+    found
 }

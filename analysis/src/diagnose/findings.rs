@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use peerscope_document::aws::RouteState;
 
 use super::case::{Case, Question};
-use super::{nat_rules, show, stale};
+use super::{nat_rules, service, show, stale};
 use crate::cause::CauseCode;
 use crate::flow::cidr_words;
 use crate::reach::{Blocker, Direction, reach};
@@ -24,6 +24,7 @@ pub(super) fn findings(case: &Case, question: &Question) -> Vec<Finding> {
     findings.extend(stale::references(topology, question));
     findings.extend(nat_rules::mistaken(topology, question));
     findings.extend(vpn_overlap(topology, question));
+    findings.extend(service::findings(case, topology, question));
     findings
 }
 
@@ -184,6 +185,9 @@ pub(super) fn gaps(case: &Case, question: &Question) -> Vec<Gap> {
                 });
             }
         }
+    }
+    if let Some(gap) = service::gap(case, topology) {
+        add(gap);
     }
     for omission in topology.omissions() {
         add(Gap {

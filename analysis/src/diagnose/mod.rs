@@ -44,6 +44,7 @@ mod prior;
 mod scope;
 mod seen;
 mod segments;
+mod service;
 mod show;
 mod silence;
 mod sizes;

@@ -94,5 +94,6 @@ fn side(topology: &Topology, network: &NetworkId) -> PeeringSide {
         account: ownership.account,
         region: ownership.region,
         cidrs: topology.blocks_of(network),
+        names_lead_inside: None,
     }
 }

@@ -16,7 +16,7 @@ use super::security_group::ListedRules;
 use super::space::is_data_service;
 use super::{
     Instance, NetworkAcl, NetworkId, NetworkInterface, Omission, Ownership, Peering, PeeringSide, PrefixList,
-    RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc, region, tags,
+    RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc, VpcDns, region, service, tags,
 };
 
 impl From<&Snapshot> for Topology {
@@ -33,7 +33,9 @@ impl From<&Snapshot> for Topology {
         topology.name_peered_networks();
         topology.add_unlisted_peerings();
         topology.place(&folders);
+        topology.add_dns(snapshot);
         topology.index();
+        topology.services = service::services(snapshot, &topology).into();
         topology
     }
 }
@@ -187,6 +189,7 @@ impl Topology {
                         .chain(&listed.cidr_block)
                         .map(|cidr| cidr.network())
                         .collect(),
+                    names_lead_inside: None,
                 },
                 accepter: PeeringSide {
                     network: Some(NetworkId::Space),
@@ -194,6 +197,7 @@ impl Topology {
                     account: space.and_then(|space| space.account.clone()),
                     region: space.and_then(|space| space.region.clone()),
                     cidrs: space.and_then(|space| space.cidr).into_iter().collect(),
+                    names_lead_inside: None,
                 },
                 ownership: Ownership::default(),
             });
@@ -225,6 +229,20 @@ impl Topology {
                 known.ownership.account = known.ownership.account.take().or_else(|| side.account.clone());
                 known.ownership.region = known.ownership.region.take().or_else(|| side.region.clone());
             }
+        }
+    }
+
+    /// What the VPCs' own DNS does: one document tells one of its attributes.
+    fn add_dns(&mut self, snapshot: &Snapshot) {
+        let documents = snapshot.aws.iter().map(|collection| &collection.documents);
+        for attribute in documents.flat_map(|documents| documents.vpc_attributes.iter().flatten()) {
+            let Some(vpc) = self.vpcs.get_mut(&attribute.vpc_id) else { continue };
+            let support = attribute.enable_dns_support.and_then(|support| support.value);
+            let hostnames = attribute.enable_dns_hostnames.and_then(|hostnames| hostnames.value);
+            vpc.dns = VpcDns {
+                answers: vpc.dns.answers.or(support),
+                names_hosts: vpc.dns.names_hosts.or(hostnames),
+            };
         }
     }
 
@@ -343,7 +361,13 @@ fn vpc_from(document: &aws::Vpc) -> Vpc {
         secondary.filter(|one| one.cidr_block_state.as_ref().is_none_or(aws::CidrBlockState::is_associated));
     cidrs.extend(secondary.map(|one| one.cidr_block.network()).filter(|cidr| Some(*cidr) != primary));
     cidrs.extend(ipv6_blocks(&document.ipv6_cidr_block_association_set));
-    Vpc { documented: true, primary, cidrs, ownership: ownership(document.owner_id.as_ref(), &document.tags) }
+    Vpc {
+        documented: true,
+        primary,
+        cidrs,
+        dns: VpcDns::default(),
+        ownership: ownership(document.owner_id.as_ref(), &document.tags),
+    }
 }
 
 fn subnet_from(document: &aws::Subnet) -> Subnet {
@@ -411,6 +435,8 @@ fn interface_from(document: &aws::NetworkInterface, owner: Option<&AccountId>) -
         addresses,
         security_groups: document.groups.iter().map(|group| group.group_id.clone()).collect(),
         instance: document.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone()),
+        description: document.description.clone().filter(|text| !text.is_empty()),
+        zone: document.availability_zone.clone(),
         interface_type: document.interface_type.clone(),
         source_dest_check: document.source_dest_check,
         ownership,

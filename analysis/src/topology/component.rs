@@ -4,8 +4,8 @@ use alloc::string::{String, ToString};
 use core::net::IpAddr;
 
 use peerscope_document::id::{
-    GatewayId, InstanceId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
-    VpcPeeringConnectionId,
+    DbClusterId, DbInstanceId, GatewayId, InstanceId, LoadBalancerArn, NetworkAclId, NetworkInterfaceId,
+    RouteTableId, SecurityGroupId, SubnetId, VpcId, VpcPeeringConnectionId,
 };
 use serde::Serialize;
 
@@ -32,6 +32,8 @@ pub enum ComponentType {
     CarrierGateway,
     CoreNetwork,
     VpcEndpoint,
+    LoadBalancer,
+    Database,
     Host,
     Space,
     DnsName,
@@ -59,6 +61,8 @@ impl ComponentType {
             Self::CarrierGateway => "carrier gateway",
             Self::CoreNetwork => "core network",
             Self::VpcEndpoint => "VPC endpoint",
+            Self::LoadBalancer => "load balancer",
+            Self::Database => "database",
             Self::Host => "host",
             Self::Space => "space",
             Self::DnsName => "name",
@@ -88,6 +92,12 @@ pub enum ComponentId {
     Instance(InstanceId),
     /// A gateway or an endpoint.
     Gateway(GatewayKind, GatewayId),
+    /// A load balancer.
+    LoadBalancer(LoadBalancerArn),
+    /// A database instance.
+    Database(DbInstanceId),
+    /// A database cluster.
+    DatabaseCluster(DbClusterId),
     /// A machine known by its address alone.
     Host(IpAddr),
     /// The Heroku Private Space.
@@ -112,6 +122,8 @@ impl ComponentId {
             Self::NetworkInterface(_) => ComponentType::NetworkInterface,
             Self::Instance(_) => ComponentType::Instance,
             Self::Gateway(kind, _) => kind.component_type(),
+            Self::LoadBalancer(_) => ComponentType::LoadBalancer,
+            Self::Database(_) | Self::DatabaseCluster(_) => ComponentType::Database,
             Self::Host(_) => ComponentType::Host,
             Self::Space => ComponentType::Space,
             Self::DnsName(_) => ComponentType::DnsName,
@@ -132,6 +144,9 @@ impl ComponentId {
             Self::NetworkInterface(id) => Some(id.to_string()),
             Self::Instance(id) => Some(id.to_string()),
             Self::Gateway(_, id) => Some(id.to_string()),
+            Self::LoadBalancer(arn) => Some(arn.to_string()),
+            Self::Database(id) => Some(id.to_string()),
+            Self::DatabaseCluster(id) => Some(id.to_string()),
             Self::Host(address) => Some(address.to_string()),
             Self::DnsName(name) => Some(name.clone()),
             Self::Space | Self::Unknown(_) => None,

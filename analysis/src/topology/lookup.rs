@@ -13,7 +13,8 @@ use peerscope_document::id::{
 
 use super::{
     ComponentId, Gateway, Instance, NetworkAcl, NetworkId, NetworkInterface, Omission, Ownership, Peering,
-    PrefixList, RouteDestination, RouteTable, SecurityGroup, Space, Subnet, Topology, Vpc,
+    PrefixList, RouteDestination, RouteTable, SecurityGroup, Service, ServiceName, Space, Subnet, Topology,
+    Vpc,
 };
 
 macro_rules! lookups {
@@ -185,6 +186,22 @@ impl Topology {
         within.into_iter().flatten().map(|(address, id)| (*address, id))
     }
 
+    /// The service that a DNS name leads to, and what of it.
+    #[must_use]
+    pub fn service_named(&self, name: &str) -> Option<(&Service, &ServiceName)> {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let is_it = |known: &&ServiceName| known.name.eq_ignore_ascii_case(name);
+        self.services.iter().find_map(|service| Some((service, service.names.iter().find(is_it)?)))
+    }
+
+    /// The service that an interface belongs to, where that is certain, and the name that leads there: of a database its
+    /// instance's rather than its cluster's.
+    #[must_use]
+    pub fn service_at(&self, interface: &NetworkInterfaceId) -> Option<(&Service, &ServiceName)> {
+        let leads = |name: &&ServiceName| name.is_certain && name.interfaces.contains(interface);
+        self.services.iter().find_map(|service| Some((service, service.names.iter().find(leads)?)))
+    }
+
     /// The subnets of a VPC.
     pub fn subnets_of(&self, vpc: &VpcId) -> impl Iterator<Item = (&SubnetId, &Subnet)> {
         let ids = self.subnets_of.get(vpc).map_or(&[][..], Vec::as_slice);
@@ -258,6 +275,10 @@ impl Topology {
             ComponentId::VpcPeeringConnection(id) => return self.ownership_of_peering(id),
             ComponentId::Space => return self.ownership_of_space(),
             ComponentId::Host(address) => return self.ownership_of_dyno(*address),
+            ComponentId::LoadBalancer(_) | ComponentId::Database(_) | ComponentId::DatabaseCluster(_) => {
+                let is_it = |service: &&Service| service.component == *component;
+                self.services.iter().find(is_it).map(|one| &one.ownership)
+            }
             ComponentId::DnsName(_) | ComponentId::Unknown(_) => None,
         }
         .cloned()

@@ -10,6 +10,7 @@ mod lookup;
 mod peering;
 mod region;
 mod security_group;
+mod service;
 mod shared;
 mod space;
 mod tags;
@@ -34,6 +35,10 @@ pub use component::{ComponentId, ComponentType};
 pub use gateway::{Attachment, Gateway, GatewayKind, RouteTarget};
 pub use peering::{Peering, PeeringSide};
 pub use security_group::SecurityGroup;
+pub use service::{
+    Database, Leads, LoadBalancer, LoadBalancerListener, Member, Service, ServiceKind, ServiceName, Target,
+    TargetGroup,
+};
 pub use space::{Dyno, Space};
 
 /// A routing domain: addresses are unique inside it, and only there.
@@ -69,8 +74,19 @@ pub struct Vpc {
     pub primary: Option<IpNet>,
     /// All CIDRs in use, IPv4 and IPv6, the primary one first.
     pub cidrs: Vec<IpNet>,
+    /// Its own DNS, as far as a document tells.
+    pub dns: VpcDns,
     /// Owner and place.
     pub ownership: Ownership,
+}
+
+/// What a VPC's own DNS does (EC2, `DescribeVpcAttribute`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VpcDns {
+    /// Whether it answers.
+    pub answers: Option<bool>,
+    /// Whether hosts with public addresses have public names, which lead to the private address inside.
+    pub names_hosts: Option<bool>,
 }
 
 /// A subnet.
@@ -144,6 +160,10 @@ pub struct NetworkInterface {
     pub security_groups: Vec<SecurityGroupId>,
     /// The instance it is attached to.
     pub instance: Option<InstanceId>,
+    /// Its owner's or AWS's words on what it is for. Outside data.
+    pub description: Option<String>,
+    /// Its availability zone.
+    pub zone: Option<String>,
     /// `nat_gateway`, `network_load_balancer` and others; absent for an ordinary one.
     pub interface_type: Option<String>,
     /// Whether it drops what is neither from nor to its own addresses; `None` where that is not said.
@@ -198,6 +218,7 @@ pub struct Topology {
     gateways: Shared<BTreeMap<GatewayId, Gateway>>,
     space: Option<Space>,
     omissions: Shared<Vec<Omission>>,
+    services: Shared<Vec<Service>>,
     /// Whose peerings are listed.
     peerings_listed: PeeringsListed,
     /// Interfaces by address; several networks may use the same one.

@@ -44,6 +44,8 @@ pub struct PeeringSide {
     pub region: Option<Region>,
     /// The side's blocks, the primary one first.
     pub cidrs: Vec<IpNet>,
+    /// Whether public DNS names of hosts in this side's VPC lead to private addresses for who asks in the other.
+    pub names_lead_inside: Option<bool>,
 }
 
 impl Peering {
@@ -96,6 +98,10 @@ impl PeeringSide {
         self.vpc = self.vpc.take().or_else(|| info.vpc_id.clone());
         self.account = self.account.take().or_else(|| info.owner_id.clone());
         self.region = self.region.take().or_else(|| info.region.clone());
+        let options = info.peering_options;
+        self.names_lead_inside = self
+            .names_lead_inside
+            .or(options.and_then(|options| options.allow_dns_resolution_from_remote_vpc));
         let primary = info.cidr_block.iter();
         let all = info.cidr_block_set.iter().map(|block| &block.cidr_block);
         let ipv6 = info.ipv6_cidr_block_set.iter().map(|block| &block.ipv6_cidr_block);

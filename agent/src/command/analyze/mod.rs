@@ -11,7 +11,9 @@ use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
 use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::topology::Topology;
 
-use crate::case::{Known, LINUX_EPHEMERAL, Resolved, case, documented_addresses, known_now, source, vantage};
+use crate::case::{
+    Known, LINUX_EPHEMERAL, Resolved, case, documented_addresses, known_now, source, unknown_name, vantage,
+};
 use crate::cli::{AnalyzeArgs, DiagnosisFormat, Format};
 use crate::clock;
 use crate::dyno::Dyno;
@@ -88,10 +90,8 @@ fn analysed(
 fn addresses(target: &TargetUrl, topology: Option<&Topology>) -> Result<Resolved, String> {
     let documented = documented_addresses(target, topology)?;
     documented.map(Resolved::from).ok_or_else(|| {
-        format!(
-            "TARGET: the snapshot knows no host {}; analyze asks no DNS, so give its address",
-            target.host
-        )
+        let unknown = unknown_name(&target.host, topology);
+        format!("TARGET: {unknown}; analyze asks no DNS, so give its address")
     })
 }
 

@@ -8,7 +8,7 @@ use peerscope_analysis::check::{Check, CheckCase, CheckTarget, Outcome, check};
 use peerscope_analysis::flow::{Family, PortRange};
 use peerscope_analysis::topology::Topology;
 
-use crate::case::{Known, LINUX_EPHEMERAL, documented_addresses, known_now, places_of};
+use crate::case::{Known, LINUX_EPHEMERAL, documented_addresses, known_now, places_of, unknown_name};
 use crate::cli::{CheckArgs, Format};
 use crate::clock;
 use crate::exit::{Failure, Status};
@@ -83,9 +83,9 @@ fn checked(target: &TargetUrl, topology: &Topology) -> Result<CheckTarget, Failu
         Some(addresses) => addresses,
         None if is_app() => Vec::new(),
         None => {
+            let unknown = unknown_name(&target.host, Some(topology));
             return Err(Failure::usage(format!(
-                "--target: the snapshot knows no host {}; check asks no DNS, so give its address",
-                target.host
+                "--target: {unknown}; check asks no DNS, so give its address"
             )));
         }
     };

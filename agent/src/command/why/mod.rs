@@ -15,7 +15,7 @@ use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, capabilities, echo_permitted, ephemeral_port_range, source_address};
 
 use crate::case::{
-    Known, Resolved, baseline, case, documented_addresses, known_now, priors, source, vantage,
+    Known, Resolved, baseline, case, documented_addresses, known_now, priors, source, unknown_name, vantage,
 };
 use crate::cli::{DiagnosisFormat, Keep, WhyArgs};
 use crate::clock;
@@ -187,9 +187,10 @@ fn resolved(
     }
     let documented = documented_addresses(target, known.topology.as_ref()).map_err(Failure::usage)?;
     let name = match (&target.host, documented) {
-        (Host::Name(name), None) if arguments.no_probe => {
+        (Host::Name(_), None) if arguments.no_probe => {
+            let unknown = unknown_name(&target.host, known.topology.as_ref());
             return Err(Failure::usage(format!(
-                "TARGET: the snapshot knows no host {name}; --no-probe asks no DNS, so give its address"
+                "TARGET: {unknown}; --no-probe asks no DNS, so give its address"
             )));
         }
         // What an application connects to is what the DNS says, not what a tag is called.
