@@ -1,5 +1,7 @@
 //! The same answers, and nothing of what was to be hidden.
 
+mod services;
+
 use std::path::Path;
 
 use peerscope_analysis::report::Diagnosis;
@@ -259,74 +261,4 @@ fn what_heroku_and_tags_tell_is_replaced_once_and_alike() {
     assert_eq!(manifest.calls[0].call, format!("ec2:DescribeVpcs, account {account} in us-east-1"));
     let CollectionGap { reason, .. } = &manifest.gaps[0];
     assert_eq!(reason, "no (GET /spaces/space-1/nat); acme-spaces stay");
-}
-
-/// What binds a name to its interfaces is still there, and means the same.
-#[test]
-fn names_of_services_are_replaced_alike_wherever_they_occur() {
-    let balancer =
-        "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/acme-front/0123456789abcdef";
-    let group = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/acme-back/0123456789abcdef";
-    let snapshot: Snapshot = serde_json::from_value(serde_json::json!({
-        "aws": [{"region": "us-east-1", "documents": {
-            "NetworkInterfaces": [
-                {"NetworkInterfaceId": "eni-1", "Description": "ELB net/acme-front/0123456789abcdef"},
-                {"NetworkInterfaceId": "eni-2", "Description": "RDSNetworkInterface"},
-                {"NetworkInterfaceId": "eni-3", "Description": "acme's own"}],
-            "DBInstances": [{"DBInstanceIdentifier": "acme-1", "DBInstanceArn": "arn:aws:rds:us-east-1:111122223333:db:acme-1",
-                "DBInstanceStatus": "available", "Engine": "postgres", "DBClusterIdentifier": "acme-cluster",
-                "Endpoint": {"Address": "acme-1.c9akciq32.us-east-1.rds.amazonaws.com", "Port": 5432},
-                "DBSubnetGroup": {"DBSubnetGroupName": "acme-subnets", "VpcId": "vpc-1", "Subnets": [{"SubnetIdentifier": "subnet-1"}]},
-                "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-1", "Status": "active"}]}],
-            "DBClusters": [{"DBClusterIdentifier": "acme-cluster", "DBSubnetGroup": "acme-subnets",
-                "Endpoint": "acme-cluster.cluster-c9akciq32.us-east-1.rds.amazonaws.com",
-                "DBClusterMembers": [{"DBInstanceIdentifier": "acme-1", "IsClusterWriter": true}]}],
-            "LoadBalancers": [{"LoadBalancerArn": balancer, "LoadBalancerName": "acme-front", "Type": "network",
-                "DNSName": "acme-front-0123456789abcdef.elb.us-east-1.amazonaws.com", "SecurityGroups": ["sg-1"],
-                "State": {"Code": "active", "Reason": "of 111122223333"},
-                "AvailabilityZones": [{"ZoneName": "us-east-1a", "SubnetId": "subnet-1",
-                    "LoadBalancerAddresses": [{"IpAddress": "52.1.2.3"}]}]}],
-            "Listeners": [{"LoadBalancerArn": balancer, "Port": 5432, "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}]}],
-            "TargetGroups": [{"TargetGroupArn": group, "TargetGroupName": "acme-back", "LoadBalancerArns": [balancer]}],
-            "TargetGroupHealth": [{"TargetGroupArn": group, "TargetHealthDescriptions": [
-                {"Target": {"Id": "i-0123"}, "TargetHealth": {"State": "unhealthy", "Reason": "Target.Timeout",
-                    "Description": "Request timed out"}}]}],
-            "VpcAttributes": [{"VpcId": "vpc-1", "EnableDnsSupport": {"Value": true}}]}}],
-        "heroku": {}, "manifest": null, "sources": []
-    }))
-    .unwrap();
-    let (redacted, mut redaction) = redact(&snapshot, fastrand::Rng::with_seed(3)).unwrap();
-    let text = serde_json::to_string(&redacted).unwrap();
-    for secret in ["acme", "c9akciq32", "111122223333", "52.1.2.3"] {
-        assert!(!text.contains(secret), "{secret}: {text}");
-    }
-    let documents = &redacted.aws[0].documents;
-    let descriptions: Vec<_> = documents.network_interfaces.iter().flatten().collect();
-    let descriptions: Vec<&str> =
-        descriptions.iter().map(|one| one.description.as_deref().unwrap_or_default()).collect();
-    assert_eq!(
-        descriptions,
-        ["ELB net/load-balancer-1/0123456789abcdef", "RDSNetworkInterface", "description-1"]
-    );
-    let database = &documents.db_instances.as_ref().unwrap()[0];
-    let address = database.endpoint.as_ref().unwrap().address.as_deref().unwrap();
-    assert_eq!(address, redaction.dns_name("acme-1.c9akciq32.us-east-1.rds.amazonaws.com"));
-    assert!(address.ends_with(".us-east-1.rds.amazonaws.com"), "{address}");
-    assert_eq!(database.db_instance_identifier.as_str(), "database-1");
-    assert!(database.db_instance_arn.as_deref().unwrap().ends_with(":db:database-1"));
-    let cluster = &documents.db_clusters.as_ref().unwrap()[0];
-    assert_eq!(
-        cluster.db_cluster_members[0].db_instance_identifier.as_ref(),
-        Some(&database.db_instance_identifier)
-    );
-    let same = documents.load_balancers.as_ref().unwrap()[0].load_balancer_arn.clone();
-    assert!(same.as_str().ends_with("/net/load-balancer-1/0123456789abcdef"), "{same}");
-    assert_eq!(documents.listeners.as_ref().unwrap()[0].load_balancer_arn.as_ref(), Some(&same));
-    let group = &documents.target_groups.as_ref().unwrap()[0];
-    assert_eq!(group.load_balancer_arns, [same]);
-    let health = &documents.target_group_health.as_ref().unwrap()[0];
-    assert_eq!(health.target_group_arn.as_ref(), Some(&group.target_group_arn));
-    let state = health.target_health_descriptions[0].target_health.as_ref().unwrap();
-    assert_eq!(state.reason.as_deref(), Some("Target.Timeout"));
-    assert_eq!(documents.vpc_attributes, snapshot.aws[0].documents.vpc_attributes);
 }
