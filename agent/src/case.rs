@@ -15,7 +15,7 @@ use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, 
 use peerscope_analysis::topology::{NetworkId, NetworkInterface, Topology};
 use peerscope_document::Snapshot;
 use peerscope_probes::{EchoSockets, echo_permitted};
-use peerscope_vocabulary::{DnsSaid, Handshake};
+use peerscope_vocabulary::Handshake;
 
 use crate::cli::{CaseArgs, LiveArgs};
 use crate::collect::{NotRead, Wanted, credentials_seen, merge, read_accounts, report_gap};
@@ -378,16 +378,6 @@ fn other_family(target: IpAddr, source: &SourceSpec) -> Gap {
     }
 }
 
-/// The names that the DNS said a name is an alias of.
-fn aliases(lookup: &Lookup) -> impl Iterator<Item = String> + '_ {
-    let said = lookup.servers.iter().filter_map(|server| server.reply.said.as_ref());
-    let aliases = said.filter_map(|said| match said {
-        DnsSaid::Addresses { aliases, .. } | DnsSaid::NoAddress { aliases } => Some(aliases),
-        _ => None,
-    });
-    aliases.flatten().cloned()
-}
-
 /// What is to be given where the snapshot has no address for a name.
 pub(crate) fn unknown_name(host: &Host, topology: Option<&Topology>) -> String {
     let service = match host {
@@ -432,8 +422,8 @@ pub(crate) fn case(
     } else if let (Some(address), false) = (addresses.first(), source.ranges.is_empty()) {
         known.gaps.push(other_family(*address, &source));
     }
-    let names = [target.host.clone()].into_iter().chain(lookup.iter().flat_map(aliases).map(Host::Name));
-    let names: Vec<Host> = names.collect();
+    let aliases = lookup.iter().flat_map(Lookup::aliases).map(|name| Host::Name(name.to_string()));
+    let names: Vec<Host> = [target.host.clone()].into_iter().chain(aliases).collect();
     let of_name = |topology: &Topology| names.iter().find_map(|name| places_of(name, topology));
     let places = known.topology.as_ref().and_then(of_name).into_iter().flatten();
     let target_networks = places.filter_map(|(address, network)| Some((address, network?))).collect();

@@ -11,11 +11,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use peerscope_analysis::check::{CheckCase, CheckTarget, RuleStatus, check};
-use peerscope_analysis::diagnose::Machine;
+use peerscope_analysis::diagnose::{Lookup, Machine};
 use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::report::{Diagnosis, Severity};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::aws::{NetworkInterface, PeeringOptions};
+use peerscope_vocabulary::{
+    AddressRecord, DnsAddress, DnsObservation, DnsQuestion, DnsReply, DnsSaid, Observation, Outcome, ProbeId,
+    ProbeKind, ProbeRequest, SegmentLimits,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -449,4 +453,82 @@ fn dns_that_is_off_where_the_name_is_asked_is_said() {
         said.iter().any(|one| one.starts_with("warning VPC_DNS vpc-app has DNS support switched off")),
         "{said:#?}"
     );
+}
+
+/// What the DNS said is held against what documents tell; an alias leads to the service as its own name does.
+#[test]
+fn what_the_dns_said_is_held_against_the_documents() {
+    let said_of = |world: &World, host: &str, alias: Option<&str>, address: &str| {
+        let topology = Topology::from(&world.snapshot());
+        let dynos = ["10.0.128.0/20", "10.0.144.0/20"];
+        let mut case = starting::case(Some(topology), NetworkId::Space, &dynos, host);
+        case.target.addresses = vec![address.parse().expect("an address")];
+        let servers = alias.map(|alias| answer(host, alias, address));
+        case.lookup = Some(Lookup { servers: servers.into_iter().collect(), ..Lookup::default() });
+        said(&Machine::new(case, 0).report(Duration::ZERO, Timestamp::UNIX_EPOCH))
+    };
+    let starts = |said: &[String], expected: &[&str]| {
+        assert_eq!(said.len(), expected.len(), "{said:#?}");
+        for (one, expected) in said.iter().zip(expected) {
+            assert!(one.starts_with(expected), "{expected}: {one}");
+        }
+    };
+    let world = with_database(json!({"DBInstanceStatus": "stopped"}));
+    let is_bound = format!("info SERVICE_INTERFACES {DATABASE} is the RDS instance orders: eni-db, ");
+    let is_down = "warning DATABASE_NOT_AVAILABLE ";
+    starts(&said_of(&world, DATABASE, None, "10.100.2.20"), &[&is_bound, is_down]);
+    starts(&said_of(&world, "db.acme.example", Some(DATABASE), "10.100.2.20"), &[&is_bound, is_down]);
+    // No server was asked for the alias, and the address tells whose it is.
+    starts(&said_of(&world, "db.acme.example", None, "10.100.2.20"), &[is_down]);
+    starts(&said_of(&world, "db.acme.example", None, "10.100.2.99"), &[]);
+    starts(
+        &said_of(&world, DATABASE, None, "198.51.100.7"),
+        &[&is_bound, "warning CONFIGURATION_DISAGREES By the documents orders.", is_down],
+    );
+    let mut public = with_database(json!({"PubliclyAccessible": true}));
+    for peering in public.aws.vpc_peering_connections.iter_mut().flatten() {
+        let options = PeeringOptions { allow_dns_resolution_from_remote_vpc: Some(false) };
+        peering.requester_vpc_info.as_mut().expect("a side").peering_options = Some(options);
+    }
+    starts(
+        &said_of(&public, DATABASE, None, "198.51.100.7"),
+        &[&is_bound, "info RESOLVES_TO_PUBLIC_ADDRESS That orders."],
+    );
+}
+
+/// A server's answer: an alias, and the address of what it leads to.
+fn answer(host: &str, alias: &str, address: &str) -> DnsObservation {
+    let request = ProbeRequest {
+        id: ProbeId(0),
+        kind: ProbeKind::Dns,
+        source: None,
+        source_port: None,
+        address: [10, 0, 0, 2].into(),
+        port: 53,
+        hop_limit: None,
+        payload_length: 0,
+        dont_fragment: false,
+        segments: SegmentLimits::default(),
+        timeout: Duration::from_secs(1),
+        greeting_wait: Duration::ZERO,
+    };
+    let observation = Observation {
+        request,
+        sent_at: Duration::ZERO,
+        finished_at: Duration::ZERO,
+        local: None,
+        outcome: Outcome::Answered,
+        rtt: None,
+        retransmissions: 0,
+        greeting: None,
+        largest_packet: None,
+        tcp: None,
+    };
+    let address = DnsAddress { address: address.parse().expect("an address"), ttl_seconds: 5 };
+    let said = DnsSaid::Addresses { addresses: vec![address], count: 1, aliases: vec![alias.into()] };
+    DnsObservation {
+        question: DnsQuestion { name: host.into(), record_type: AddressRecord::A },
+        observation,
+        reply: DnsReply { said: Some(said), ..DnsReply::default() },
+    }
 }

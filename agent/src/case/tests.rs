@@ -2,6 +2,10 @@
 
 use peerscope_document::aws::{Instance, NetworkInterface, Reservation};
 use peerscope_document::{AwsCollection, Snapshot};
+use peerscope_vocabulary::{
+    AddressRecord, DnsObservation, DnsQuestion, DnsReply, DnsSaid, Observation, Outcome, ProbeId, ProbeKind,
+    ProbeRequest, SegmentLimits,
+};
 
 use super::*;
 
@@ -94,4 +98,92 @@ fn a_source_of_one_family_asks_about_addresses_of_that_family() {
     assert_eq!(none.target.addresses.len(), 1, "what was named is not dropped");
     assert_eq!(none.gaps.len(), 1, "{:?}", none.gaps);
     assert_eq!(none.gaps[0].reason, "10.1.1.10 is IPv4 alone");
+}
+
+/// A service's name stands for its interfaces, and so does a name that the DNS says is an alias of it.
+#[test]
+fn a_services_name_stands_for_its_interfaces() {
+    let mut interfaces = vec![
+        interface("eni-00000001", "vpc-1", &["10.1.0.10"]),
+        interface("eni-00000002", "vpc-1", &["10.1.1.10"]),
+    ];
+    interfaces[0].description = Some("RDSNetworkInterface".to_string());
+    for one in &mut interfaces {
+        one.tag_set.clear();
+    }
+    let mut collection = AwsCollection::default();
+    collection.documents.network_interfaces = Some(interfaces);
+    let databases = |vpc: &str| {
+        serde_json::from_value(serde_json::json!([{"DBInstanceIdentifier": "orders",
+            "Endpoint": {"Address": "orders.example", "Port": 5432}, "DBSubnetGroup": {"VpcId": vpc, "Subnets": []}}]))
+        .unwrap()
+    };
+    collection.documents.db_instances = Some(databases("vpc-1"));
+    let known = |collection: &AwsCollection| {
+        let snapshot = Snapshot { aws: vec![collection.clone()], ..Snapshot::default() };
+        Known::from_saved(snapshot, Timestamp::UNIX_EPOCH)
+    };
+    let target = |host: &str| TargetUrl::parse(&format!("tcp://{host}:5432")).unwrap();
+    let found = |host: &str, collection: &AwsCollection| {
+        let known = known(collection);
+        documented_addresses(&target(host), known.topology.as_ref()).ok().flatten()
+    };
+    let address: IpAddr = "10.1.0.10".parse().unwrap();
+    assert_eq!(found("orders.example", &collection), Some(vec![address]));
+    assert_eq!(found("Orders.Example.", &collection), Some(vec![address]));
+    assert_eq!(found("other.example", &collection), None);
+
+    let aliased = |collection: &AwsCollection| {
+        let known = known(collection);
+        let source = source("10.9.0.9", known.topology.as_ref(), None, PortRange::ALL).ok().unwrap();
+        let vantage = Vantage { kind: VantageKind::Unknown, address: None };
+        let lookup = lookup_of_alias("orders.example");
+        let resolved = Resolved { addresses: vec![address], lookup: Some(lookup) };
+        let case =
+            case(&target("db.acme.example"), resolved, source, vantage, known, false, Duration::from_secs(1));
+        case.target_networks
+    };
+    assert_eq!(aliased(&collection), [(address, NetworkId::Vpc("vpc-1".into()))]);
+    // Without an interface of its own it is known, and not where it is.
+    collection.documents.db_instances = Some(databases("vpc-2"));
+    assert_eq!(found("orders.example", &collection), None);
+    assert_eq!(aliased(&collection), []);
+    let known = known(&collection);
+    let unknown = |host: &str| unknown_name(&Host::Name(host.to_string()), known.topology.as_ref());
+    assert!(unknown("orders.example").starts_with("the snapshot knows orders.example, and none of its"));
+    assert_eq!(unknown("other.example"), "the snapshot knows no host other.example");
+}
+
+/// A server says that a name is an alias of this one.
+fn lookup_of_alias(name: &str) -> Lookup {
+    let request = ProbeRequest {
+        id: ProbeId(0),
+        kind: ProbeKind::Dns,
+        source: None,
+        source_port: None,
+        address: IpAddr::from([10, 0, 0, 2]),
+        port: 53,
+        hop_limit: None,
+        payload_length: 0,
+        dont_fragment: false,
+        segments: SegmentLimits::default(),
+        timeout: Duration::from_secs(1),
+        greeting_wait: Duration::ZERO,
+    };
+    let observation = Observation {
+        request,
+        sent_at: Duration::ZERO,
+        finished_at: Duration::ZERO,
+        local: None,
+        outcome: Outcome::Answered,
+        rtt: None,
+        retransmissions: 0,
+        greeting: None,
+        largest_packet: None,
+        tcp: None,
+    };
+    let said = DnsSaid::Addresses { addresses: Vec::new(), count: 0, aliases: vec![name.to_string()] };
+    let question = DnsQuestion { name: "db.acme.example".to_string(), record_type: AddressRecord::A };
+    let reply = DnsReply { said: Some(said), ..DnsReply::default() };
+    Lookup { servers: vec![DnsObservation { question, observation, reply }], ..Lookup::default() }
 }

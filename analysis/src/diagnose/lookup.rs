@@ -35,6 +35,18 @@ pub struct Lookup {
     pub servers: Vec<DnsObservation>,
 }
 
+impl Lookup {
+    /// The names that servers said the name is an alias of, where servers were asked.
+    pub fn aliases(&self) -> impl Iterator<Item = &str> {
+        let said = self.servers.iter().filter_map(|server| server.reply.said.as_ref());
+        let aliases = said.filter_map(|said| match said {
+            DnsSaid::Addresses { aliases, .. } | DnsSaid::NoAddress { aliases } => Some(aliases),
+            _ => None,
+        });
+        aliases.flatten().map(String::as_str)
+    }
+}
+
 /// What the C library's resolver makes of what servers said: it asks one after the other, in the order of
 /// resolv.conf(5), and the first that knows decides.
 #[derive(Clone, Debug, PartialEq, Eq)]

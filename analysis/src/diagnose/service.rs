@@ -10,10 +10,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use peerscope_vocabulary::DnsSaid;
-
 use super::case::{Case, Question};
-use super::show;
+use super::lookup::Lookup;
+use super::{naming, show};
 use crate::cause::CauseCode;
 use crate::report::{Finding, Gap, GapKind, Severity};
 use crate::topology::{
@@ -88,12 +87,8 @@ pub(super) fn gap(case: &Case, topology: &Topology) -> Option<Gap> {
 
 /// The service that the target's name, or one that it is an alias of, leads to.
 fn named<'a>(case: &Case, topology: &'a Topology) -> Option<Asked<'a>> {
-    let servers = case.lookup.iter().flat_map(|lookup| &lookup.servers);
-    let aliases = servers.filter_map(|server| match &server.reply.said {
-        Some(DnsSaid::Addresses { aliases, .. } | DnsSaid::NoAddress { aliases }) => Some(aliases),
-        _ => None,
-    });
-    let names = [&case.target.host].into_iter().chain(aliases.flatten());
+    let aliases = case.lookup.iter().flat_map(Lookup::aliases);
+    let names = [case.target.host.as_str()].into_iter().chain(aliases);
     let (service, name) = names.into_iter().find_map(|name| topology.service_named(name))?;
     Some(Asked { service, name, by_name: true })
 }
@@ -184,36 +179,54 @@ fn bound(case: &Case, topology: &Topology, asked: &Asked<'_>) -> Finding {
     found
 }
 
-/// That the name leads elsewhere for who asks where the source is, where documents tell. What the DNS itself said is
-/// told of already.
+/// To what the name leads for who asks where the source is, where that is not to its interfaces; or, where the DNS was
+/// asked and it said something public, what documents tell of that.
 fn resolution(case: &Case, topology: &Topology, question: &Question, asked: &Asked<'_>) -> Option<Finding> {
-    if case.lookup.is_some() {
-        return None;
-    }
-    let source = match (&question.networks, &case.source.network) {
-        (Some((source, _)), _) => source,
-        (None, Some(source)) => source,
-        (None, None) => return None,
+    let source = asker(case, topology, question)?;
+    let (rule, name) = (CauseCode::ResolvesToPublicAddress.name(), &asked.name.name);
+    let found = |rule: &str, severity: Severity, message: String| {
+        Some(finding(topology, asked.service, rule, severity, message))
     };
-    if let NetworkId::Vpc(vpc) = source
+    if case.lookup.is_some() {
+        if !naming::is_public(case, question) {
+            return None;
+        }
+        return match asked.service.leads(topology, &source) {
+            Leads::Outside(why) => found(
+                rule,
+                Severity::Info,
+                format!("That {name} leads to a public address is as the documents have it: {why}."),
+            ),
+            Leads::Inside(why) => found(
+                CauseCode::ConfigurationDisagrees.name(),
+                Severity::Warning,
+                format!(
+                    "By the documents {name} leads to a private address for who asks in {source} ({why}), and here it does not: another DNS server than Amazon's answered, or the snapshot is old."
+                ),
+            ),
+            Leads::Unknown(_) => None,
+        };
+    }
+    if let NetworkId::Vpc(vpc) = &source
         && topology.vpc(vpc).is_some_and(|vpc| vpc.dns.answers == Some(false))
     {
-        let message = format!(
-            "{vpc} has DNS support switched off (enableDnsSupport): its Amazon DNS server answers nobody there, so {} has an address only where another server knows it.",
-            asked.name.name
+        return found(
+            "VPC_DNS",
+            Severity::Warning,
+            format!(
+                "{vpc} has DNS support switched off (enableDnsSupport): its Amazon DNS server answers nobody there, so {name} has an address only where another server knows it."
+            ),
         );
-        return Some(finding(topology, asked.service, "VPC_DNS", Severity::Warning, message));
     }
-    let rule = CauseCode::ResolvesToPublicAddress.name();
-    match asked.service.leads(topology, source) {
+    match asked.service.leads(topology, &source) {
         Leads::Inside(_) => None,
-        Leads::Outside(why) => {
-            let message = format!(
-                "Who asks in {source} gets a public address for {}: {why}. Packets to it leave over the internet, not over the peering; what is said here is of the private address.",
-                asked.name.name
-            );
-            Some(finding(topology, asked.service, rule, Severity::Warning, message))
-        }
+        Leads::Outside(why) => found(
+            rule,
+            Severity::Warning,
+            format!(
+                "Who asks in {source} gets a public address for {name}: {why}. Packets to it leave over the internet, not over the peering; what is said here is of the private address."
+            ),
+        ),
         Leads::Unknown(what) => {
             // That a database is public makes it a question; else there is nothing to doubt.
             let ServiceKind::Database(Database { publicly_accessible: Some(true), .. }) = &asked.service.kind
@@ -221,12 +234,26 @@ fn resolution(case: &Case, topology: &Topology, question: &Question, asked: &Ask
                 return None;
             };
             let message = format!(
-                "{} is publicly accessible: who asks in {source} may get a public address for {}, and then no peering carries the packets. What is missing to tell: {what}.",
-                words(asked.service),
-                asked.name.name,
+                "{} is publicly accessible: who asks in {source} may get a public address for {name}, and then no peering carries the packets. What is missing to tell: {what}.",
+                capitalised(&words(asked.service)),
             );
-            Some(finding(topology, asked.service, rule, Severity::Info, capitalised(&message)))
+            found(rule, Severity::Info, message)
         }
+    }
+}
+
+/// The network in which the name is asked for: the source's, where there is one that it can be.
+fn asker(case: &Case, topology: &Topology, question: &Question) -> Option<NetworkId> {
+    if let Some((source, _)) = &question.networks {
+        return Some(source.clone());
+    }
+    if let Some(source) = &case.source.network {
+        return Some(source.clone());
+    }
+    let first = case.source.ranges.first()?.first();
+    match &topology.networks_of(first)[..] {
+        [only] => Some(only.clone()),
+        _ => None,
     }
 }
 
