@@ -385,6 +385,10 @@ fn a_public_databases_name_leads_inside_only_where_all_of_it_is_arranged_for() {
         RuleStatus::Violation,
         "vpc-db has DNS support switched off",
     ));
+    // What is off is off whatever the peering allows, of which nothing is known.
+    let mut off = with_database(public.clone());
+    attributes(&mut off, true, false);
+    table.push((off, Some("warning"), RuleStatus::Violation, "vpc-db has DNS hostnames switched off"));
     // All of the customer's side is as it should be, and nobody sees Heroku's.
     let mut arranged = with_database(public);
     allow(&mut arranged, Some(true));
@@ -427,6 +431,30 @@ fn a_public_databases_name_leads_inside_only_where_all_of_it_is_arranged_for() {
         let [result] = results[..] else { panic!("{words}: {results:#?}") };
         assert_eq!(result.status, status, "{words}");
         assert!(result.message.contains(words), "{words}: {}", result.message);
+        // What is off is switched on, and off again.
+        let fixes: Vec<(&str, &str)> =
+            result.fixes.iter().map(|fix| (fix.command.as_str(), fix.undo.as_str())).collect();
+        let expected = match words {
+            _ if status != RuleStatus::Violation => None,
+            words if words.contains("side of") => {
+                let command = "aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id pcx-1 --requester-peering-connection-options AllowDnsResolutionFromRemoteVpc=";
+                Some((
+                    format!("{command}true --region us-east-1"),
+                    format!("{command}false --region us-east-1"),
+                ))
+            }
+            words => {
+                let option = if words.contains("hostnames") { "hostnames" } else { "support" };
+                let command = |value: bool| {
+                    format!(
+                        "aws ec2 modify-vpc-attribute --vpc-id vpc-db --enable-dns-{option} '{{\"Value\":{value}}}' --region us-east-1"
+                    )
+                };
+                Some((command(true), command(false)))
+            }
+        };
+        let expected = expected.as_ref().map(|(command, undo)| (command.as_str(), undo.as_str()));
+        assert_eq!(fixes, expected.into_iter().collect::<Vec<_>>(), "{words}");
     }
 }
 

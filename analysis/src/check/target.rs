@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use peerscope_document::heroku::App;
+use peerscope_document::id::VpcId;
 
 use super::Results;
 use super::judged::Judged;
@@ -14,9 +15,10 @@ use super::route::nothing_judged;
 use super::situation::Situation;
 use super::space::missing_info;
 use crate::diagnose::{AddressScope, fix};
-use crate::report::Tool;
+use crate::repair::{quoted, region_option};
+use crate::report::{Fix, Tool};
 use crate::rule::RuleId;
-use crate::topology::{ComponentId, Leads, NetworkId};
+use crate::topology::{ComponentId, Leads, NetworkId, Outside};
 
 /// The domain of every app, over which it is called from the internet.
 const APP_DOMAIN: &str = ".herokuapp.com";
@@ -263,7 +265,8 @@ fn named_public(situation: &Situation<'_>, results: &mut Results<'_>) -> bool {
                 let message = format!(
                     "{name} stands for a public address in the space: {why}. Dynos call it over the space's NAT, not over the peering."
                 );
-                results.violation(rule, message, &about, Vec::new());
+                let mends = lead_inside(situation, &why).into_iter().collect();
+                results.violation(rule, message, &about, mends);
             }
             Leads::Unknown(what) => {
                 found = true;
@@ -276,4 +279,44 @@ fn named_public(situation: &Situation<'_>, results: &mut Results<'_>) -> bool {
         }
     }
     found
+}
+
+/// What makes a name lead inside that does not, where something does.
+fn lead_inside(situation: &Situation<'_>, why: &Outside) -> Option<Fix> {
+    let region = |component: &ComponentId| region_option(&situation.topology.ownership(component));
+    let attribute = |vpc: &VpcId, option: &str, words: &str| {
+        let component = ComponentId::Vpc(vpc.clone());
+        let (id, region) = (quoted(vpc.as_str()), region(&component));
+        let command = |value: bool| {
+            format!("aws ec2 modify-vpc-attribute --vpc-id {id} --{option} '{{\"Value\":{value}}}'{region}")
+        };
+        (component, command(true), command(false), words.to_string())
+    };
+    let (component, command, undo, words) = match why {
+        Outside::NotAllowed { peering, is_requester, .. } => {
+            let component = ComponentId::VpcPeeringConnection(peering.clone());
+            let (id, region) = (quoted(peering.as_str()), region(&component));
+            let side = if *is_requester { "requester" } else { "accepter" };
+            let command = |value: bool| {
+                format!(
+                    "aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id {id} --{side}-peering-connection-options AllowDnsResolutionFromRemoteVpc={value}{region}"
+                )
+            };
+            let words = "Lets the VPC's public names lead to private addresses for who asks in the space; both VPCs need DNS support and DNS hostnames. Or make the database not publicly accessible.";
+            (component, command(true), command(false), words.to_string())
+        }
+        Outside::SupportOff(vpc) => attribute(
+            vpc,
+            "enable-dns-support",
+            "Lets the VPC's own DNS answer, which resolution across the peering needs.",
+        ),
+        Outside::HostnamesOff(vpc) => attribute(
+            vpc,
+            "enable-dns-hostnames",
+            "Gives the VPC's hosts public names that lead to private addresses, which resolution across the peering needs.",
+        ),
+        // A load balancer's scheme cannot be changed, and a peering is another rule's.
+        Outside::InternetFacing | Outside::NoPeering(..) => return None,
+    };
+    Some(Fix { undo, ..fix(Some(situation.topology), &component, Tool::Aws, command, words) })
 }

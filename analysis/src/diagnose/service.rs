@@ -234,7 +234,7 @@ fn resolution(case: &Case, topology: &Topology, question: &Question, asked: &Ask
                 return None;
             };
             let message = format!(
-                "{} is publicly accessible: who asks in {source} may get a public address for {name}, and then no peering carries the packets. What is missing to tell: {what}.",
+                "{} is publicly accessible: who asks in {source} may get a public address for {name}, and then no peering carries the packets. The documents leave it open: {what}.",
                 capitalised(&words(asked.service)),
             );
             found(rule, Severity::Info, message)

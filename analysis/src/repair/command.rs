@@ -211,7 +211,8 @@ fn written(topology: &Topology, edit: &Edit, owner: &Ownership, new: Option<&New
     }
 }
 
-fn region_option(ownership: &Ownership) -> String {
+/// The Region as a command takes it, where it is known.
+pub(crate) fn region_option(ownership: &Ownership) -> String {
     ownership
         .region
         .as_ref()
@@ -293,7 +294,7 @@ fn port_words(ports: EntryPorts) -> String {
 }
 
 /// A word for a POSIX shell. Ids and names are outside data and could hold anything.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@".contains(character);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_string()

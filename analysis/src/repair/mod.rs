@@ -17,8 +17,8 @@ mod terraform;
 mod widened;
 
 pub use collateral::{Collateral, Opened, newly_open, volume};
-pub(crate) use command::request_of_peering;
 pub use command::{Instruction, instruction};
+pub(crate) use command::{quoted, region_option, request_of_peering};
 pub use edit::{Accepter, Edit, EntryPorts};
 pub(crate) use network_acl::network_acl_plans;
 pub use new_peering::NewPeering;

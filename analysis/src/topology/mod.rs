@@ -36,8 +36,8 @@ pub use gateway::{Attachment, Gateway, GatewayKind, RouteTarget};
 pub use peering::{Peering, PeeringSide};
 pub use security_group::SecurityGroup;
 pub use service::{
-    Database, Leads, LoadBalancer, LoadBalancerListener, Member, Service, ServiceKind, ServiceName, Target,
-    TargetGroup,
+    Database, Leads, LoadBalancer, LoadBalancerListener, Member, Outside, Service, ServiceKind, ServiceName,
+    Target, TargetGroup,
 };
 pub use space::{Dyno, Space};
 

@@ -16,7 +16,7 @@ use peerscope_document::Snapshot;
 use peerscope_document::aws::TargetHealthState;
 use peerscope_document::id::{NetworkInterfaceId, TargetGroupArn, VpcId};
 
-pub use leads::Leads;
+pub use leads::{Leads, Outside};
 
 use super::{ComponentId, NetworkId, Ownership, Topology};
 
