@@ -11,6 +11,10 @@ use super::samples;
 
 const MUTATIONS: u64 = 10_000;
 
+/// The names of [`samples::NAMED`].
+const DATABASE: &str = "orders.c9akciq32.us-east-1.rds.amazonaws.com";
+const BALANCER: &str = "front-0123456789abcdef.elb.us-east-1.amazonaws.com";
+
 #[test]
 fn mutated_documents_load_or_are_named_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -59,16 +63,30 @@ fn mutated_snapshots_are_analysed_to_the_end() {
         );
     }
     files.sort();
-    let documents: Vec<(PathBuf, String)> =
-        files.into_iter().map(|file| (file.clone(), fs::read_to_string(file).unwrap())).collect();
+    // The example's interface is a database's, and the database's documents are of the example's VPC.
+    let read = |file: PathBuf| {
+        let text = fs::read_to_string(&file).unwrap();
+        (file, text.replace(r#""Description": "orders-db""#, r#""Description": "RDSNetworkInterface""#))
+    };
+    let documents: Vec<(PathBuf, String)> = files.into_iter().map(read).collect();
+    let mut named = samples::NAMED.to_string();
+    for (sample, example) in [
+        ("vpc-0a11ce", "vpc-0c0ffee0c0ffee001"),
+        ("subnet-0db", "subnet-0db00000000000001"),
+        ("sg-0db", "sg-0db5ec0000000001"),
+        ("us-east-1b", "us-east-1a"),
+    ] {
+        named = named.replace(sample, example);
+    }
     let mut texts: Vec<&str> = documents.iter().map(|(_, text)| text.as_str()).collect();
+    texts.push(&named);
     texts.extend([samples::GATEWAYS, samples::SECURITY_GROUP_RULES, samples::NAT, samples::VPN_CONNECTIONS]);
     let folder = tempfile::tempdir().unwrap();
     let place = |index: usize| folder.path().join(format!("{index}.json"));
     for (index, text) in texts.iter().enumerate() {
         fs::write(place(index), text).unwrap();
     }
-    let mut analysed = 0;
+    let (mut analysed, mut by_name) = (0, 0);
     for seed in 0..MUTATIONS {
         let mut rng = Rng::with_seed(seed);
         let index = rng.usize(..texts.len());
@@ -79,12 +97,16 @@ fn mutated_snapshots_are_analysed_to_the_end() {
         if let Ok(loaded) = load(&[folder.path().to_path_buf()]) {
             analysed += 1;
             let from = ["space", "10.0.139.183", "10.100.1.7", "0.0.0.0/0"][rng.usize(..4)];
-            crate::command::analyze::report_for_test(&loaded, from, "tcp://10.100.2.20:5432");
+            let host = ["10.100.2.20", DATABASE, BALANCER][rng.usize(..3)];
+            let report =
+                crate::command::analyze::report_for_test(&loaded, from, &format!("tcp://{host}:5432"));
+            by_name += usize::from(report.is_some() && host != "10.100.2.20");
         }
         fs::write(place(index), texts[index]).unwrap();
         assert!(start.elapsed() < Duration::from_secs(5), "seed {seed} took {:?}", start.elapsed());
     }
     assert!(analysed > MUTATIONS / 20, "{analysed} of {MUTATIONS} were analysed");
+    assert!(by_name > 100, "{by_name} by name");
 }
 
 fn assert_is_line(line: &str, seed: u64) {
