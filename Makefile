@@ -14,6 +14,7 @@ demo: prepare
 
 test: prepare servers lint purity
 	$(CARGO) test --workspace --quiet
+	$(CARGO) test --package peerscope --features aws --test aws --quiet
 
 # One static binary for x86-64 Linux in dist/, with its SHA-256 and the licences of all that is in it.
 dist: prepare
@@ -51,6 +52,7 @@ servers:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
+	$(CARGO) clippy --package peerscope --package peerscope-aws --features peerscope/aws --all-targets --quiet -- --deny warnings
 
 # The analysis thinks; it asks no network and reads no clock. The compiler holds its own code to that
 # (no_std), this holds its dependencies.
