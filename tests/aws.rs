@@ -10,6 +10,8 @@ mod credentials;
 mod documents;
 #[path = "aws/killed.rs"]
 mod killed;
+#[path = "aws/metadata.rs"]
+mod metadata;
 #[path = "aws/moto.rs"]
 mod moto;
 #[path = "aws/stub.rs"]

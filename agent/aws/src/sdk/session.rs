@@ -52,12 +52,10 @@ pub(super) async fn log_in(
     http_client: &SharedHttpClient,
     requests: &Requests,
 ) -> Result<Session, Failure> {
-    let config = configure(account, http_client).await?;
-    let region = config.region().cloned();
+    let (config, region) = configure(account, http_client).await?;
     let credentials = config.credentials_provider();
     let credentials = credentials.ok_or_else(|| Failure::NoCredentials("no credentials".to_string()))?;
     credentials.provide_credentials().await.map_err(|error| Failure::from(&error))?;
-    let config = config.to_builder().region(region.clone().unwrap_or(Region::new(IDENTITY_REGION))).build();
     let session = Session {
         region: region.map(|region| id::Region::from(region.as_ref())),
         account: account.role.as_ref().and_then(|role| role.account()),
@@ -79,7 +77,11 @@ pub(super) async fn log_in(
     }
 }
 
-async fn configure(account: &Account, http_client: &SharedHttpClient) -> Result<SdkConfig, Failure> {
+/// What clients are made of, and the Region that the account's settings name.
+async fn configure(
+    account: &Account,
+    http_client: &SharedHttpClient,
+) -> Result<(SdkConfig, Option<Region>), Failure> {
     let provider_config = ProviderConfig::without_region().with_http_client(http_client.clone());
     let metadata = imds::Client::builder()
         .configure(&provider_config)
@@ -87,7 +89,9 @@ async fn configure(account: &Account, http_client: &SharedHttpClient) -> Result<
         .connect_timeout(METADATA_TIMEOUT)
         .read_timeout(METADATA_TIMEOUT)
         .build();
-    let region = region(account, &metadata).await;
+    let named = region(account, &metadata).await;
+    // Where the loader is given none, it asks the metadata service again, and more patiently.
+    let region = named.clone().unwrap_or(Region::new(IDENTITY_REGION));
     let mut chain = DefaultCredentialsChain::builder()
         .configure(provider_config)
         .imds_client(metadata)
@@ -96,7 +100,7 @@ async fn configure(account: &Account, http_client: &SharedHttpClient) -> Result<
         .http_client(http_client.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
-        .region(region);
+        .region(region.clone());
     if let Ok(name) = AppName::new("peerscope") {
         loader = loader.app_name(name);
     }
@@ -105,19 +109,18 @@ async fn configure(account: &Account, http_client: &SharedHttpClient) -> Result<
         loader = loader.profile_name(profile);
     }
     let config = loader.credentials_provider(chain.build().await).load().await;
-    let (Some(role), Some(own)) = (&account.role, config.credentials_provider()) else { return Ok(config) };
+    let (Some(role), Some(own)) = (&account.role, config.credentials_provider()) else {
+        return Ok((config, named));
+    };
     // Else a role is refused for what its caller lacks.
     own.provide_credentials().await.map_err(|error| Failure::from(&error))?;
-    let with_region = config.region().cloned().unwrap_or(Region::new(IDENTITY_REGION));
-    let mut assumed = AssumeRoleProvider::builder(&role.arn)
-        .session_name("peerscope")
-        .configure(&config.to_builder().region(with_region.clone()).build())
-        .region(with_region);
+    let mut assumed =
+        AssumeRoleProvider::builder(&role.arn).session_name("peerscope").configure(&config).region(region);
     if let Some(external_id) = &role.external_id {
         assumed = assumed.external_id(external_id);
     }
     let assumed = SharedCredentialsProvider::new(assumed.build_from_provider(own).await);
-    Ok(config.to_builder().credentials_provider(assumed).build())
+    Ok((config.to_builder().credentials_provider(assumed).build(), named))
 }
 
 /// The Region that environment, profile or instance name, in the order of AWS's own tools.
