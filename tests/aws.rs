@@ -8,6 +8,8 @@
 mod credentials;
 #[path = "aws/documents.rs"]
 mod documents;
+#[path = "aws/faults.rs"]
+mod faults;
 #[path = "aws/killed.rs"]
 mod killed;
 #[path = "aws/metadata.rs"]

@@ -183,7 +183,7 @@ fn roles_are_assumed_with_their_external_ids() {
     let asked = room.asked();
     let assumed = asked.iter().filter(|one| one.action == "AssumeRole");
     let ids: Vec<&Value> = assumed.filter_map(|one| one.parameters.get("ExternalId")).collect();
-    assert!(!ids.is_empty() && ids.iter().all(|id| **id == EXTERNAL_ID));
+    assert_eq!(ids, [EXTERNAL_ID], "each role is assumed once");
     // What is written holds no secret, and what reads are of are the role's credentials.
     for (name, text) in files(&target) {
         assert!(!text.contains(&room.key(ACCOUNT)), "{name}");

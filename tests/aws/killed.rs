@@ -1,15 +1,18 @@
 //! Whoever kills a collection finds the old snapshot or the new one, never half of either.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::stub::{ACCOUNT, REGION, Room, files, rich, run};
 
-/// How often a collection is killed.
-const TIMES: u32 = 24;
+/// How often a collection is killed: half of them at any moment, half while files are written.
+const TIMES: u32 = 32;
 
 /// `rich.json` with another name in each document that has one.
 fn named(name: &str) -> Value {
@@ -37,10 +40,13 @@ fn a_killed_collection_leaves_the_old_snapshot_or_the_new_one() {
     for number in 1..=TIMES {
         let name = format!("number-{number}");
         room.serve(ACCOUNT, REGION, &named(&name));
+        let left = hidden(folder.path());
         let mut child = room.collect(&target).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // More often near the end, where files are written, than before.
-        let share = lot.f64().sqrt() * 1.1;
-        thread::sleep(Duration::from_secs_f64(whole.as_secs_f64() * share));
+        if number % 2 == 0 {
+            thread::sleep(Duration::from_secs_f64(whole.as_secs_f64() * lot.f64() * 1.1));
+        } else {
+            wait_for_files(folder.path(), &left, lot.usize(0..=old.len()), whole * 3);
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         let now = files(&target);
@@ -70,10 +76,35 @@ fn a_killed_collection_leaves_the_old_snapshot_or_the_new_one() {
         old = now;
     }
     // Else nothing was tried.
-    assert!(stayed > 0, "{came} of {TIMES} came");
+    assert!(stayed > 0 && stayed + came == TIMES, "{stayed} and {came} of {TIMES}");
     println!("{TIMES} killed: {stayed} times the old one stood, {came} times the new one");
     run(&mut room.collect(&target)).good();
-    let left: Vec<_> =
-        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["snapshot"], "what killed writers left is removed by the next");
+}
+
+/// Waits until a hidden folder beside the snapshot, beside those that were left, holds so many files: the moments that
+/// matter are few and short.
+fn wait_for_files(beside: &Path, left: &BTreeSet<PathBuf>, count: usize, longest: Duration) {
+    let started = Instant::now();
+    while started.elapsed() < longest {
+        let now = hidden(beside);
+        if now.difference(left).any(|folder| count_files(folder) >= count) {
+            return;
+        }
+    }
+}
+
+fn hidden(beside: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(beside).unwrap().map(|entry| entry.unwrap());
+    entries
+        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"."))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// How many files there are below a folder, which may vanish meanwhile.
+fn count_files(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { count_files(&entry.path()) } else { 1 }).sum()
 }

@@ -197,9 +197,15 @@ fn probes_tell_where_nobody_answers_for_the_accounts() {
             Some(&silent.address),
             "no credentials of AWS were found",
         ),
-        ("nobody listens", closed(), true, None, "no answer came before the deadline"),
-        ("a network that swallows", silent.address.clone(), true, None, "no answer came before the deadline"),
-        ("a proxy that swallows", closed(), true, None, "no answer came before the deadline"),
+        ("nobody listens", closed(), true, None, "Connection refused"),
+        (
+            "a network that swallows",
+            silent.address.clone(),
+            true,
+            None,
+            "no answer came in the time that --deadline leaves",
+        ),
+        ("a proxy that swallows", closed(), true, None, "no answer came in the time that --deadline leaves"),
     ];
     for (name, endpoint, with_key, metadata, reason) in cases {
         let mut command = why(&endpoint);

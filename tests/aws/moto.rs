@@ -59,7 +59,7 @@ impl Network {
         (said.status, said.json())
     }
 
-    /// Runs a line of a shell in which `aws` is the AWS CLI and moto AWS.
+    /// Runs a line of a shell in which `aws` is the AWS CLI and moto AWS; it must name its Region.
     fn shell(&self, line: &str) {
         let beside = python().parent().unwrap().display();
         let path = format!("{beside}:{}", std::env::var("PATH").unwrap());
@@ -68,7 +68,7 @@ impl Network {
             .env_clear()
             .envs([("PATH", path.as_str()), ("HOME", "/nonexistent"), ("AWS_ENDPOINT_URL", &self.moto.said)])
             .envs([("AWS_ACCESS_KEY_ID", "AKIAMOTO"), ("AWS_SECRET_ACCESS_KEY", SECRET)])
-            .envs([("AWS_DEFAULT_REGION", REGION), ("AWS_EC2_METADATA_DISABLED", "true")])
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .output()
             .unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
@@ -120,7 +120,7 @@ fn what_breaks_a_network_is_named_and_mended_by_the_printed_command() {
         ),
     ];
     for (breaks, (code, component, direction)) in cases {
-        network.shell(&breaks);
+        network.shell(&format!("{breaks} --region {REGION}"));
         let (status, broken) = network.live();
         let cause = &broken["causes"][0];
         assert_eq!(status, Some(1), "{breaks}: {broken}");

@@ -9,7 +9,6 @@ use peerscope_document::{AwsCollection, CollectedCall, CollectionGap};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::asking::Requests;
 use super::failure::Failure;
 use super::region::{self, RegionReading};
 use super::session::{self, Session};
@@ -57,9 +56,8 @@ pub(super) async fn read(
     say: Say,
     deadline: Instant,
 ) -> Result<AccountReading, Failure> {
-    let requests = Requests::default();
-    let session = timeout_at(deadline, session::log_in(&account, &http_client, &requests)).await;
-    let session = session.unwrap_or_else(|_| Err(requests.late()))?;
+    let session = timeout_at(deadline, session::log_in(&account, &http_client, deadline)).await;
+    let session = session.unwrap_or(Err(Failure::Deadline))?;
     let mut waiting = regions(&session, wanted)?;
     let mut reading = AccountReading { account: session.account.clone(), ..AccountReading::default() };
     let mut done = BTreeSet::new();

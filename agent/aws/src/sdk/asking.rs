@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -17,35 +17,34 @@ use peerscope_document::{CollectedCall, CollectionGap};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use crate::call::Call;
 
 /// How many calls are under way at a time: AWS throttles who asks for more (EC2 API reference, "Request throttling").
 const AT_A_TIME: usize = 8;
 
-/// Counts requests by operation, repetitions and pages too, and remembers what became of the last one that failed: who
-/// waits in vain is told for what.
+/// Counts requests by operation, repetitions and pages too, and remembers how the last failed: the SDK tells it only
+/// when it gives up, and the deadline may come before.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Requests(Arc<Mutex<Sent>>);
+pub(super) struct Requests(Arc<Mutex<BTreeMap<String, Requested>>>);
 
-#[derive(Debug, Default)]
-struct Sent {
-    counts: BTreeMap<String, u32>,
-    failed: Option<String>,
+#[derive(Clone, Debug, Default)]
+struct Requested {
+    count: u32,
+    failed: Option<Failure>,
 }
 
 impl Requests {
-    fn of(&self, call: Call) -> u32 {
-        self.sent().counts.get(call.operation()).copied().unwrap_or_default()
+    fn of(&self, call: Call) -> Requested {
+        let requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.get(call.operation()).cloned().unwrap_or_default()
     }
 
-    /// That no answer came in time.
-    pub(super) fn late(&self) -> Failure {
-        Failure::Deadline(self.sent().failed.clone())
-    }
-
-    fn sent(&self) -> MutexGuard<'_, Sent> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remember(&self, cfg: &ConfigBag, note: impl FnOnce(&mut Requested)) {
+        if let Some(operation) = cfg.load::<Metadata>() {
+            let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            note(requests.entry(operation.name().to_string()).or_default());
+        }
     }
 }
 
@@ -60,9 +59,7 @@ impl Intercept for Requests {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(operation) = cfg.load::<Metadata>() {
-            *self.sent().counts.entry(operation.name().to_string()).or_default() += 1;
-        }
+        self.remember(cfg, |requested| requested.count += 1);
         Ok(())
     }
 
@@ -70,17 +67,13 @@ impl Intercept for Requests {
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let failed = match (context.response(), context.output_or_error()) {
-            (Some(response), Some(Err(_))) => format!("status {}", response.status().as_u16()),
-            (None, Some(Err(error))) => match error.as_connector_error() {
-                Some(connector) => chain(connector),
-                None => chain(error),
-            },
-            _ => return Ok(()),
+        let failed = match context.output_or_error() {
+            Some(Err(error)) => Failure::of_attempt(error, context.response()),
+            _ => None,
         };
-        self.sent().failed = Some(failed);
+        self.remember(cfg, |requested| requested.failed = failed);
         Ok(())
     }
 }
@@ -92,6 +85,8 @@ pub(super) struct Asking {
     /// The account and the Region, in words: `account 111122223333 in us-east-1`.
     place: String,
     deadline: Instant,
+    /// When the part of the reading that is under way must be done.
+    part_ends: Mutex<Instant>,
     in_flight: Semaphore,
     /// What each call came to, a failure before a success.
     outcomes: Mutex<BTreeMap<Call, Option<Failure>>>,
@@ -110,6 +105,7 @@ impl Asking {
             requests: Requests::default(),
             place,
             deadline,
+            part_ends: Mutex::new(deadline),
             in_flight: Semaphore::new(AT_A_TIME),
             outcomes: Mutex::default(),
         }
@@ -118,6 +114,14 @@ impl Asking {
     /// The account and the Region, in words.
     pub(super) fn place(&self) -> &str {
         &self.place
+    }
+
+    /// Begins a part of the reading, which may take a share of the time that is left: a call that is never answered
+    /// leaves the rest to the parts after it.
+    pub(super) fn begin_part(&self, share: f64) {
+        let now = Instant::now();
+        let ends = now + self.deadline.saturating_duration_since(now).mul_f64(share);
+        *self.part_ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
     }
 
     /// Makes a call, all its pages. `None` where it failed, which is remembered.
@@ -131,8 +135,11 @@ impl Asking {
             let _permit = self.in_flight.acquire().await;
             asked.await
         };
-        let outcome =
-            timeout_at(self.deadline, permitted).await.unwrap_or_else(|_| Err(self.requests.late()));
+        let ends = *self.part_ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = timeout_at(ends, permitted).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            Err(self.requests.of(call).failed.map_or(Failure::Deadline, Failure::until_the_deadline))
+        });
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(answer) => {
@@ -164,7 +171,7 @@ impl Asking {
             provider: "aws".to_string(),
             call: format!("{call}, {}", self.place),
             result: failure.as_ref().map_or_else(|| "ok".to_string(), Failure::word),
-            requests: self.requests.of(*call),
+            requests: self.requests.of(*call).count,
         });
         (calls.collect(), gaps)
     }

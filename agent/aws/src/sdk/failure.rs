@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::interceptors::context;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -30,8 +31,8 @@ pub(super) enum Failure {
     Unreachable(String),
     /// There are no credentials, or none could be had.
     NoCredentials(String),
-    /// No answer in time; what became of the last attempt, where one failed.
-    Deadline(Option<String>),
+    /// No answer in time.
+    Deadline,
     /// The answer was not what it should be.
     Garbled(String),
 }
@@ -47,6 +48,34 @@ impl Failure {
         matches!(self, Self::Expired | Self::NotValid(_) | Self::NoCredentials(_))
     }
 
+    /// How an attempt failed, after which the SDK may make another.
+    pub(super) fn of_attempt(
+        error: &OrchestratorError<context::Error>,
+        response: Option<&HttpResponse>,
+    ) -> Option<Self> {
+        if let Some(connector) = error.as_connector_error() {
+            return Some(without_connection(connector));
+        }
+        let response = response.filter(|response| !response.status().is_success())?;
+        // The error itself is of the operation's own type, which is not known here; its code stands in the answer.
+        let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+        let element = |name: &str| body.split_once(&format!("<{name}>"))?.1.split_once(&format!("</{name}>"));
+        let text = |name: &str| element(name).map(|(text, _)| text);
+        Some(said(text("Code"), text("Message"), response.status().as_u16()))
+    }
+
+    /// The same where the deadline came before the SDK gave up.
+    pub(super) fn until_the_deadline(self) -> Self {
+        match self {
+            Self::Unreachable(why) => Self::Unreachable(format!("{why}, until the deadline")),
+            Self::Said(code, said) if said.is_empty() => Self::Said(code, "until the deadline".to_string()),
+            Self::Said(code, said) => {
+                Self::Said(code, format!("{} (until the deadline)", said.trim_end_matches('.')))
+            }
+            other => other,
+        }
+    }
+
     /// A word for lists of calls.
     pub(super) fn word(&self) -> String {
         match self {
@@ -58,7 +87,7 @@ impl Failure {
             Self::Said(code, _) => code.clone(),
             Self::Unreachable(_) => "unreachable".to_string(),
             Self::NoCredentials(_) => "no credentials".to_string(),
-            Self::Deadline(_) => "deadline".to_string(),
+            Self::Deadline => "deadline".to_string(),
             Self::Garbled(_) => "not understood".to_string(),
         }
     }
@@ -85,10 +114,7 @@ impl fmt::Display for Failure {
             Self::Said(code, said) => write!(formatter, "AWS answered {code}: {said}"),
             Self::Unreachable(why) => write!(formatter, "AWS cannot be reached: {why}"),
             Self::NoCredentials(why) => formatter.write_str(why),
-            Self::Deadline(None) => formatter.write_str("no answer came before the deadline"),
-            Self::Deadline(Some(last)) => {
-                write!(formatter, "no answer came before the deadline; the last attempt: {last}")
-            }
+            Self::Deadline => formatter.write_str("no answer came in the time that --deadline leaves"),
             Self::Garbled(why) => write!(formatter, "the answer is not what it should be: {why}"),
         }
     }
@@ -105,6 +131,10 @@ impl<E: ProvideErrorMetadata + Error + 'static> From<SdkError<E, HttpResponse>> 
         match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
+                if status < 300 {
+                    // No error of AWS's: an answer that is none, as a captive portal gives.
+                    return Self::Garbled(chain(service.err()));
+                }
                 said(service.err().code(), service.err().message(), status)
             }
             SdkError::TimeoutError(_) => Self::Unreachable("no answer, at any attempt".to_string()),
@@ -188,7 +218,7 @@ const WRAPPERS: [&str; 5] =
     ["dispatch failure", "io error", "client error (Connect)", "dns error", "failed to perform DNS lookup"];
 
 /// An error and what is behind it, each once.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+fn chain(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

@@ -25,6 +25,11 @@ const PAGE_OF_ROUTE_TABLES: i32 = 100;
 const PAGE_OF_PREFIX_LISTS: i32 = 100;
 const PAGE_OF_EGRESS_ONLY_GATEWAYS: i32 = 255;
 
+/// How much of the time that is left the VPCs and peerings may take, and how much of what then is left all that is in
+/// them: the rest is for what that refers to.
+const VPCS_SHARE: f64 = 0.5;
+const COMPONENTS_SHARE: f64 = 0.75;
+
 /// What was read of a Region.
 #[derive(Debug, Default)]
 pub(super) struct RegionReading {
@@ -40,6 +45,11 @@ pub(super) struct RegionReading {
     pub(super) credentials_failed: Option<Failure>,
 }
 
+/// Calls that will be made at a time, with other such.
+macro_rules! together {
+    ($($asked:expr),+ $(,)?) => { async { join!($($asked),+) } };
+}
+
 /// Reads a Region: of `asked` and what peerings join to it, or all.
 pub(super) async fn read(
     session: &Session,
@@ -49,6 +59,7 @@ pub(super) async fn read(
     deadline: Instant,
 ) -> RegionReading {
     let reader = Reader::new(session, region, Asking::new(place, deadline));
+    reader.asking.begin_part(VPCS_SHARE);
     let (vpcs, peerings) = join!(reader.vpcs(), reader.peerings());
     let live: &[VpcPeeringConnection] = peerings.as_deref().unwrap_or_default();
     let scope = Scope::of(&asked, live);
@@ -58,9 +69,11 @@ pub(super) async fn read(
     let mut documents = AwsDocuments { vpc_peering_connections: peerings, ..AwsDocuments::default() };
     let mut left_out = Vec::new();
     if !is_elsewhere && reader.asking.credentials_failed().is_none() {
+        reader.asking.begin_part(COMPONENTS_SHARE);
         let (components, names) = join!(reader.components(&scope, documents), reader.names(&scope, &listed));
         documents = with_names(components, names);
         databases_within(&scope, &mut documents);
+        reader.asking.begin_part(1.0);
         reader.referred(&mut documents).await;
         if let Some(vpcs) = vpcs {
             let (read, rest): (Vec<_>, Vec<_>) = vpcs.into_iter().partition(|vpc| scope.holds(&vpc.vpc_id));
@@ -138,7 +151,7 @@ impl Reader {
         let (ec2, asking) = (&self.ec2, &self.asking);
         let in_vpc = || scope.filter("vpc-id");
         let attached = || scope.filter("attachment.vpc-id");
-        let (subnets, route_tables, security_groups, network_acls, network_interfaces, reservations) = join!(
+        let in_subnets = together!(
             asking.ask(
                 Call::DescribeSubnets,
                 pages!(
@@ -188,7 +201,7 @@ impl Reader {
                 )
             ),
         );
-        let (prefix_lists, internet_gateways, egress_only, nat_gateways, vpc_endpoints, vpn_gateways) = join!(
+        let gateways = together!(
             asking.ask(
                 Call::DescribeManagedPrefixLists,
                 pages!(
@@ -235,7 +248,7 @@ impl Reader {
                 Ok(all(answer.map_err(Failure::from)?.vpn_gateways)?)
             }),
         );
-        let (transit_gateways, attachments, vpc_attachments) = join!(
+        let transit = together!(
             asking.ask(
                 Call::DescribeTransitGateways,
                 pages!(ec2.describe_transit_gateways().max_results(PAGE).into_paginator(), transit_gateways)
@@ -258,6 +271,13 @@ impl Reader {
                 )
             ),
         );
+        // All side by side: one that is slow holds up no other.
+        let (in_subnets, gateways, transit) = join!(in_subnets, gateways, transit);
+        let (subnets, route_tables, security_groups, network_acls, network_interfaces, reservations) =
+            in_subnets;
+        let (prefix_lists, internet_gateways, egress_only, nat_gateways, vpc_endpoints, vpn_gateways) =
+            gateways;
+        let (transit_gateways, attachments, vpc_attachments) = transit;
         let documents = AwsDocuments {
             subnets,
             route_tables,

@@ -16,8 +16,8 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use peerscope_document::id;
+use tokio::time::{Instant, timeout_at};
 
-use super::asking::Requests;
 use super::failure::Failure;
 use crate::wanted::Account;
 
@@ -29,6 +29,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 const ATTEMPTS: u32 = 8;
 /// The Region that is asked for an identity where none is known; what comes back is the same in all.
 const IDENTITY_REGION: &str = "us-east-1";
+/// How much of the time that is left may be spent on the question who it is: there are networks with a way to EC2 and
+/// none to STS.
+const IDENTITY_SHARE: f64 = 0.25;
 
 /// Credentials that AWS took, or may take.
 #[derive(Clone, Debug)]
@@ -50,20 +53,19 @@ pub(super) struct Session {
 pub(super) async fn log_in(
     account: &Account,
     http_client: &SharedHttpClient,
-    requests: &Requests,
+    deadline: Instant,
 ) -> Result<Session, Failure> {
     let (config, region) = configure(account, http_client).await?;
-    let credentials = config.credentials_provider();
-    let credentials = credentials.ok_or_else(|| Failure::NoCredentials("no credentials".to_string()))?;
-    credentials.provide_credentials().await.map_err(|error| Failure::from(&error))?;
     let session = Session {
         region: region.map(|region| id::Region::from(region.as_ref())),
         account: account.role.as_ref().and_then(|role| role.account()),
         identity: account.to_string(),
         config,
     };
-    let sts = aws_sdk_sts::config::Builder::from(&session.config).interceptor(requests.clone()).build();
-    match aws_sdk_sts::Client::from_conf(sts).get_caller_identity().send().await {
+    let ends = Instant::now() + deadline.saturating_duration_since(Instant::now()).mul_f64(IDENTITY_SHARE);
+    let asked = aws_sdk_sts::Client::new(&session.config).get_caller_identity().send();
+    let Ok(answer) = timeout_at(ends, asked).await else { return Ok(session) };
+    match answer {
         Ok(caller) => Ok(Session {
             account: caller.account.map(id::AccountId::from).or(session.account),
             identity: caller.arn.unwrap_or(session.identity),
@@ -108,19 +110,27 @@ async fn configure(
         chain = chain.profile_name(profile);
         loader = loader.profile_name(profile);
     }
-    let config = loader.credentials_provider(chain.build().await).load().await;
+    let chain = chain.build().await;
+    let config = with_credentials_of(loader.no_credentials().load().await, &chain).await?;
     let (Some(role), Some(own)) = (&account.role, config.credentials_provider()) else {
         return Ok((config, named));
     };
-    // Else a role is refused for what its caller lacks.
-    own.provide_credentials().await.map_err(|error| Failure::from(&error))?;
     let mut assumed =
         AssumeRoleProvider::builder(&role.arn).session_name("peerscope").configure(&config).region(region);
     if let Some(external_id) = &role.external_id {
         assumed = assumed.external_id(external_id);
     }
-    let assumed = SharedCredentialsProvider::new(assumed.build_from_provider(own).await);
-    Ok((config.to_builder().credentials_provider(assumed).build(), named))
+    let assumed = assumed.build_from_provider(own).await;
+    Ok((with_credentials_of(config, &assumed).await?, named))
+}
+
+/// Gets credentials, once for all clients: each that has a provider asks it anew. They outlive a collection.
+async fn with_credentials_of(
+    config: SdkConfig,
+    provider: &impl ProvideCredentials,
+) -> Result<SdkConfig, Failure> {
+    let credentials = provider.provide_credentials().await.map_err(|error| Failure::from(&error))?;
+    Ok(config.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
 }
 
 /// The Region that environment, profile or instance name, in the order of AWS's own tools.
