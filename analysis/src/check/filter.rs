@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use ipnet::IpNet;
-use peerscope_document::id::{NetworkAclId, SecurityGroupId};
+use peerscope_document::id::{NetworkAclId, SecurityGroupId, VpcId};
 
 use super::Results;
 use super::judged::{Broken, Judged};
@@ -44,8 +44,7 @@ fn called_by_dynos(situation: &Situation<'_>, judged: &[Judged<'_>], results: &m
         return;
     }
     shut_groups(situation, &of_vpcs, results);
-    let open = of_vpcs.iter().filter(|one| one.breaks(RuleId::GroupsAdmitDynos).next().is_none());
-    open.for_each(|one| groups(situation, one, results));
+    open_groups(situation, &of_vpcs, results);
     acls(situation, &of_vpcs, results);
     if !situation.others.is_empty() {
         let count = situation.others.len();
@@ -72,9 +71,7 @@ fn shut_groups(situation: &Situation<'_>, judged: &[&Judged<'_>], results: &mut 
     }
     for all in alike.values() {
         let Some((first, broken)) = all.first() else { continue };
-        let mut about: Vec<ComponentId> = all.iter().filter_map(|(one, _)| one.interface.clone()).collect();
-        about.sort_unstable();
-        about.dedup();
+        let about = interfaces(all.iter().map(|(one, _)| *one));
         let more = more(about.len());
         let message = format!("{}{more}", broken.message);
         results.broken(RuleId::GroupsAdmitDynos, broken, message, &about);
@@ -94,23 +91,58 @@ fn shut_groups(situation: &Situation<'_>, judged: &[&Judged<'_>], results: &mut 
     }
 }
 
-/// The groups of one target, which stop no dyno as far as is known.
-fn groups(situation: &Situation<'_>, one: &Judged<'_>, results: &mut Results<'_>) {
-    let about: Vec<ComponentId> = one.interface.iter().cloned().collect();
+/// Targets whose groups stop no dyno as far as is known: those in the same groups are one result.
+fn open_groups(situation: &Situation<'_>, judged: &[&Judged<'_>], results: &mut Results<'_>) {
     let blocks = cidr_words(situation.dyno_blocks());
-    let unknown = one.leaves_open(RuleId::GroupsAdmitDynos).next().map(|(_, reason)| reason.to_string());
-    let unowned =
-        one.interface.is_none().then(|| format!("no interface of the snapshot has {}", one.place.address));
-    if let Some(reason) = unknown.or(unowned) {
-        for rule in [RuleId::GroupsAdmitDynos, RuleId::GroupsAdmitEveryDyno] {
-            results.not_checked_of(rule, format!("{}: {reason}", one.words()), &about);
+    let mut numbers: BTreeMap<(&VpcId, Vec<SecurityGroupId>), usize> = BTreeMap::new();
+    let mut alike: Vec<Vec<&Judged<'_>>> = Vec::new();
+    for one in judged.iter().filter(|one| one.breaks(RuleId::GroupsAdmitDynos).next().is_none()) {
+        let about = one.interface.as_slice();
+        let unknown = one.leaves_open(RuleId::GroupsAdmitDynos).next().map(|(_, reason)| reason.to_string());
+        let unowned = one
+            .interface
+            .is_none()
+            .then(|| format!("no interface of the snapshot has {}", one.place.address));
+        match unknown.or(unowned) {
+            Some(reason) => {
+                for rule in [RuleId::GroupsAdmitDynos, RuleId::GroupsAdmitEveryDyno] {
+                    results.not_checked_of(rule, format!("{}: {reason}", one.words()), about);
+                }
+            }
+            None => {
+                let number = *numbers.entry((&one.vpc, groups_of(situation, one))).or_insert(alike.len());
+                match alike.get_mut(number) {
+                    Some(known) => known.push(*one),
+                    None => alike.push(Vec::from([*one])),
+                }
+            }
         }
-        return;
     }
-    let message = format!("{}: its groups let dynos in from {blocks}.", one.words());
-    results.pass(RuleId::GroupsAdmitDynos, message, &about);
-    let message = format!("{}: its groups let all blocks of dynos in.", one.words());
-    results.pass(RuleId::GroupsAdmitEveryDyno, message, &about);
+    for all in &alike {
+        let Some(first) = all.first() else { continue };
+        let (about, more) = (interfaces(all.iter().copied()), more(all.len()));
+        let message = format!("{}: its groups let dynos in from {blocks}.{more}", first.words());
+        results.pass(RuleId::GroupsAdmitDynos, message, &about);
+        let message = format!("{}: its groups let all blocks of dynos in.{more}", first.words());
+        results.pass(RuleId::GroupsAdmitEveryDyno, message, &about);
+    }
+}
+
+/// The groups of the interface that has the target's address, ascending.
+fn groups_of(situation: &Situation<'_>, one: &Judged<'_>) -> Vec<SecurityGroupId> {
+    let Some(ComponentId::NetworkInterface(id)) = &one.interface else { return Vec::new() };
+    let mut groups =
+        situation.topology.interface(id).map(|one| one.security_groups.clone()).unwrap_or_default();
+    groups.sort_unstable();
+    groups
+}
+
+/// The interfaces of targets, each once, ascending.
+fn interfaces<'a>(targets: impl Iterator<Item = &'a Judged<'a>>) -> Vec<ComponentId> {
+    let mut interfaces: Vec<ComponentId> = targets.filter_map(|one| one.interface.clone()).collect();
+    interfaces.sort_unstable();
+    interfaces.dedup();
+    interfaces
 }
 
 /// The ACLs that guard targets: once each, for all targets behind it.
@@ -253,10 +285,7 @@ fn nat(situation: &Situation<'_>, judged: &[Judged<'_>], results: &mut Results<'
     };
     let mut groups: Vec<SecurityGroupId> = Vec::new();
     for one in judged.iter().filter(|one| !one.is_in_space) {
-        let Some(ComponentId::NetworkInterface(id)) = &one.interface else { continue };
-        groups.extend(
-            situation.topology.interface(id).map(|one| one.security_groups.clone()).unwrap_or_default(),
-        );
+        groups.extend(groups_of(situation, one));
     }
     groups.sort_unstable();
     groups.dedup();

@@ -14,10 +14,11 @@ use peerscope_document::id::{RouteTableId, SecurityGroupId, SubnetId, VpcId};
 
 use super::situation::{Place, Situation};
 use crate::cause::CauseCode;
-use crate::diagnose::{Case, Machine, Priors, SourceSpec};
+use crate::diagnose::{Case, Priors, Remedy, SourceSpec, remedies};
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange, range_words};
-use crate::reach::{Answer, Direction, reach};
-use crate::report::{CauseReport, CauseStatus, Fix, Severity, Target, Vantage, VantageKind};
+use crate::reach::{Answer, Blocker, Direction, reach};
+use crate::repair::Collateral;
+use crate::report::{Fix, OpenedReport, Severity, Target, Vantage, VantageKind};
 use crate::rule::RuleId;
 use crate::topology::{ComponentId, NetworkId, Topology};
 
@@ -62,11 +63,22 @@ pub(super) struct Broken {
 }
 
 /// What a remedy is for: a table's or an ACL's is for all behind it, a group's for all interfaces with the same groups that
-/// lack the same.
+/// lack the same, and that the same stands in the way of beside it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Ailment {
     Of(RuleId, ComponentId),
-    OfGroups(RuleId, Vec<SecurityGroupId>, u8, u16, Vec<IpNet>),
+    OfGroups(Lack, Vec<(RuleId, ComponentId)>),
+}
+
+/// What groups do not let through.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Lack {
+    rule: RuleId,
+    groups: Vec<SecurityGroupId>,
+    protocol: u8,
+    port: u16,
+    /// Who is stopped.
+    sources: Vec<IpNet>,
 }
 
 /// All targets in a VPC that is joined with the space, called by dynos; and all in the space, called by the VPCs.
@@ -75,7 +87,7 @@ pub(super) fn judge<'a>(situation: &'a Situation<'a>) -> Judgement<'a> {
     if situation.dyno_blocks().is_empty() {
         return judgement;
     }
-    let mut known: BTreeMap<Ailment, usize> = BTreeMap::new();
+    let mut known = Known::default();
     let of_dynos = situation.in_vpcs().map(|(place, vpc)| (place, vpc, false));
     let of_vpcs =
         situation.in_space().flat_map(|place| situation.vpcs.iter().map(move |vpc| (place, vpc, true)));
@@ -86,12 +98,31 @@ pub(super) fn judge<'a>(situation: &'a Situation<'a>) -> Judgement<'a> {
     judgement
 }
 
+/// What mends something, and what is done beside it because something else stands in the way too: by commands.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Deed {
+    rule: RuleId,
+    command: String,
+    beside: Vec<String>,
+}
+
+/// What was found for other targets.
+#[derive(Default)]
+struct Known {
+    /// The numbers of the remedies.
+    ailments: BTreeMap<Ailment, usize>,
+    /// The same by what is done.
+    deeds: BTreeMap<Deed, usize>,
+    /// What changes let through.
+    collateral: Collateral,
+}
+
 fn judge_one<'a>(
     situation: &'a Situation<'a>,
     place: &'a Place,
     vpc: &VpcId,
     is_in_space: bool,
-    known: &mut BTreeMap<Ailment, usize>,
+    known: &mut Known,
     remedies: &mut Vec<Vec<Fix>>,
 ) -> Judged<'a> {
     let topology = situation.topology;
@@ -124,23 +155,49 @@ fn judge_one<'a>(
     let mut broken = Vec::new();
     let blockers = answer.blockers();
     let is_passed = is_in_space && !answer.opening().admitted.is_empty();
-    let mut diagnosed: Option<Vec<CauseReport>> = None;
+    let mut found: Option<Vec<Remedy>> = None;
+    let ailment = |blocker: &Blocker<'_>, rule: RuleId| {
+        let others = blockers.iter().filter(|other| other.component != blocker.component);
+        let beside = others.filter_map(|other| {
+            Some((rule_of(other.code, other.direction, is_in_space)?, other.component.clone()))
+        });
+        match lack(topology, rule, blocker, place, port) {
+            Some(lack) => Ailment::OfGroups(lack, beside.collect()),
+            None => Ailment::Of(rule, blocker.component.clone()),
+        }
+    };
     for blocker in &blockers {
         let Some(rule) = rule_of(blocker.code, blocker.direction, is_in_space) else { continue };
         let component = blocker.component.clone();
         let stopped = blocker.flows.sources();
-        let remedy =
-            *known.entry(ailment(topology, rule, &component, place, port, &stopped)).or_insert_with(|| {
-                let causes = diagnosed
-                    .get_or_insert_with(|| causes(situation, place, port, (&source, &target), &sources));
-                let cause = causes.iter().find(|cause| {
-                    cause.code == blocker.code
-                        && cause.direction == blocker.direction
-                        && cause.component.id == component.id()
+        let Known { ailments, deeds, collateral } = &mut *known;
+        let own = ailment(blocker, rule);
+        let remedy = match ailments.get(&own) {
+            Some(remedy) => *remedy,
+            None => {
+                let found = found.get_or_insert_with(|| {
+                    let is_wanted = |one: &Blocker<'_>| {
+                        let rule = rule_of(one.code, one.direction, is_in_space);
+                        rule.is_some_and(|rule| !ailments.contains_key(&ailment(one, rule)))
+                    };
+                    remedies_of(situation, collateral, place, port, (&source, &target), &sources, &is_wanted)
                 });
-                remedies.push(cause.map(|cause| cause.fixes.clone()).unwrap_or_default());
-                remedies.len() - 1
-            });
+                let key = (blocker.code, blocker.direction, &component);
+                let fixes = found.iter().find(|one| one.key() == key).map(|one| one.fixes.clone());
+                let (fixes, deed) = (fixes.unwrap_or_default(), deed(rule, found, key));
+                let known = deed.as_ref().and_then(|deed| deeds.get(deed)).copied();
+                match known {
+                    Some(number) => {
+                        remedies[number] = for_both(core::mem::take(&mut remedies[number]), &fixes);
+                    }
+                    None => remedies.push(fixes),
+                }
+                let number = known.unwrap_or(remedies.len() - 1);
+                deeds.extend(deed.map(|deed| (deed, number)));
+                ailments.insert(own, number);
+                number
+            }
+        };
         let explained = blocker.parts.first().map(|part| blocker.gate.explain(topology, part).summary);
         let ports = blocker.flows.source_ports();
         let message = match (explained, ports == flows.source_ports()) {
@@ -184,22 +241,35 @@ fn judge_one<'a>(
     }
 }
 
-/// What is to be mended.
-fn ailment(
-    topology: &Topology,
-    rule: RuleId,
-    component: &ComponentId,
-    place: &Place,
-    port: u16,
-    stopped: &[IpNet],
-) -> Ailment {
-    match component {
-        ComponentId::NetworkInterface(id) => {
-            let groups = topology.interface(id).map(|one| one.security_groups.clone()).unwrap_or_default();
-            Ailment::OfGroups(rule, groups, place.protocol, port, stopped.to_vec())
-        }
-        other => Ailment::Of(rule, other.clone()),
-    }
+/// What groups do not let through to a target; nothing where a blocker is none of groups.
+fn lack(topology: &Topology, rule: RuleId, blocker: &Blocker<'_>, place: &Place, port: u16) -> Option<Lack> {
+    let ComponentId::NetworkInterface(id) = &blocker.component else { return None };
+    let groups = topology.interface(id).map(|one| one.security_groups.clone()).unwrap_or_default();
+    Some(Lack { rule, groups, protocol: place.protocol, port, sources: blocker.flows.sources() })
+}
+
+/// What is done about one of several things that stand in the way; `None` where nobody knows.
+fn deed(rule: RuleId, found: &[Remedy], of: (CauseCode, Option<Direction>, &ComponentId)) -> Option<Deed> {
+    let (own, others): (Vec<&Remedy>, Vec<&Remedy>) = found.iter().partition(|one| one.key() == of);
+    let beside = others.into_iter().filter_map(|one| one.command.clone()).collect();
+    let command = own.first().and_then(|one| one.command.clone())?;
+    Some(Deed { rule, command, beside })
+}
+
+/// What mends the same of two targets: what mends both, and opens what neither asks for.
+fn for_both(mut known: Vec<Fix>, other: &[Fix]) -> Vec<Fix> {
+    known.retain_mut(|fix| {
+        let is_same = |one: &&Fix| one.tool == fix.tool && one.command == fix.command;
+        let Some(same) = other.iter().find(is_same) else { return false };
+        fix.verified &= same.verified;
+        // Each leaves out what it is for, at its own interface.
+        fix.opens.retain(|opened| {
+            let is_it = |one: &OpenedReport| one.calls == opened.calls && one.component == opened.component;
+            same.opens.iter().any(is_it)
+        });
+        true
+    });
+    known
 }
 
 impl Judged<'_> {
@@ -283,14 +353,16 @@ fn open_port(answer: &Answer, ports: PortRange) -> Option<u16> {
     (port <= ports.last()).then_some(port)
 }
 
-/// What the diagnosis of the configuration alone names, each with what mends it.
-fn causes(
+/// What mends each setting that stops the calls.
+fn remedies_of(
     situation: &Situation<'_>,
+    collateral: &Collateral,
     place: &Place,
     port: u16,
     (source, target): (&NetworkId, &NetworkId),
     sources: &[IpNet],
-) -> Vec<CauseReport> {
+    is_wanted: &dyn Fn(&Blocker<'_>) -> bool,
+) -> Vec<Remedy> {
     let case = situation.case;
     let protocol = match place.protocol {
         6 => "tcp",
@@ -330,6 +402,5 @@ fn causes(
         deadline: Duration::ZERO,
         priors: Priors::default(),
     };
-    let causes = Machine::new(case, 0).report(Duration::ZERO, situation.case.at).causes;
-    causes.into_iter().filter(|cause| cause.status == CauseStatus::Established).collect()
+    remedies(&case, is_wanted, collateral)
 }

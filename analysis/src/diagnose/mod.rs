@@ -41,6 +41,7 @@ mod path_mtu;
 mod plan;
 mod posterior;
 mod prior;
+mod remedy;
 mod scope;
 mod seen;
 mod segments;
@@ -68,4 +69,5 @@ pub use show::component as shown;
 pub use words::observation_report;
 
 pub(crate) use alternatives::free_block;
+pub(crate) use remedy::{Remedy, remedies};
 pub(crate) use show::fix;

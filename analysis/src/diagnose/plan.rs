@@ -59,7 +59,7 @@ pub(super) fn plan(
         steps.iter().rev().map(|step| step.undo.as_str()).filter(|undo| !undo.is_empty()).collect();
     Some(Plan {
         undo: undo.join("\n"),
-        opens: reported(topology, &bench.opened(topology, &after, &all)),
+        opens: reported(topology, &bench.opened((topology, &[]), &after, &all)),
         verified: bench.is_reachable(&after),
         steps,
     })

@@ -14,7 +14,9 @@ mod groups;
 mod scope;
 
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use peerscope_document::id::NetworkInterfaceId;
 
@@ -55,39 +57,96 @@ pub fn newly_open(
     target: &NetworkId,
     asked: &Flows,
 ) -> Vec<Opened> {
-    Collateral::default().newly_open(before, after, edits, source, target, asked)
+    Collateral::default().newly_open((before, &[]), after, edits, source, target, asked)
 }
 
 /// What was found of some plans, for others on copies of the same topology.
 #[derive(Default)]
 pub struct Collateral {
     memory: Memory,
+    /// What plans open from the space, whoever in it asks for it.
+    from_space: RefCell<BTreeMap<Tried, Rc<[OfEdit]>>>,
+}
+
+/// A plan that was tried: the network that the space asks for, the edits that were made before, and its own.
+type Tried = (NetworkId, Vec<Edit>, Vec<Edit>);
+
+/// What is opened, by interface.
+type ByInterface = BTreeMap<(NetworkInterfaceId, End), Flows>;
+
+/// What an edit of a plan opens.
+struct OfEdit {
+    /// Between the networks that are asked about: what is meant is a part of it.
+    between: ByInterface,
+    beside: ByInterface,
 }
 
 impl Collateral {
-    /// [`newly_open`], which takes less time the more of it was found for another plan.
+    /// [`newly_open`], which takes less time the more of it was found for another plan. `before` comes with the edits by
+    /// which it was made of the topology that all plans are tried on.
     #[must_use]
     pub fn newly_open(
         &self,
-        before: &Topology,
+        (before, made): (&Topology, &[&Edit]),
         after: &Topology,
         edits: &[Edit],
         source: &NetworkId,
         target: &NetworkId,
         asked: &Flows,
     ) -> Vec<Opened> {
-        let mut opened: BTreeMap<(NetworkInterfaceId, End), Flows> = BTreeMap::new();
         let asked = Asked { source, target, flows: asked };
         let bench = Bench { before, after, memory: &self.memory };
-        for edit in edits {
-            let meant = asked.meant(before, edit);
-            for scope in scopes(after, edit) {
-                let meant = if asked.is_between(&scope) { meant.clone() } else { Flows::none() };
-                open_in(&bench, &scope, &meant, &mut opened);
+        let mut opened = ByInterface::new();
+        // All callers in a space are one class, so what is meant can be taken away from what is opened in the end.
+        if *source == NetworkId::Space {
+            let made = made.iter().map(|edit| (*edit).clone()).collect();
+            let tried = (target.clone(), made, edits.to_vec());
+            let known = self.from_space.borrow().get(&tried).cloned();
+            let found = known.unwrap_or_else(|| {
+                let found: Rc<[OfEdit]> = edits.iter().map(|edit| of_edit(&bench, &asked, edit)).collect();
+                self.from_space.borrow_mut().insert(tried, Rc::clone(&found));
+                found
+            });
+            for (edit, found) in edits.iter().zip(&*found) {
+                let meant = asked.meant(before, edit);
+                for (key, flows) in &found.between {
+                    join(&mut opened, key, flows.difference(&meant));
+                }
+                for (key, flows) in &found.beside {
+                    join(&mut opened, key, flows.clone());
+                }
+            }
+        } else {
+            for edit in edits {
+                let meant = asked.meant(before, edit);
+                for scope in scopes(after, edit) {
+                    let meant = if asked.is_between(&scope) { meant.clone() } else { Flows::none() };
+                    open_in(&bench, &scope, &meant, &mut opened);
+                }
             }
         }
         let opened = opened.into_iter().filter(|(_, flows)| !flows.is_empty());
         opened.map(|((interface, end), flows)| Opened { interface, end, flows: flows.normalised() }).collect()
+    }
+}
+
+/// All that an edit opens, whether it is meant or not.
+fn of_edit(bench: &Bench<'_>, asked: &Asked<'_>, edit: &Edit) -> OfEdit {
+    let mut found = OfEdit { between: ByInterface::new(), beside: ByInterface::new() };
+    for scope in scopes(bench.after, edit) {
+        let opened = if asked.is_between(&scope) { &mut found.between } else { &mut found.beside };
+        open_in(bench, &scope, &Flows::none(), opened);
+    }
+    found
+}
+
+fn join(opened: &mut ByInterface, key: &(NetworkInterfaceId, End), flows: Flows) {
+    match opened.get_mut(key) {
+        _ if flows.is_empty() => {}
+        Some(known) => *known = known.union(&flows),
+        None => {
+            opened.insert(key.clone(), flows);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::flow;
 use crate::topology::{NetworkId, RouteDestination, Topology};
 
 /// Who accepts a peering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Accepter {
     /// Heroku, on the order of the space's owner.
     Space,
@@ -36,7 +36,7 @@ impl Accepter {
 }
 
 /// The ports of a rule to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryPorts {
     /// All, or a protocol without ports.
     All,
@@ -47,7 +47,7 @@ pub enum EntryPorts {
 }
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Edit {
     /// Adds a static route over a peering.
     CreateRoute {

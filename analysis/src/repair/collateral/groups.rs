@@ -37,6 +37,9 @@ pub(super) struct Memory {
     known: RefCell<BTreeMap<Key, Vec<Known>>>,
 }
 
+/// How many are kept of the same groups: to look through more takes longer than to ask them.
+const KEPT: usize = 8;
+
 /// Which groups, in which network, for calls from or to which other one.
 type Key = (Vec<SecurityGroupId>, NetworkId, NetworkId, End);
 
@@ -105,11 +108,14 @@ impl Groups<'_> {
         let mut known = self.bench.memory.known.borrow_mut();
         let known = known.entry(key).or_default();
         let holds = |one: &&Known| one.judged.covers(flows) && self.are_same(&one.topology, topology, class);
-        if let Some(one) = known.iter().find(holds) {
+        if let Some(one) = known.iter().rev().find(holds) {
             return flows.intersection(&one.through).boxes().to_vec();
         }
         let through = self.gate(topology, &class.site).admitted(topology, flows).normalised();
         let boxes = through.boxes().to_vec();
+        if known.len() >= KEPT {
+            known.remove(0);
+        }
         known.push(Known { topology: topology.clone(), judged: flows.clone(), through });
         boxes
     }
