@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peerscope_analysis::flow::PortRange;
 
-pub(crate) use checking::{CheckArgs, DiffArgs, RulesArgs};
+pub(crate) use checking::{CheckArgs, CheckFormat, DiffArgs, RulesArgs};
 pub(crate) use collecting::{AccountArgs, CollectArgs, LiveArgs, PolicyForm, Provider};
 pub(crate) use diagnosing::{AnalyzeArgs, CaseArgs, WhyArgs};
 pub(crate) use probing::{CapabilitiesArgs, EngineChoice, ProbeArgs, ProbeFormat, TraceArgs};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use peerscope_analysis::flow::PortRange;
 
 use super::values::{port_range, seconds};
@@ -44,7 +44,19 @@ pub(crate) struct CheckArgs {
 
     /// How to show the result
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: CheckFormat,
+}
+
+/// How a check is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts
+    Json,
+    /// For a ticket or a chat: what is broken, by the account whose owner has to act
+    Markdown,
 }
 
 /// Flags of `diff`.

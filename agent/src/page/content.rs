@@ -4,20 +4,24 @@
 use peerscope_analysis::cause::CauseCode;
 use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{
-    Component, Diagnosis, Evidence, Gap, HypothesisReport, Severity, VantageKind,
+    Component, Diagnosis, Evidence, Gap, HypothesisReport, Severity, VantageKind, Verdict,
 };
 
+use super::connection;
 use super::deeds::deeds;
 use super::hops::{called, id_and_name, path};
 use super::sentence::{sentence, whole_sentence};
-use super::{Block, Page, Section, Span, code, plain, strong};
+use super::{Block, Page, Section, Span, Tone, code, plain, strong};
 use crate::text::entry::{Entry, common_evidence, entries, groups};
-use crate::text::words::{from, latency_seen, names_seen, packets_seen, snapshot_words, to, together, way};
+use crate::text::words::{
+    from, latency_seen, names_seen, packets_seen, snapshot_words, to, together, verdict_word, way,
+};
 
 /// Puts a page together.
 pub(super) fn page(diagnosis: &Diagnosis, remark: Option<&str>) -> Page {
     let entries = entries(diagnosis);
     let sections = [
+        ("connection", "The connection", connection::of_diagnosis(diagnosis)),
         ("do", "What to do", deeds(diagnosis, &entries)),
         ("why", "Why", why(diagnosis, &entries)),
         ("path", "The path, hop by hop", path(diagnosis, &entries)),
@@ -31,7 +35,13 @@ pub(super) fn page(diagnosis: &Diagnosis, remark: Option<&str>) -> Page {
         Section { id, title, blocks }
     });
     Page {
-        verdict: diagnosis.verdict,
+        tone: match diagnosis.verdict {
+            Verdict::Reachable => Tone::Good,
+            Verdict::Blocked => Tone::Bad,
+            Verdict::Impaired => Tone::Partly,
+            Verdict::Undetermined => Tone::Doubtful,
+        },
+        word: verdict_word(diagnosis.verdict),
         title: sentence(&format!("{} → {}", from(diagnosis), to(diagnosis))),
         summary: sentence(&diagnosis.summary),
         remark: remark.map(sentence).unwrap_or_default(),
@@ -40,7 +50,7 @@ pub(super) fn page(diagnosis: &Diagnosis, remark: Option<&str>) -> Page {
 }
 
 /// Without what has no words: a name may be nothing but spaces.
-fn without_blanks(block: Block) -> Option<Block> {
+pub(super) fn without_blanks(block: Block) -> Option<Block> {
     let has_words = |spans: &Vec<Span>| spans.iter().any(|span| !span.words().trim().is_empty());
     let of_list = |mut items: Vec<Vec<Span>>| {
         items.retain(has_words);
@@ -169,6 +179,11 @@ fn findings(diagnosis: &Diagnosis) -> Vec<Block> {
 }
 
 fn unknown(diagnosis: &Diagnosis) -> Vec<Block> {
+    gaps(&diagnosis.gaps)
+}
+
+/// What could not be seen, each with what it would tell.
+pub(super) fn gaps(gaps: &[Gap]) -> Vec<Block> {
     let gap = |gap: &Gap| {
         let mut words = whole_sentence(&format!("{}: {}", gap.what, gap.reason));
         if !gap.would_tell.is_empty() {
@@ -178,7 +193,7 @@ fn unknown(diagnosis: &Diagnosis) -> Vec<Block> {
         }
         words
     };
-    list(diagnosis.gaps.iter().map(gap).collect())
+    list(gaps.iter().map(gap).collect())
 }
 
 fn origin(diagnosis: &Diagnosis) -> Vec<Block> {
@@ -205,6 +220,6 @@ fn origin(diagnosis: &Diagnosis) -> Vec<Block> {
     list(lines)
 }
 
-fn list(items: Vec<Vec<Span>>) -> Vec<Block> {
+pub(super) fn list(items: Vec<Vec<Span>>) -> Vec<Block> {
     if items.is_empty() { Vec::new() } else { vec![Block::List(items)] }
 }

@@ -17,7 +17,7 @@ use crate::text::words::{
 const HEADING: usize = 100;
 
 /// One thing to do.
-struct Deed<'a> {
+pub(super) struct Deed<'a> {
     explanation: &'a str,
     tool: Tool,
     account: Option<&'a str>,
@@ -36,7 +36,7 @@ struct Deed<'a> {
 }
 
 impl<'a> Deed<'a> {
-    fn of_fix(fix: &'a Fix, terraform: Option<&'a Fix>) -> Self {
+    pub(super) fn of_fix(fix: &'a Fix, terraform: Option<&'a Fix>) -> Self {
         Self {
             explanation: &fix.explanation,
             tool: fix.tool,
@@ -54,11 +54,18 @@ impl<'a> Deed<'a> {
     }
 
     /// Everything but what it is.
-    fn blocks(&self) -> Vec<Block> {
+    pub(super) fn blocks(&self) -> Vec<Block> {
         let mut facts: Vec<Vec<Span>> = Vec::new();
-        if self.tool != Tool::Heroku {
-            facts.extend(self.account.map(|account| labelled("Account", account)));
-            facts.extend(self.region.map(|region| labelled("Region", region)));
+        match self.tool {
+            Tool::Heroku => facts.push(whole_sentence("run by a member of the space's team at Heroku")),
+            Tool::Aws if self.account.is_none() => {
+                facts.push(vec![strong("Account"), plain(" that owns it: no document says which.")]);
+                facts.extend(self.region.map(|region| labelled("Region", region)));
+            }
+            _ => {
+                facts.extend(self.account.map(|account| labelled("Account", account)));
+                facts.extend(self.region.map(|region| labelled("Region", region)));
+            }
         }
         facts.extend(self.brought.map(whole_sentence));
         facts.extend(self.hand.map(|hand| whole_sentence(&hand_words(hand))));
@@ -240,7 +247,7 @@ fn is_same(fix: &Fix, command: &str, explanation: &str) -> bool {
     fix.command == command && fix.explanation == explanation
 }
 
-fn labelled(label: &str, value: &str) -> Vec<Span> {
+pub(super) fn labelled(label: &str, value: &str) -> Vec<Span> {
     vec![strong(label), plain(" "), code(escape(value))]
 }
 

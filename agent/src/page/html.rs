@@ -3,13 +3,11 @@
 //! The policy in its head permits its own style and its own script, by their hashes, and nothing else, so that even
 //! markup that got past the escaping could neither run nor call home.
 
-use peerscope_analysis::report::Verdict;
 use unicode_width::UnicodeWidthStr;
 
 use super::markup::Markup;
 use super::picture::picture;
-use super::{Block, Listing, Page, Section, Span};
-use crate::text::words::verdict_word;
+use super::{Block, Listing, Page, Section, Span, Tone};
 
 /// How it looks.
 pub(super) const STYLE: &str = include_str!("html/style.css");
@@ -23,7 +21,7 @@ const WHOLE: usize = 30;
 
 /// Writes a page.
 pub(super) fn write(page: &Page) -> String {
-    let word = verdict_word(page.verdict);
+    let word = page.word;
     let title: String = page.title.iter().map(Span::words).collect();
     let head = [
         Markup::void("meta", &[("charset", "utf-8")]),
@@ -53,14 +51,14 @@ pub(super) fn write(page: &Page) -> String {
 
 /// The answer, and what else there is.
 fn header(page: &Page) -> Markup {
-    let (class, mark) = match page.verdict {
-        Verdict::Reachable => ("verdict good", "✓"),
-        Verdict::Blocked => ("verdict bad", "✗"),
-        Verdict::Impaired => ("verdict bad", "!"),
-        Verdict::Undetermined => ("verdict doubtful", "?"),
+    let (class, mark) = match page.tone {
+        Tone::Good => ("verdict good", "✓"),
+        Tone::Bad => ("verdict bad", "✗"),
+        Tone::Partly => ("verdict bad", "!"),
+        Tone::Doubtful => ("verdict doubtful", "?"),
     };
     let mark = Markup::element("span", &[("aria-hidden", "true")], [Markup::words(mark)]);
-    let word = Markup::words(&format!(" {}", verdict_word(page.verdict)));
+    let word = Markup::words(&format!(" {}", page.word));
     let verdict = Markup::element("span", &[("class", class)], [mark, word]);
     let title = Markup::element("span", &[("class", "ends")], spans(&page.title));
     let links = page.sections.iter().map(|section| {

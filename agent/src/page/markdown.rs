@@ -3,21 +3,18 @@
 //! No tables and no lists within lists, which Slack does not show. Commands stand at the margin, where they can be
 //! copied from any of them.
 
-use peerscope_analysis::report::Verdict;
-
-use super::{Block, Listing, Page, Span};
-use crate::text::words::verdict_word;
+use super::{Block, Listing, Page, Span, Tone};
 
 /// Writes a page.
 pub(super) fn write(page: &Page) -> String {
-    let mark = match page.verdict {
-        Verdict::Reachable => "✅",
-        Verdict::Blocked => "❌",
-        Verdict::Impaired => "⚠️",
-        Verdict::Undetermined => "❔",
+    let mark = match page.tone {
+        Tone::Good => "✅",
+        Tone::Bad => "❌",
+        Tone::Partly => "⚠️",
+        Tone::Doubtful => "❔",
     };
     let mut parts = vec![
-        format!("## {mark} {}: {}", verdict_word(page.verdict), spans(&page.title)),
+        format!("## {mark} {}: {}", page.word, spans(&page.title)),
         spans(&page.summary),
         spans(&page.remark),
     ];

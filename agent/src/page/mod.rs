@@ -4,6 +4,8 @@
 //! of words they are; each writer has one place where words become markup, and there everything is escaped. Names,
 //! tags and rules are whatever somebody wrote in either account, and who reads this trusts who sent it.
 
+mod check;
+mod connection;
 mod content;
 mod deeds;
 mod hops;
@@ -15,11 +17,17 @@ mod sentence;
 #[cfg(test)]
 mod tests;
 
-use peerscope_analysis::report::{Action, Diagnosis, Verdict};
+use peerscope_analysis::check::Check;
+use peerscope_analysis::report::{Action, Diagnosis};
 
 /// The diagnosis as Markdown. `remark` is said after the answer: how long it was waited for.
 pub(crate) fn markdown(diagnosis: &Diagnosis, remark: Option<&str>) -> String {
     markdown::write(&content::page(diagnosis, remark))
+}
+
+/// A check as Markdown: what is broken, by who has to act.
+pub(crate) fn check_markdown(check: &Check) -> String {
+    markdown::write(&check::page(check))
 }
 
 /// The same as one HTML file.
@@ -30,14 +38,27 @@ pub(crate) fn html(diagnosis: &Diagnosis, remark: Option<&str>) -> String {
 /// What is told, in its order.
 #[derive(Debug)]
 struct Page {
-    verdict: Verdict,
-    /// From where to where.
+    tone: Tone,
+    /// The answer in a word.
+    word: &'static str,
+    /// From where to where, or what was checked.
     title: Vec<Span>,
     /// The answer in one sentence.
     summary: Vec<Span>,
     /// What else is to be said at once; mostly nothing.
     remark: Vec<Span>,
     sections: Vec<Section>,
+}
+
+/// How good the answer is.
+#[derive(Clone, Copy, Debug)]
+enum Tone {
+    Good,
+    Bad,
+    /// Bad in part.
+    Partly,
+    /// Nobody can tell.
+    Doubtful,
 }
 
 /// A part of a page under a heading of its own.

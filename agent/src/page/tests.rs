@@ -6,12 +6,16 @@ use std::path::Path;
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 use fastrand::Rng;
+use jiff::Timestamp;
 use peerscope_analysis::cause::CauseCode;
+use peerscope_analysis::check::{Check, CheckCase, RuleStatus, check};
+use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::reach::Direction;
 use peerscope_analysis::report::{
-    AlsoWrong, CauseStatus, Component, Diagnosis, Evidence, Finding, Fix, HypothesisReport, NextProbe,
-    ObservationReport, OpenedReport, RequestReport, Severity, Tool,
+    AlsoWrong, CauseStatus, Component, Diagnosis, Evidence, Finding, Fix, Gap, GapKind, HypothesisReport,
+    NextProbe, ObservationReport, OpenedReport, PeeredReport, RequestReport, Severity, Tool,
 };
+use peerscope_analysis::topology::Topology;
 use peerscope_vocabulary::ProbeKind;
 use scraper::Html;
 use sha2::{Digest, Sha256};
@@ -141,25 +145,39 @@ fn diagnosis() -> Diagnosis {
     diagnosis
 }
 
-/// Puts other words into every place that outside data can come to.
-fn with_words(mut diagnosis: Diagnosis, mut words: impl FnMut() -> String) -> Diagnosis {
-    fn component(component: &mut Component, words: &mut impl FnMut() -> String) {
-        for part in [&mut component.id, &mut component.name, &mut component.region, &mut component.account] {
-            *part = part.is_some().then(&mut *words);
-        }
+fn component(component: &mut Component, words: &mut impl FnMut() -> String) {
+    for part in [&mut component.id, &mut component.name, &mut component.region, &mut component.account] {
+        *part = part.is_some().then(&mut *words);
     }
-    fn opened(opens: &mut [OpenedReport], words: &mut impl FnMut() -> String) {
-        opens.iter_mut().for_each(|one| component(&mut one.component, words));
+}
+
+fn opened(opens: &mut [OpenedReport], words: &mut impl FnMut() -> String) {
+    opens.iter_mut().for_each(|one| component(&mut one.component, words));
+}
+
+fn fix(fix: &mut Fix, words: &mut impl FnMut() -> String) {
+    for part in [&mut fix.command, &mut fix.explanation, &mut fix.undo] {
+        *part = words();
     }
-    fn fix(fix: &mut Fix, words: &mut impl FnMut() -> String) {
-        for part in [&mut fix.command, &mut fix.explanation, &mut fix.undo] {
-            *part = words();
-        }
-        for part in [&mut fix.managed_by, &mut fix.account, &mut fix.region, &mut fix.note] {
+    for part in [&mut fix.managed_by, &mut fix.account, &mut fix.region, &mut fix.note] {
+        *part = Some(words());
+    }
+    opened(&mut fix.opens, words);
+}
+
+fn peered(peering: &mut PeeredReport, words: &mut impl FnMut() -> String) {
+    component(&mut peering.component, words);
+    peering.state = Some(words());
+    for side in [&mut peering.requester, &mut peering.accepter] {
+        side.network.iter_mut().for_each(|one| component(one, words));
+        for part in [&mut side.vpc, &mut side.account, &mut side.region] {
             *part = Some(words());
         }
-        opened(&mut fix.opens, words);
     }
+}
+
+/// Puts other words into every place that outside data can come to.
+fn with_words(mut diagnosis: Diagnosis, mut words: impl FnMut() -> String) -> Diagnosis {
     let words = &mut words;
     for part in [
         &mut diagnosis.version,
@@ -176,6 +194,7 @@ fn with_words(mut diagnosis: Diagnosis, mut words: impl FnMut() -> String) -> Di
         cause.evidence.iter_mut().for_each(|evidence| evidence.text = words());
         cause.fixes.iter_mut().for_each(|one| fix(one, words));
     }
+    diagnosis.peerings.iter_mut().for_each(|one| peered(one, words));
     if let Some(plan) = &mut diagnosis.plan {
         opened(&mut plan.opens, words);
         for step in &mut plan.steps {
@@ -373,6 +392,74 @@ fn blocks_meant(page: &Page) -> Vec<(&'static str, String)> {
     }
     blocks.retain(|(kind, words)| *kind != "paragraph" || !words.is_empty());
     blocks
+}
+
+/// A check that has something of everything.
+fn whole_check() -> Check {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/documents/orders-db");
+    let loaded = crate::snapshot::load(&[example]).unwrap();
+    let topology = Topology::from(&loaded.snapshot);
+    let gap = Gap {
+        kind: GapKind::Document,
+        what: String::new(),
+        reason: String::new(),
+        would_tell: String::new(),
+    };
+    let mut check = check(&CheckCase {
+        version: String::new(),
+        at: Timestamp::UNIX_EPOCH,
+        documents: &loaded.snapshot,
+        topology: &topology,
+        snapshot: None,
+        targets: Vec::new(),
+        source_ports: PortRange::ALL,
+        gaps: vec![gap],
+    });
+    let severities = [Severity::Error, Severity::Warning, Severity::Info];
+    let violated = check.results.iter_mut().filter(|one| one.status == RuleStatus::Violation);
+    for (result, severity) in violated.zip(severities.into_iter().cycle()) {
+        result.severity = severity;
+    }
+    assert!(!check.peerings.is_empty());
+    check
+}
+
+/// Puts other words into every place of a check that outside data can come to.
+fn check_with(mut check: Check, mut words: impl FnMut() -> String) -> Check {
+    let words = &mut words;
+    check.version = words();
+    for result in &mut check.results {
+        result.message = words();
+        result.components.iter_mut().for_each(|one| component(one, words));
+        result.fixes.iter_mut().for_each(|one| fix(one, words));
+    }
+    check.peerings.iter_mut().for_each(|one| peered(one, words));
+    for gap in &mut check.gaps {
+        (gap.what, gap.reason, gap.would_tell) = (words(), words(), words());
+    }
+    check
+}
+
+#[test]
+fn a_check_is_read_as_it_was_meant_whatever_names_there_are() {
+    let mut options = Options::default();
+    let extension = &mut options.extension;
+    for on in
+        [&mut extension.autolink, &mut extension.table, &mut extension.tasklist, &mut extension.footnotes]
+    {
+        *on = true;
+    }
+    let whole = whole_check();
+    for seed in 0..200 {
+        let mut rng = Rng::with_seed(seed);
+        let check = check_with(whole.clone(), || hostile(&mut rng));
+        let text = super::check_markdown(&check);
+        let arena = Arena::new();
+        let mut read = Vec::new();
+        blocks_read(parse_document(&arena, &text, &options), &mut read);
+        assert!(read.remove(0).0 == "title", "{text}");
+        pretty(&read, &blocks_meant(&super::check::page(&check)), &text);
+    }
 }
 
 #[test]

@@ -75,8 +75,8 @@ pub(crate) fn severity_word(severity: Severity) -> &'static str {
     }
 }
 
-/// How many rules are violated, and the first.
-fn headline(check: &Check, style: &Style) -> String {
+/// How many rules are violated and were not checked, in words.
+pub(crate) fn counts(check: &Check) -> String {
     let rules = |wanted: &dyn Fn(&RuleResult) -> bool| -> usize {
         let mut found: Vec<RuleId> =
             check.results.iter().filter(|one| wanted(one)).map(|one| one.rule).collect();
@@ -89,11 +89,6 @@ fn headline(check: &Check, style: &Style) -> String {
     let (errors, warnings) = (violated(Severity::Error), violated(Severity::Warning));
     let unchecked = wholly_unchecked(check).len();
     let all = RULES.len();
-    let (word, shown) = match check.outcome() {
-        Outcome::Kept => ("KEPT", style.good("KEPT")),
-        Outcome::Violated => ("VIOLATED", style.bad("VIOLATED")),
-        Outcome::Unchecked => ("UNCHECKED", style.doubtful("UNCHECKED")),
-    };
     let mut said = Vec::new();
     if errors > 0 {
         said.push(format!("{errors} of {all} rules"));
@@ -107,7 +102,17 @@ fn headline(check: &Check, style: &Style) -> String {
     if errors == 0 && unchecked == 0 {
         said.insert(0, format!("all {all} rules"));
     }
-    let line = format!("{word}  {}", said.join(", "));
+    said.join(", ")
+}
+
+/// How many rules are violated, and the first.
+fn headline(check: &Check, style: &Style) -> String {
+    let (word, shown) = match check.outcome() {
+        Outcome::Kept => ("KEPT", style.good("KEPT")),
+        Outcome::Violated => ("VIOLATED", style.bad("VIOLATED")),
+        Outcome::Unchecked => ("UNCHECKED", style.doubtful("UNCHECKED")),
+    };
+    let line = format!("{word}  {}", counts(check));
     let mut text = wrapped(&line, style.width, "", &" ".repeat(word.len() + 2)).replacen(word, &shown, 1);
     let worst = check
         .results
@@ -171,6 +176,17 @@ fn has_same_fix(one: &RuleResult, other: &RuleResult) -> bool {
 
 /// What could not be checked, a line each reason.
 fn unchecked(check: &Check, style: &Style) -> String {
+    let (reasons, more) = unchecked_reasons(check);
+    let mut lines: Vec<String> =
+        reasons.iter().map(|(reason, rules)| format!("{}: {reason}", rules.join(", "))).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more (--format json has all)"));
+    }
+    list("Unchecked", lines.into_iter(), style)
+}
+
+/// Why rules could not be checked, each reason with the rules, a few of each rule; and how many more there are.
+pub(crate) fn unchecked_reasons(check: &Check) -> (Vec<(String, Vec<&'static str>)>, usize) {
     let mut reasons: Vec<(String, Vec<&'static str>)> = Vec::new();
     let mut left: BTreeMap<RuleId, usize> = BTreeMap::new();
     for result in check.results.iter().filter(|one| one.status == RuleStatus::NotChecked) {
@@ -187,13 +203,8 @@ fn unchecked(check: &Check, style: &Style) -> String {
             }
         }
     }
-    let more: usize = left.values().map(|count| count.saturating_sub(NAMED)).sum();
-    let mut lines: Vec<String> =
-        reasons.iter().map(|(reason, rules)| format!("{}: {reason}", rules.join(", "))).collect();
-    if more > 0 {
-        lines.push(format!("and {more} more (--format json has all)"));
-    }
-    list("Unchecked", lines.into_iter(), style)
+    let more = left.values().map(|count| count.saturating_sub(NAMED)).sum();
+    (reasons, more)
 }
 
 /// What holds.

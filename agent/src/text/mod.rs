@@ -29,7 +29,9 @@ pub(crate) use assertions::{
     path as asserted_path, result_text as assertion_text, text as assertions_text,
     what_holds as what_holds_of,
 };
-pub(crate) use check::{result_text, severity_word, text as check_text};
+pub(crate) use check::{
+    counts as check_counts, result_text, severity_word, text as check_text, unchecked_reasons,
+};
 pub(crate) use diagnosis::text as diagnosis_text;
 pub(crate) use diff::text as diff_text;
 pub(crate) use layout::{cut, wrapped};

@@ -221,7 +221,7 @@ pub(crate) fn snapshot_words(snapshot: Option<&SnapshotReport>) -> String {
     }
 }
 
-fn age_words(seconds: i64) -> String {
+pub(crate) fn age_words(seconds: i64) -> String {
     match seconds {
         i64::MIN..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds / 60),

@@ -26,9 +26,9 @@ use serde::Serialize;
 
 use crate::flow::PortRange;
 use crate::repair::{Edit, instruction};
-use crate::report::{Component, Fix, Gap, Severity, SnapshotReport};
+use crate::report::{Component, Fix, Gap, PeeredReport, Severity, SnapshotReport};
 use crate::rule::{RULES, RuleId};
-use crate::topology::{ComponentId, Topology};
+use crate::topology::{ComponentId, NetworkId, Topology};
 
 pub use situation::CheckTarget;
 
@@ -70,6 +70,8 @@ pub struct Check {
     pub at: Timestamp,
     /// Every rule in the order of the table, once for each thing that it looked at.
     pub results: Vec<RuleResult>,
+    /// The peerings that it is about, as both sides know them.
+    pub peerings: Vec<PeeredReport>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     /// The snapshot used.
@@ -151,12 +153,18 @@ pub fn check(case: &CheckCase<'_>) -> Check {
             results.not_checked(rule.id, String::from("nothing in the snapshot is what this rule is about"));
         }
     }
+    let intended = situation.vpcs.iter().filter_map(|vpc| {
+        let (id, _) = case.topology.intended_peering(&NetworkId::Space, &NetworkId::Vpc(vpc.clone()))?;
+        PeeredReport::of(case.topology, id)
+    });
+    let peerings = intended.collect();
     results.all.sort_by_key(|one| one.rule);
     Check {
         schema: SCHEMA,
         version: case.version.clone(),
         at: case.at,
         results: results.all,
+        peerings,
         gaps: case.gaps.clone(),
         snapshot: case.snapshot.clone(),
     }

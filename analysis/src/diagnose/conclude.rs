@@ -30,7 +30,7 @@ use crate::flow::Flows;
 use crate::reach::Blocker;
 use crate::report::{
     AskedReport, CauseReport, Diagnosis, Finding, Gap, HypothesisReport, LatencyReport, NextProbe,
-    PartReport, Paths, Plan, SCHEMA, Severity, Source, Verdict,
+    PartReport, Paths, PeeredReport, Plan, SCHEMA, Severity, Source, Verdict,
 };
 use crate::topology::{ComponentType, NetworkId};
 
@@ -45,6 +45,7 @@ struct Conclusion {
     findings: Vec<Finding>,
     gaps: Vec<Gap>,
     plan: Option<Plan>,
+    peerings: Vec<PeeredReport>,
     paths: Paths,
     partition: Vec<PartReport>,
     next_probe: Option<NextProbe>,
@@ -111,6 +112,7 @@ pub(super) fn conclude(
         hypotheses: whole.hypotheses,
         asked: whole.asked,
         plan: whole.plan,
+        peerings: whole.peerings,
         paths: whole.paths,
         partition: whole.partition,
         observations: case
@@ -256,6 +258,10 @@ fn one(
         conclusion.findings.push(naming::public_finding(case, question));
     }
     conclusion.findings.extend(findings(case, question));
+    if let (Some(topology), Some((source, target))) = (&case.topology, &question.networks) {
+        let peering = topology.intended_peering(source, target);
+        conclusion.peerings.extend(peering.and_then(|(id, _)| PeeredReport::of(topology, id)));
+    }
     if let (Some(topology), Some(answer)) = (&case.topology, &question.answer) {
         conclusion.partition = partition::parts(topology, question);
         let shown = silent.sample().or_else(|| blocked.sample()).or_else(|| passing.sample());
@@ -390,6 +396,11 @@ fn merge(case: &Case, mut conclusions: Vec<Conclusion>) -> Conclusion {
         whole.asked.extend(one.asked);
         whole.partition.extend(one.partition);
         whole.latency.extend(one.latency);
+        for peering in one.peerings {
+            if !whole.peerings.contains(&peering) {
+                whole.peerings.push(peering);
+            }
+        }
         for finding in one.findings {
             if !whole.findings.contains(&finding) {
                 whole.findings.push(finding);

@@ -10,6 +10,7 @@ mod hypothesis;
 mod latency;
 mod mending;
 mod observation;
+mod peered;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -33,6 +34,7 @@ pub use observation::{
     CarriedReport, DnsAddressReport, DnsReport, HandshakeReport, LongRequestReport, ObservationReport,
     RequestReport, TcpReport, TlsReport,
 };
+pub use peered::{PeeredReport, SideReport};
 
 /// The value of [`Diagnosis::schema`].
 pub const SCHEMA: &str = "peerscope/diagnosis/1";
@@ -65,6 +67,9 @@ pub struct Diagnosis {
     /// What mends all causes that configuration shows, in the order to apply it; null where there are
     /// none.
     pub plan: Option<Plan>,
+    /// The peering between the networks of each address that is asked about, as both sides know it; empty where no
+    /// document tells of one.
+    pub peerings: Vec<PeeredReport>,
     /// The way there and the way back.
     pub paths: Paths,
     /// What the configuration does to all that was asked, divided by what decides about it; empty where

@@ -9,10 +9,11 @@ use peerscope_analysis::flow::{Family, PortRange};
 use peerscope_analysis::topology::Topology;
 
 use crate::case::{Known, LINUX_EPHEMERAL, documented_addresses, known_now, places_of, unknown_name};
-use crate::cli::{CheckArgs, Format};
+use crate::cli::{CheckArgs, CheckFormat};
 use crate::clock;
 use crate::exit::{Failure, Status};
 use crate::output::{print, print_json, write_file};
+use crate::page;
 use crate::target::{Host, TargetUrl};
 use crate::text::{Style, check_text};
 
@@ -54,8 +55,9 @@ pub(crate) fn run(arguments: &CheckArgs, style: &Style) -> Result<Status, Failur
         write_file(file, &junit::junit(&check))?;
     }
     match arguments.format {
-        Format::Text => print(&check_text(&check, arguments.verbose, style))?,
-        Format::Json => print_json(&check)?,
+        CheckFormat::Text => print(&check_text(&check, arguments.verbose, style))?,
+        CheckFormat::Json => print_json(&check)?,
+        CheckFormat::Markdown => print(&page::check_markdown(&check))?,
     }
     Ok(Status::from(&check))
 }
