@@ -18,7 +18,7 @@ use crate::diagnose::{Case, Priors, Remedy, SourceSpec, remedies};
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange, range_words};
 use crate::reach::{Answer, Blocker, Direction, reach};
 use crate::repair::Collateral;
-use crate::report::{Fix, OpenedReport, Severity, Target, Vantage, VantageKind};
+use crate::report::{Calls, Fix, OpenedReport, Severity, Target, Vantage, VantageKind};
 use crate::rule::RuleId;
 use crate::topology::{ComponentId, NetworkId, Topology};
 
@@ -263,10 +263,9 @@ fn for_both(mut known: Vec<Fix>, other: &[Fix]) -> Vec<Fix> {
         let Some(same) = other.iter().find(is_same) else { return false };
         fix.verified &= same.verified;
         // Each leaves out what it is for, at its own interface.
-        fix.opens.retain(|opened| {
-            let is_it = |one: &OpenedReport| one.calls == opened.calls && one.component == opened.component;
-            same.opens.iter().any(is_it)
-        });
+        let key = |one: &OpenedReport| (one.component.id.clone(), one.calls == Calls::Received);
+        let opened: BTreeSet<_> = same.opens.iter().map(key).collect();
+        fix.opens.retain(|one| opened.contains(&key(one)));
         true
     });
     known
