@@ -172,6 +172,24 @@ fn every_list_is_read_to_its_last_page() {
     assert!(calls.len() > 15, "{calls:?}");
 }
 
+/// The rules say the same of what is read now as of what was written.
+#[test]
+fn rules_are_checked_live_as_from_files() {
+    let (room, folder) = (Room::rich(), tempfile::tempdir().unwrap());
+    let target = folder.path().join("snapshot");
+    run(room.peerscope().args(["collect", "-o"]).arg(&target)).good();
+    let check = |mut command: Command, from: &[&str]| {
+        let said = run(command.args(["check", "--format", "json"]).args(from));
+        let mut report = said.json();
+        assert!(report["results"].as_array().is_some_and(|results| results.len() > 10), "{report}");
+        (report["at"], report["snapshot"], report["elapsed_seconds"]) =
+            (Value::Null, Value::Null, Value::Null);
+        (said.status, serde_json::to_string_pretty(&report).unwrap())
+    };
+    let from_files = check(peerscope("http://127.0.0.1:9"), &["--snapshot", target.to_str().unwrap()]);
+    assert_eq!(check(room.peerscope(), &["--live"]), from_files);
+}
+
 /// Random worlds of two accounts and several Regions: what is collected is what was served, and the analysis of what
 /// was written is that of what is read now, to the byte.
 #[test]
