@@ -16,5 +16,7 @@ mod killed;
 mod metadata;
 #[path = "aws/moto.rs"]
 mod moto;
+#[path = "aws/policy.rs"]
+mod policy;
 #[path = "aws/stub.rs"]
 mod stub;
