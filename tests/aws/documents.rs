@@ -6,7 +6,7 @@ use std::process::Command;
 
 use peerscope_aws::Call;
 use peerscope_document::AwsCollection;
-use peerscope_document::aws::AwsDocuments;
+use peerscope_document::aws::{AttributeBooleanValue, AwsDocuments, Vpc, VpcAttribute};
 use peerscope_document::heroku::HerokuDocuments;
 use peerscope_document::id::Region;
 use peerscope_laboratory::world::{Base, Style, Vary, World};
@@ -35,8 +35,8 @@ pub(crate) fn collected(target: &Path) -> BTreeMap<String, AwsDocuments> {
 }
 
 /// Served documents as they must come back. Absent and empty are one. Not read are `SecurityGroupRules`, since
-/// `SecurityGroups` say the same; `Cidrs` of prefix lists, which are the managed lists' `Entries`; and entries of lists
-/// that nothing refers to. AWS's tools write `+00:00` where peerscope writes `Z`.
+/// `SecurityGroups` say the same; `Cidrs` of prefix lists, which are the managed lists' `Entries`; entries of lists
+/// that nothing refers to; and target groups that no load balancer leads to. AWS's tools write `+00:00` where peerscope writes `Z`.
 fn expected(served: &AwsDocuments) -> AwsDocuments {
     let text = serde_json::to_string(served).unwrap();
     let mut documents = AwsDocuments { security_group_rules: None, ..served.clone() };
@@ -54,6 +54,22 @@ fn expected(served: &AwsDocuments) -> AwsDocuments {
     for interface in documents.network_interfaces.iter_mut().flatten().chain(of_instances) {
         interface.description.take_if(|description| description.is_empty());
     }
+    if let (Some(groups), Some(health)) = (&mut documents.target_groups, &mut documents.target_group_health) {
+        groups.retain(|group| !group.load_balancer_arns.is_empty());
+        health.retain(|one| {
+            groups.iter().any(|group| one.target_group_arn.as_ref() == Some(&group.target_group_arn))
+        });
+    }
+    // What the stub says of a VPC that it was told no attribute of is AWS's default.
+    let value = |value| Some(AttributeBooleanValue { value: Some(value) });
+    let default = |vpc: &Vpc| VpcAttribute {
+        vpc_id: vpc.vpc_id.clone(),
+        enable_dns_support: value(true),
+        enable_dns_hostnames: value(false),
+    };
+    let vpcs = documents.vpcs.as_ref().filter(|vpcs| !vpcs.is_empty());
+    let defaults = vpcs.map(|vpcs| vpcs.iter().map(default).collect());
+    documents.vpc_attributes = documents.vpc_attributes.or(defaults);
     documents
 }
 
@@ -90,8 +106,23 @@ fn without_empty(document: &Value) -> Value {
     }
 }
 
+/// The stub is told a VPC's attributes with the VPC, and a target group's health with the group; each is asked by itself.
 fn rich_documents() -> AwsDocuments {
-    serde_json::from_value(rich()).expect("rich.json has documents")
+    let mut documents = rich();
+    let part = |kind: &str, id: &str, members: &[&str]| -> Value {
+        let each = documents[kind].as_array().unwrap().iter().map(|one| {
+            let members = members
+                .iter()
+                .chain([&id])
+                .filter_map(|name| Some((name.to_string(), one.get(name)?.clone())));
+            Value::Object(members.collect())
+        });
+        each.collect()
+    };
+    let attributes = part("Vpcs", "VpcId", &["EnableDnsSupport", "EnableDnsHostnames"]);
+    let health = part("TargetGroups", "TargetGroupArn", &["TargetHealthDescriptions"]);
+    (documents["VpcAttributes"], documents["TargetGroupHealth"]) = (attributes, health);
+    serde_json::from_value(documents).expect("rich.json has documents")
 }
 
 /// The stub is held against a client that is not ours, so that a mistake of it is not taken for peerscope's.

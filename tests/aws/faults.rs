@@ -95,7 +95,8 @@ fn a_denied_call_is_a_gap_that_names_its_action() {
         assert_eq!(gap.would_tell, call.would_tell());
         assert!(gap.what.contains(call.what().trim_start_matches("the ")), "{call}: {gap:?}");
         assert!(said.error.contains(&call.to_string()), "{call}: {}", said.error);
-        let expected = calls.len();
+        // Without load balancers nobody is asked for their listeners, their target groups and the health of these.
+        let expected = calls.len() - 3;
         let results: Vec<&str> = manifest.calls.iter().map(|call| call.result.as_str()).collect();
         assert!(
             results.iter().filter(|result| **result == "ok").count() + 2 >= expected,
@@ -155,7 +156,7 @@ fn what_does_not_pass_is_a_gap() {
             "{call}, {way}: {gaps:?}"
         );
         let ok = manifest.calls.iter().filter(|call| call.result == "ok").count();
-        assert!(ok + 2 >= calls.len(), "{call}, {way}: {manifest:?}");
+        assert!(ok + 2 >= calls.len() - 3, "{call}, {way}: {manifest:?}");
     });
 }
 

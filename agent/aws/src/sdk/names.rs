@@ -34,6 +34,9 @@ impl Reader {
     }
 
     async fn vpc_attributes(&self, vpcs: &[VpcId]) -> Option<Vec<VpcAttribute>> {
+        if vpcs.is_empty() {
+            return None;
+        }
         every(vpcs.iter().map(|vpc| async move {
             let (support, hostnames) = join!(
                 self.vpc_attribute(vpc, VpcAttributeName::EnableDnsSupport),
@@ -78,8 +81,9 @@ impl Reader {
         load_balancers.retain(|balancer| scope.may_hold(balancer.vpc_id.as_ref()));
         let arns: BTreeSet<&LoadBalancerArn> =
             load_balancers.iter().map(|balancer| &balancer.load_balancer_arn).collect();
-        let (listeners, target_groups) =
-            join!(every(arns.iter().map(|arn| self.listeners(arn))), self.target_groups(&arns));
+        let of_each =
+            every(load_balancers.iter().map(|balancer| self.listeners(&balancer.load_balancer_arn)));
+        let (listeners, target_groups) = join!(of_each, self.target_groups(&arns));
         let listeners = listeners.map(|lists| lists.into_iter().flatten().collect());
         let groups = target_groups.as_deref().unwrap_or_default();
         // What is known of one group is true whatever is not known of another.
