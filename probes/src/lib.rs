@@ -81,6 +81,6 @@ pub use error::{ProbeError, SystemCall};
 pub use exchange::EchoSockets;
 pub use flight::{Stray, StrayKind};
 pub use local::{DEFAULT_EPHEMERAL_PORTS, echo_permitted, ephemeral_port_range, source_address};
-pub use pace::QUEUE_LIMIT;
+pub use pace::{Pace, QUEUE_LIMIT};
 pub use peerscope_vocabulary::{BURST, BURST_WINDOW};
 pub use probe_engine::{EngineOptions, ProbeEngine};

@@ -9,9 +9,13 @@
 //! second is two such windows. (A token bucket of five that refills at ten a second would let
 //! fifteen through in its first second.)
 
+//!
+//! Where a process has several engines, they share one [`Pace`]: a host cannot tell them apart.
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use peerscope_vocabulary::{BURST, BURST_WINDOW, ProbeId, ProbeRequest};
@@ -22,31 +26,89 @@ pub const QUEUE_LIMIT: usize = 65_536;
 /// Below this many addresses it is not worth looking for forgettable ones.
 const FEW_LANES: usize = 64;
 
-/// One address: what waits for it and when the last probes of it began.
-#[derive(Debug, Default)]
-struct Lane {
-    waiting: VecDeque<ProbeRequest>,
-    begun: VecDeque<Duration>,
+/// When the last probes of each address began, for all engines that were given a copy of it.
+#[derive(Clone, Debug, Default)]
+pub struct Pace {
+    begun: Arc<Mutex<HashMap<IpAddr, Begun>>>,
+    ahead: Duration,
 }
 
-impl Lane {
+impl Pace {
+    /// The same pace for an engine whose time began so much later than this one's.
+    #[must_use]
+    pub fn later_by(&self, later: Duration) -> Self {
+        Self { begun: Arc::clone(&self.begun), ahead: self.ahead.saturating_add(later) }
+    }
+
+    /// Counts a probe of an address as begun at `now`, by its number.
+    ///
+    /// # Errors
+    /// When it may begin, where that is later.
+    fn begin(&self, now: Duration, address: IpAddr) -> Result<u64, Duration> {
+        let now = now.saturating_add(self.ahead);
+        let mut begun = self.lock();
+        let begun = begun.entry(address).or_default();
+        let open_at = begun.open_at();
+        if open_at > now {
+            return Err(open_at.saturating_sub(self.ahead));
+        }
+        Ok(begun.count(now))
+    }
+
+    /// Counts what could not wait.
+    fn count(&self, now: Duration, address: IpAddr) -> u64 {
+        self.lock().entry(address).or_default().count(now.saturating_add(self.ahead))
+    }
+
+    /// Says when the probe of a number really began.
+    fn began(&self, at: Duration, address: IpAddr, number: u64) {
+        let at = at.saturating_add(self.ahead);
+        let mut begun = self.lock();
+        let mut last = begun.get_mut(&address).into_iter().flat_map(|begun| &mut begun.last);
+        if let Some((_, begun)) = last.find(|(known, _)| *known == number) {
+            *begun = at.max(*begun);
+        }
+    }
+
+    fn open_at(&self, address: IpAddr) -> Duration {
+        let open_at = self.lock().get(&address).map(Begun::open_at);
+        open_at.unwrap_or_default().saturating_sub(self.ahead)
+    }
+
+    fn forget(&self, now: Duration) {
+        let now = now.saturating_add(self.ahead);
+        self.lock().retain(|_, begun| begun.last.iter().any(|(_, at)| at.saturating_add(BURST_WINDOW) > now));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Begun>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last probes of an address, at most [`BURST`], each with its number.
+#[derive(Debug, Default)]
+struct Begun {
+    last: VecDeque<(u64, Duration)>,
+    number: u64,
+}
+
+impl Begun {
     fn open_at(&self) -> Duration {
-        match self.begun.front() {
-            Some(&oldest) if self.begun.len() >= BURST => oldest.saturating_add(BURST_WINDOW),
-            _ => Duration::ZERO,
-        }
+        let oldest = self.last.iter().map(|(_, at)| *at).min();
+        oldest
+            .filter(|_| self.last.len() >= BURST)
+            .map_or(Duration::ZERO, |at| at.saturating_add(BURST_WINDOW))
     }
 
-    fn begin(&mut self, now: Duration) {
-        if self.begun.len() >= BURST {
-            self.begun.pop_front();
+    fn count(&mut self, now: Duration) -> u64 {
+        if self.last.len() >= BURST {
+            // One that began late may stand before others.
+            let oldest = (0..self.last.len()).min_by_key(|index| self.last.get(*index).map(|(_, at)| *at));
+            oldest.and_then(|index| self.last.remove(index));
         }
-        self.begun.push_back(now);
-    }
-
-    fn is_forgettable(&self, now: Duration) -> bool {
-        let latest = self.begun.back().copied();
-        self.waiting.is_empty() && latest.is_none_or(|begun| begun.saturating_add(BURST_WINDOW) <= now)
+        self.number += 1;
+        self.last.push_back((self.number, now));
+        self.number
     }
 }
 
@@ -54,7 +116,11 @@ impl Lane {
 /// that one address at its cap delays no other.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    lanes: HashMap<IpAddr, Lane>,
+    pace: Pace,
+    /// What waits for each address.
+    lanes: HashMap<IpAddr, VecDeque<ProbeRequest>>,
+    /// The probe that was taken last, and its number.
+    taken: Option<(IpAddr, u64)>,
     /// Each lane in which something waits, once: when it opens, and a running number for the rotation.
     turns: BinaryHeap<Reverse<(Duration, u64, IpAddr)>>,
     turn: u64,
@@ -63,6 +129,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// A queue at a pace that others may share.
+    pub(crate) fn at(pace: Pace) -> Self {
+        Self { pace, ..Self::default() }
+    }
+
     /// How many requests wait.
     pub(crate) fn len(&self) -> usize {
         self.length
@@ -75,11 +146,11 @@ impl Queue {
         }
         self.forget_quiet_lanes(now);
         let address = request.address.to_canonical();
-        let lane = self.lanes.entry(address).or_default();
-        lane.waiting.push_back(request);
+        let waiting = self.lanes.entry(address).or_default();
+        waiting.push_back(request);
         self.length += 1;
-        if lane.waiting.len() == 1 {
-            let open_at = lane.open_at();
+        if waiting.len() == 1 {
+            let open_at = self.pace.open_at(address);
             self.enter(open_at, address);
         }
         true
@@ -92,20 +163,22 @@ impl Queue {
                 return None;
             }
             self.turns.pop();
-            let Some(lane) = self.lanes.get_mut(&address) else { continue };
+            let waiting = self.lanes.get_mut(&address).filter(|waiting| !waiting.is_empty());
+            let Some(waiting) = waiting else { continue };
             // More may have begun since the turn was given.
-            let open_at = lane.open_at();
-            if open_at > now {
-                if !lane.waiting.is_empty() {
+            let number = match self.pace.begin(now, address) {
+                Ok(number) => number,
+                Err(open_at) => {
                     self.enter(open_at, address);
+                    continue;
                 }
-                continue;
-            }
-            let Some(request) = lane.waiting.pop_front() else { continue };
-            lane.begin(now);
+            };
+            let Some(request) = waiting.pop_front() else { continue };
+            let more = !waiting.is_empty();
+            self.taken = Some((address, number));
             self.length -= 1;
-            if !lane.waiting.is_empty() {
-                let open_at = lane.open_at();
+            if more {
+                let open_at = self.pace.open_at(address);
                 self.enter(open_at, address);
             }
             return Some(request);
@@ -115,15 +188,14 @@ impl Queue {
 
     /// Counts something more as begun, which could not wait: a question that goes on by TCP.
     pub(crate) fn count(&mut self, now: Duration, address: IpAddr) {
-        self.lanes.entry(address.to_canonical()).or_default().begin(now);
+        self.pace.count(now, address.to_canonical());
     }
 
     /// Says when the probe of this address that was taken last really began. Between the decision and its first
     /// packet a busy machine may let much time pass, and the pace is about packets.
     pub(crate) fn began(&mut self, at: Duration, address: IpAddr) {
-        let lane = self.lanes.get_mut(&address.to_canonical());
-        if let Some(last) = lane.and_then(|lane| lane.begun.back_mut()) {
-            *last = at.max(*last);
+        if let Some((_, number)) = self.taken.filter(|(taken, _)| *taken == address.to_canonical()) {
+            self.pace.began(at, address.to_canonical(), number);
         }
     }
 
@@ -136,16 +208,16 @@ impl Queue {
     pub(crate) fn remove(&mut self, id: ProbeId) -> bool {
         let before = self.length;
         let mut emptied = false;
-        for lane in self.lanes.values_mut().filter(|lane| !lane.waiting.is_empty()) {
-            let waited = lane.waiting.len();
-            lane.waiting.retain(|request| request.id != id);
-            self.length -= waited - lane.waiting.len();
-            emptied |= lane.waiting.is_empty();
+        for waiting in self.lanes.values_mut().filter(|waiting| !waiting.is_empty()) {
+            let waited = waiting.len();
+            waiting.retain(|request| request.id != id);
+            self.length -= waited - waiting.len();
+            emptied |= waiting.is_empty();
         }
         if emptied {
             let lanes = &self.lanes;
             self.turns.retain(|Reverse((_, _, address))| {
-                lanes.get(address).is_some_and(|lane| !lane.waiting.is_empty())
+                lanes.get(address).is_some_and(|waiting| !waiting.is_empty())
             });
         }
         self.length < before
@@ -159,7 +231,8 @@ impl Queue {
     /// Doubling the mark each time keeps the cost of the scans in proportion to the pushes.
     fn forget_quiet_lanes(&mut self, now: Duration) {
         if self.lanes.len() >= self.prune_above.max(FEW_LANES) {
-            self.lanes.retain(|_, lane| !lane.is_forgettable(now));
+            self.lanes.retain(|_, waiting| !waiting.is_empty());
+            self.pace.forget(now);
             self.prune_above = self.lanes.len() * 2;
         }
     }
@@ -256,6 +329,31 @@ mod tests {
     }
 
     #[test]
+    fn engines_that_share_a_pace_are_one_to_the_host() {
+        let pace = Pace::default();
+        let later = Duration::from_secs(10);
+        let mut queues = [Queue::at(pace.clone()), Queue::at(pace.later_by(later))];
+        for id in 0..40 {
+            queues[0].push(later, request(id, 1));
+            queues[1].push(Duration::ZERO, request(id, 1));
+        }
+        let mut begun = Vec::new();
+        for millisecond in 0..4_000 {
+            let now = Duration::from_millis(millisecond);
+            while queues[0].pop(later + now).is_some() {
+                begun.push(now);
+            }
+            while queues[1].pop(now).is_some() {
+                begun.push(now);
+            }
+        }
+        assert_eq!(begun.len(), 40);
+        for (index, &at) in begun.iter().enumerate() {
+            assert!(begun[index..].iter().filter(|&&later| later < at + BURST_WINDOW).count() <= BURST);
+        }
+    }
+
+    #[test]
     fn the_history_outlives_an_empty_lane_and_is_forgotten_after() {
         let mut queue = Queue::default();
         for round in 0..40_u32 {
@@ -272,7 +370,7 @@ mod tests {
         }
         queue.prune_above = 0;
         queue.push(Duration::from_secs(3600), request(0, 1));
-        assert_eq!(queue.lanes.len(), 1);
+        assert_eq!((queue.lanes.len(), queue.pace.lock().len()), (1, 0));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::error::{ProbeError, SystemCall};
 use crate::exchange::{Cookies, EchoSockets, Exchange};
 use crate::flight::{Flight, Step, Stray, refused_here};
 use crate::handshake::get_ready;
-use crate::pace::Queue;
+use crate::pace::{Pace, Queue};
 use crate::socket::Stamping;
 use crate::watch::{Interest, Key, News, Watch};
 
@@ -33,7 +33,7 @@ const IN_FLIGHT_MAXIMUM: usize = 32_768;
 const FAILURES_KEPT: usize = 256;
 
 /// How an engine works, where it is not to work as [`ProbeEngine::new`] has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// The most sockets open at a time, one for each probe under way. By default half of the
     /// descriptors that this process may have (`RLIMIT_NOFILE`'s soft limit, getrlimit(2)), at most 32,768.
@@ -44,6 +44,9 @@ pub struct EngineOptions {
     /// twice ([`ProbeEngine::take_strays`]). Zero, the default, hears none. Where half of the in-flight
     /// limit is used, it is not kept.
     pub late_limit: Duration,
+    /// How often probes of one address may begin, together with those of all engines that have a copy of the same. By
+    /// default an engine counts for itself alone: then have one for each process.
+    pub pace: Pace,
 }
 
 impl Default for EngineOptions {
@@ -52,6 +55,7 @@ impl Default for EngineOptions {
             in_flight_limit: half_of_descriptors(),
             echo_sockets: EchoSockets::default(),
             late_limit: Duration::ZERO,
+            pace: Pace::default(),
         }
     }
 }
@@ -72,8 +76,8 @@ impl Default for EngineOptions {
 ///
 /// **Manners.** At most [`BURST`](crate::BURST) probes of one address begin within any
 /// [`BURST_WINDOW`](crate::BURST_WINDOW), all kinds together, attempts that fail at once included; what
-/// is over that waits and is sent when it may be. The cap holds for each engine by itself: have one for
-/// each process. A connection is ended with FIN and then drained until the other side has finished too,
+/// is over that waits and is sent when it may be. The cap holds for all engines of one
+/// [`Pace`] together. A connection is ended with FIN and then drained until the other side has finished too,
 /// for at most [`CLOSING_LIMIT`](crate::CLOSING_LIMIT) and [`DRAIN_LIMIT`](crate::DRAIN_LIMIT) bytes.
 /// What remains: a server that goes on sending beyond that, or answers a SYN after its probe was given
 /// up, gets an RST from the kernel; so does one that speaks late to an engine that was dropped while
@@ -121,7 +125,7 @@ impl ProbeEngine {
     pub fn with(options: EngineOptions) -> Result<Self, ProbeError> {
         Ok(Self {
             watch: Watch::new()?,
-            queue: Queue::default(),
+            queue: Queue::at(options.pace.clone()),
             flights: HashMap::new(),
             deadlines: BTreeSet::new(),
             next_key: 0,
