@@ -6,6 +6,7 @@ mod diagnosing;
 mod probing;
 #[cfg(feature = "laboratory")]
 mod rehearsing;
+mod running;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -21,6 +22,7 @@ pub(crate) use diagnosing::{AnalyzeArgs, CaseArgs, WhyArgs};
 pub(crate) use probing::{CapabilitiesArgs, EngineChoice, ProbeArgs, ProbeFormat, TraceArgs};
 #[cfg(feature = "laboratory")]
 pub(crate) use rehearsing::{DemoArgs, RehearseArgs};
+pub(crate) use running::RunArgs;
 pub(crate) use values::{Keep, port_range};
 
 /// Answers "why can't I connect?" across an AWS VPC peering, above all between a Heroku Private Space
@@ -117,6 +119,17 @@ snapshot, and is a gap of whatever is diagnosed from it.
 Exit status: 0 written, gaps listed; 2 no credentials, nothing that can be read, or a folder that is
 not peerscope's to replace.")]
     Collect(CollectArgs),
+    /// Watch paths for months: probe each at its interval, diagnose it where it changes, say so over HTTP
+    #[command(after_help = "Examples:
+  peerscope run --config peerscope.yml
+  peerscope run --config peerscope.yml --check    # every mistake in it, each with its place
+  peerscope run --schema > peerscope.schema.json  # for editors
+
+SIGHUP and POST /-/reload read the configuration again; SIGTERM ends within 5 s.
+
+Exit status: 0 ended by a signal, or the configuration is sound; 2 it is not, or cannot be listened
+on the address.")]
+    Run(RunArgs),
     /// Say what a cause means, what shows it and what mends it
     #[command(after_help = "Example:
   peerscope explain NO_ROUTE_TO_DESTINATION")]

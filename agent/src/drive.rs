@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use peerscope_analysis::diagnose::{Action, Event, Machine};
-use peerscope_probes::{Engine, ProbeEngine};
+use peerscope_probes::{Engine, EngineOptions, ProbeEngine};
 use peerscope_vocabulary::ProbeKind;
 
 use crate::exit::Failure;
@@ -12,22 +12,41 @@ use crate::exit::Failure;
 /// the kernel.
 const CLOSING: Duration = Duration::from_millis(40);
 
+/// So soon it is noticed that it is not to go on.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+
 /// Polls the machine until it is done. The engine is made on the first request, so that an analysis
 /// without packets opens no socket.
 ///
 /// # Errors
 /// Where the system gives no engine or no events.
 pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failure> {
+    drive_with(machine, started, EngineOptions::default(), &|| true)
+}
+
+/// The same by an engine with options of its own, such as a pace that others share, for as long as `goes_on` says.
+///
+/// # Errors
+/// As [`drive`].
+pub(crate) fn drive_with(
+    machine: &mut Machine,
+    started: Instant,
+    options: EngineOptions,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let mut options = Some(options);
     let internal = |error: peerscope_probes::ProbeError| Failure::Internal(error.to_string());
     let mut engine: Option<ProbeEngine> = None;
     let mut observations = Vec::new();
-    loop {
+    while goes_on() {
         let now = started.elapsed();
         match machine.poll(now) {
             Action::Send(requests) => {
                 let engine = match &mut engine {
                     Some(engine) => engine,
-                    none => none.insert(ProbeEngine::new().map_err(internal)?),
+                    none => {
+                        none.insert(ProbeEngine::with(options.take().unwrap_or_default()).map_err(internal)?)
+                    }
                 };
                 for request in requests {
                     let accepted = match machine.handshake().filter(|_| request.kind == ProbeKind::Handshake)
@@ -52,7 +71,7 @@ pub(crate) fn drive(machine: &mut Machine, started: Instant) -> Result<(), Failu
                 engine.poll(now, &mut observations);
                 if observations.is_empty() {
                     let wake = engine.wake_at().map_or(until, |wake| wake.min(until));
-                    engine.wait(wake.saturating_sub(now)).map_err(internal)?;
+                    engine.wait(wake.saturating_sub(now).min(LONGEST_WAIT)).map_err(internal)?;
                 }
                 let now = started.elapsed();
                 for observation in observations.drain(..) {

@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod collect;
 mod command;
+mod daemon;
 mod destination;
 mod dns_target;
 mod drive;
@@ -22,6 +23,7 @@ mod page;
 mod priors_file;
 mod resolve;
 mod snapshot;
+mod standpoint;
 mod target;
 mod text;
 
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Probe(arguments) => command::probe::run(arguments, &style),
         Command::Trace(arguments) => command::trace::run(arguments, &style),
         Command::Capabilities(arguments) => command::capabilities::run(arguments, &style),
+        Command::Run(arguments) => command::run::run(arguments),
         Command::Collect(arguments) => command::collect::run(arguments, &style),
         Command::Explain(arguments) => command::explain::run(arguments, &style),
         #[cfg(feature = "laboratory")]

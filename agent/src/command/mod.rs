@@ -13,5 +13,6 @@ pub(crate) mod probe;
 #[cfg(feature = "laboratory")]
 pub(crate) mod rehearse;
 pub(crate) mod rules;
+pub(crate) mod run;
 pub(crate) mod trace;
 pub(crate) mod why;

@@ -3,16 +3,13 @@
 mod replay;
 mod waiting;
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
-use peerscope_analysis::flow::{AddressRange, PortRange};
+use peerscope_analysis::diagnose::{Case, Machine};
 use peerscope_analysis::report::{Diagnosis, Gap, GapKind};
-use peerscope_analysis::topology::NetworkId;
 use peerscope_document::Snapshot;
-use peerscope_probes::{EchoSockets, capabilities, echo_permitted, ephemeral_port_range, source_address};
+use peerscope_probes::capabilities;
 
 use crate::case::{
     Known, Resolved, baseline, case, documented_addresses, known_now, priors, source, unknown_name, vantage,
@@ -21,11 +18,12 @@ use crate::cli::{DiagnosisFormat, Keep, WhyArgs};
 use crate::clock;
 use crate::command::capabilities::CapabilityReport;
 use crate::drive::drive;
-use crate::dyno::{Dyno, Runtime};
+use crate::dyno::Dyno;
 use crate::evidence::{Evidence, SavedSource};
 use crate::exit::{Failure, Status};
 use crate::output::print;
 use crate::resolve::{Limits, look_up, usable};
+use crate::standpoint::{local_address, no_echo, one_off, own_ports, this_machine};
 use crate::target::{Host, TargetUrl};
 use crate::text::{Style, show, weighing};
 
@@ -126,43 +124,17 @@ fn asked(arguments: &WhyArgs, at: Timestamp, started: Instant) -> Result<Asked, 
     let source = match &arguments.case.from {
         Some(from) => source(from, known.topology.as_ref(), dyno.as_ref(), source_ports)
             .map_err(|error| Failure::usage(format!("--from {error}")))?,
-        None => SourceSpec {
-            input: "this machine".to_string(),
-            ranges: own_addresses(dyno.as_ref(), addresses).into_iter().map(AddressRange::from).collect(),
-            network: dyno.as_ref().filter(|dyno| dyno.runtime() != Runtime::Common).map(|_| NetworkId::Space),
-            source_ports,
-        },
+        None => this_machine(dyno.as_ref(), addresses, source_ports),
     };
     let probing = !arguments.no_probe;
-    if probing && let Err(error) = echo_permitted(EchoSockets::PingElseRaw) {
-        known.gaps.push(Gap {
-            kind: GapKind::Permission,
-            what: "ICMP echo".to_string(),
-            reason: format!("this process may not send it here ({error})"),
-            would_tell: match target.port {
-                Some(_) => "whether the host lives although its port is silent".to_string(),
-                None => "whether the host answers it: nothing was sent".to_string(),
-            },
-        });
+    if probing {
+        known.gaps.extend(no_echo(&target));
     }
     known.gaps.extend(dyno.as_ref().and_then(one_off));
     let documents = known.documents.take();
     let case = case(&target, resolved, source, vantage, known, probing, arguments.deadline);
     let case = Case { thorough: arguments.thorough, explore: arguments.explore, ..case };
     Ok(Asked { case, documents })
-}
-
-/// A one-off dyno is started to ask, and is not the one that somebody asks for.
-fn one_off(dyno: &Dyno) -> Option<Gap> {
-    let name = dyno.name.as_deref().filter(|_| dyno.is_one_off())?;
-    Some(Gap {
-        kind: GapKind::Scope,
-        what: "the app's own dynos".to_string(),
-        reason: format!(
-            "{name} is a one-off dyno: it has another address than they, perhaps in another of the space's blocks"
-        ),
-        would_tell: "whether they fare the same".to_string(),
-    })
 }
 
 fn target_text(arguments: &WhyArgs) -> Result<String, Failure> {
@@ -205,39 +177,4 @@ fn resolved(
         would_tell: "whether they can be reached too".to_string(),
     });
     Ok((Resolved { addresses: found.addresses, lookup: Some(found.lookup) }, gap))
-}
-
-/// This machine's address towards the target: a dyno's own where it can be used, else the kernel's choice.
-fn local_address(dyno: Option<&Dyno>, target: IpAddr) -> Option<IpAddr> {
-    let private =
-        dyno.and_then(|dyno| dyno.private_address).filter(|address| address.is_ipv4() == target.is_ipv4());
-    let usable = |address: &IpAddr| std::net::UdpSocket::bind((*address, 0)).is_ok();
-    private.filter(usable).or_else(|| source_address(target).ok()).or_else(|| any_address(target.is_ipv4()))
-}
-
-/// An address of this machine where no route says which: it is the one that a person knows it by.
-fn any_address(ipv4: bool) -> Option<IpAddr> {
-    let interfaces = nix::ifaddrs::getifaddrs().ok()?;
-    let addresses = interfaces.filter_map(|interface| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
-    });
-    addresses.into_iter().find(|address| address.is_ipv4() == ipv4 && !address.is_loopback())
-}
-
-/// This machine's address towards each target, without repetition: one of each family at most, as a rule.
-fn own_addresses(dyno: Option<&Dyno>, targets: &[IpAddr]) -> Vec<IpAddr> {
-    let mut addresses: Vec<IpAddr> = Vec::new();
-    for address in targets.iter().filter_map(|target| local_address(dyno, *target)) {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses
-}
-
-fn own_ports() -> PortRange {
-    let range = ephemeral_port_range();
-    PortRange::new(*range.start(), *range.end()).unwrap_or(PortRange::ALL)
 }

@@ -1,0 +1,197 @@
+//! The configuration of the daemon, read whole before any of it takes effect. A daemon that starts with half of what was
+//! meant watches half of the paths, and nobody knows; so every mistake is told in one run, each with its line and column,
+//! and nothing is started, or changed, before there is none.
+
+mod hold;
+mod model;
+mod values;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub(crate) use self::model::{Document, LogFormat, PathSection, REFRESH, SnapshotSection};
+pub(crate) use self::values::PathName;
+#[cfg(test)]
+use self::values::Span;
+use self::yaml::{Content, Node, Wrong};
+use crate::input_error::InputError;
+use crate::input_file::read_text;
+
+/// The shortest interval of any path: ten connects a second is what one host may get from all of them together.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// The shortest of a MySQL path whose server is logged in to with no name: each leaves a line of a denied login.
+const SHORTEST_OF_MYSQL: Duration = Duration::from_secs(60);
+/// The shortest of a path to a MySQL's port that is left before a login: 100 of those and the server shuts this host
+/// out (MySQL reference manual, "max_connect_errors"). An hour apart, a login of the application comes between.
+const SHORTEST_OF_MYSQL_UNSPOKEN: Duration = Duration::from_secs(3600);
+/// Labels that series have anyway.
+const RESERVED: &[&str] = &[
+    "path",
+    "result",
+    "verdict",
+    "code",
+    "component_type",
+    "component",
+    "direction",
+    "status",
+    "le",
+    "quantile",
+    "instance",
+    "job",
+];
+
+/// The JSON Schema of a configuration, for editors and for what writes one.
+pub(crate) fn schema() -> Value {
+    let mut schema = schemars::schema_for!(Document).to_value();
+    if let Some(map) = schema.as_object_mut() {
+        map.insert("$id".to_string(), Value::from("peerscope/configuration/1"));
+    }
+    schema
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file.
+pub(crate) fn read(file: &Path) -> Result<Document, Vec<InputError>> {
+    let text = read_text(file, "configuration").map_err(|error| vec![error])?;
+    parse(file, &text, &|name| env::var(name).ok())
+}
+
+fn parse(
+    file: &Path,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Document, Vec<InputError>> {
+    let (root, wrong) = yaml::parse(text, environment);
+    let mut wrong: Vec<(String, Wrong)> = wrong.into_iter().map(|one| (String::new(), one)).collect();
+    let Some(root) = root else {
+        if wrong.is_empty() {
+            return Err(vec![InputError::expected(file, "a configuration", "an empty file")]);
+        }
+        return Err(errors(file, wrong));
+    };
+    let held = hold::hold(&schema(), &root);
+    wrong.extend(held.wrong);
+    if !wrong.is_empty() {
+        return Err(errors(file, wrong));
+    }
+    let mut document: Document = serde_json::from_value(held.value)
+        .map_err(|error| vec![InputError::new(file, format!("expected a configuration: {error}"))])?;
+    let wrong = contradictions(&document, &root);
+    if !wrong.is_empty() {
+        return Err(errors(file, wrong));
+    }
+    let folder = file.parent().unwrap_or(Path::new(""));
+    document.snapshot.paths.iter_mut().for_each(|path| *path = beside(folder, path));
+    Ok(document)
+}
+
+/// A path as the file's own folder sees it.
+fn beside(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(path)
+}
+
+fn errors(file: &Path, wrong: Vec<(String, Wrong)>) -> Vec<InputError> {
+    let mut wrong = wrong;
+    wrong.sort_by_key(|(_, one)| one.position);
+    let each = wrong.into_iter().map(|(place, one)| {
+        let place = (!place.is_empty()).then_some(place);
+        InputError::new(file, one.problem).at(one.position).in_place(place)
+    });
+    each.collect()
+}
+
+/// What no single value shows: that two of them do not go together.
+fn contradictions(document: &Document, root: &Node) -> Vec<(String, Wrong)> {
+    let mut wrong = Vec::new();
+    let mut say = |place: String, at: Option<&Node>, problem: String| {
+        let position = at.map_or(root.position, |node| node.position);
+        wrong.push((place, Wrong { position, problem }));
+    };
+    let mut names: BTreeMap<&PathName, usize> = BTreeMap::new();
+    let nodes = find(root, "paths");
+    for (index, path) in document.paths.iter().enumerate() {
+        let node = nodes.and_then(|paths| element(paths, index));
+        let of = |key: &str| node.and_then(|node| find(node, key)).or(node);
+        let place = |key: &str| format!("paths[{index}].{key}");
+        if let Some(first) = names.insert(&path.name, index) {
+            let problem = format!("expected a name that no other path has, found that of paths[{first}]");
+            say(place("name"), of("name"), problem);
+        }
+        let shortest = shortest_interval(path);
+        if path.interval.0 < shortest {
+            let found = seconds(path.interval.0);
+            let problem = format!("expected {} or more{}, found {found}", seconds(shortest), why(shortest));
+            say(place("interval"), of("interval"), problem);
+        }
+        if path.timeout.0 > path.interval.0 {
+            let problem = format!(
+                "expected no more than the interval of {}, found {}",
+                seconds(path.interval.0),
+                seconds(path.timeout.0)
+            );
+            say(place("timeout"), of("timeout"), problem);
+        }
+        for label in path.labels.keys().filter(|label| !is_label(label)) {
+            let at = of("labels").and_then(|labels| find(labels, label)).or(node);
+            let problem = format!(
+                "expected a label of letters, digits and _ that is none of the series' own ({}), found {label:?}",
+                RESERVED.join(", ")
+            );
+            say(place("labels"), at, problem);
+        }
+    }
+    wrong
+}
+
+/// How often a path may be asked at the most.
+fn shortest_interval(path: &PathSection) -> Duration {
+    let target = &path.target.0;
+    match (target.is_mysql(), target.handshake()) {
+        (true, Some(_)) => SHORTEST_OF_MYSQL,
+        (true, None) => SHORTEST_OF_MYSQL_UNSPOKEN,
+        (false, _) => SHORTEST_INTERVAL,
+    }
+}
+
+fn why(shortest: Duration) -> &'static str {
+    match shortest {
+        SHORTEST_OF_MYSQL => " for a MySQL, which notes each probe as a denied login",
+        SHORTEST_OF_MYSQL_UNSPOKEN => {
+            " for a MySQL's port, since 100 connections without a login shut this host out (mysql:// may be asked every 60 s)"
+        }
+        _ => "",
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
+
+/// Whether a label may stand beside those that series have (Prometheus, "Data model").
+fn is_label(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|character| character.is_ascii_alphanumeric() || character == '_')
+        && !name.starts_with("__")
+        && !RESERVED.contains(&name)
+}
+
+fn find<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
+    let Content::Map(entries) = &node.content else { return None };
+    entries.iter().find(|(name, _)| name.name == key).map(|(_, value)| value)
+}
+
+fn element(node: &Node, index: usize) -> Option<&Node> {
+    let Content::List(elements) = &node.content else { return None };
+    elements.get(index)
+}
+
+#[cfg(test)]
+mod tests;

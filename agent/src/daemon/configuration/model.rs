@@ -1,0 +1,148 @@
+//! What a configuration holds. The types are the one place where it is said: the JSON Schema, the errors and the
+//! documentation of keys are made of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::values::{Listen, PathName, Span, Target};
+
+/// A configuration of `peerscope run`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "peerscope run")]
+pub(crate) struct Document {
+    /// Who asks.
+    pub(crate) source: Option<Source>,
+    /// Where the daemon is asked over HTTP.
+    #[serde(default = "listen")]
+    #[schemars(with = "Option<Listen>")]
+    pub(crate) listen: Listen,
+    /// Where what is configured in AWS and Heroku is read.
+    #[serde(default)]
+    #[schemars(with = "Option<SnapshotSection>")]
+    pub(crate) snapshot: SnapshotSection,
+    /// What is watched.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<PathSection>>")]
+    pub(crate) paths: Vec<PathSection>,
+    /// In which form the log is written.
+    #[serde(default)]
+    #[schemars(with = "Option<LogFormat>")]
+    pub(crate) log_format: LogFormat,
+}
+
+fn listen() -> Listen {
+    Listen(std::net::SocketAddr::from(([127, 0, 0, 1], 9805)))
+}
+
+/// Who asks.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Source {
+    /// What this daemon is called; otherwise the dyno's name, or the host's.
+    pub(crate) name: String,
+}
+
+/// Where what is configured is read, and how often.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SnapshotSection {
+    /// Snapshots, as `peerscope collect` or the command lines wrote them.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<PathBuf>>")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How often they are looked at again.
+    #[serde(default = "refresh")]
+    #[schemars(with = "Option<Span>")]
+    pub(crate) refresh: Option<Span>,
+    /// AWS, read by its API.
+    pub(crate) aws: Option<AwsSection>,
+    /// Heroku, read by its API.
+    pub(crate) heroku: Option<HerokuSection>,
+}
+
+fn refresh() -> Option<Span> {
+    None
+}
+
+/// How often what is configured is read where nothing is said.
+pub(crate) const REFRESH: Duration = Duration::from_secs(60);
+
+/// What is read of AWS.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AwsSection {
+    /// The Regions; otherwise the account's own, and where peerings lead.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) regions: Vec<String>,
+    /// The VPCs; otherwise those of the space's peerings, else all.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) vpcs: Vec<String>,
+    /// Profiles of AWS's shared configuration to read as.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) profiles: Vec<String>,
+    /// Roles to assume, as `--assume-role` takes them.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) assume_roles: Vec<String>,
+    /// How often they are read.
+    pub(crate) refresh: Option<Span>,
+}
+
+/// What is read of Heroku.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HerokuSection {
+    /// The space, by name or id; otherwise the only one that the token can see.
+    pub(crate) space: Option<String>,
+    /// How often it is read.
+    pub(crate) refresh: Option<Span>,
+}
+
+/// A path that is watched.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PathSection {
+    /// What it is called.
+    pub(crate) name: PathName,
+    /// What is asked.
+    pub(crate) target: Target,
+    /// How often.
+    #[serde(default = "interval")]
+    #[schemars(with = "Option<Span>")]
+    pub(crate) interval: Span,
+    /// How long an answer is waited for.
+    #[serde(default = "timeout")]
+    #[schemars(with = "Option<Span>")]
+    pub(crate) timeout: Span,
+    /// Labels of its series.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+fn interval() -> Span {
+    Span(Duration::from_secs(10))
+}
+
+fn timeout() -> Span {
+    Span(Duration::from_secs(2))
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// `key=value`, a line each.
+    #[default]
+    Logfmt,
+    /// A JSON object, a line each.
+    Json,
+}

@@ -1,0 +1,145 @@
+use super::*;
+
+fn parsed(text: &str) -> Result<Document, Vec<String>> {
+    let environment = |name: &str| match name {
+        "DATABASE_URL" => Some("postgres://app:hunter2@10.100.2.20/orders".to_string()),
+        "EVERY" => Some("30s".to_string()),
+        _ => None,
+    };
+    parse(Path::new("peerscope.yml"), text, &environment)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_example_of_the_contract_is_read() {
+    let document = parsed(
+        "source: {name: worker-dyno}\nlisten: 127.0.0.1:9806\nsnapshot:\n  paths: [./snapshot]\n  \
+         aws: {regions: [us-east-1], vpcs: [vpc-0a11ce], refresh: 60s}\n  heroku: {space: my-space, refresh: 60s}\n\
+         paths:\n  - {name: orders-db, target: \"postgres://10.100.2.20\", interval: 10s, timeout: 2s, labels: {team: orders}}\n",
+    )
+    .unwrap();
+    assert_eq!(document.source.unwrap().name, "worker-dyno");
+    assert_eq!(document.listen.0.port(), 9806);
+    assert_eq!(document.snapshot.aws.unwrap().refresh, Some(Span(Duration::from_secs(60))));
+    let path = &document.paths[0];
+    assert_eq!((path.name.0.as_str(), path.target.0.port), ("orders-db", Some(5432)));
+    assert_eq!(path.labels["team"], "orders");
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let document = parsed("paths: [{name: 1234, target: 10.0.0.1:80}]").unwrap();
+    assert_eq!(document.listen.0.to_string(), "127.0.0.1:9805");
+    let path = &document.paths[0];
+    assert_eq!(
+        (path.name.0.as_str(), path.interval.0, path.timeout.0),
+        ("1234", Duration::from_secs(10), Duration::from_secs(2))
+    );
+    assert_eq!(parsed("listen:\n").unwrap().listen.0.port(), 9805);
+}
+
+#[test]
+fn the_environment_fills_in_and_is_shown_to_nobody() {
+    let document = parsed(
+        "paths:\n- name: db\n  target: ${DATABASE_URL}\n  interval: ${EVERY}\n  labels: {cost: 'a$${b}'}\n",
+    )
+    .unwrap();
+    assert_eq!(document.paths[0].interval.0, Duration::from_secs(30));
+    assert_eq!(document.paths[0].labels["cost"], "a${b}");
+    assert_eq!(
+        parsed("paths:\n- name: db\n  target: ${NOT_SET}\n  interval: ${DATABASE_URL}\n  labels: ${open\n")
+            .unwrap_err(),
+        [
+            "peerscope.yml:3:11: expected the environment variable NOT_SET, which is not set",
+            "peerscope.yml:3:11: at paths[0].target: expected a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432, found nothing",
+            "peerscope.yml:4:13: at paths[0].interval: expected a duration such as 500ms, 10s, 5m, 24h or 90d, found a value from the environment",
+            "peerscope.yml:5:11: expected ${NAME}, found a ${ that no name and } follow; $${ stands for ${",
+            "peerscope.yml:5:11: at paths[0].labels: expected a section of keys and values, found a value from the environment",
+        ]
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_place() {
+    let errors = parsed(
+        "listen: nowhere\nlog_format: xml\npats: []\npaths:\n  - name: a/b\n    target: ftp://x\n    interval: 10\n    interval: 5s\n  \
+         - target: tcp://10.0.0.1:80\n  - just text\nsnapshot: [x]\n",
+    )
+    .unwrap_err();
+    assert_eq!(
+        errors,
+        [
+            "peerscope.yml:1:9: at listen: expected an address and a port such as 127.0.0.1:9805, found \"nowhere\"",
+            "peerscope.yml:2:13: at log_format: expected logfmt or json, found \"xml\"",
+            "peerscope.yml:3:1: expected source, listen, snapshot, paths or log_format, found \"pats\"",
+            "peerscope.yml:5:11: at paths[0].name: expected a name of 1 to 100 characters without / and control characters, found \"a/b\"",
+            "peerscope.yml:6:13: at paths[0].target: expected a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432, found \"ftp://x\" (unknown scheme \"ftp\", expected one of tcp, udp, icmp, http, https, tls, postgres, postgresql, mysql, mysql2, redis, rediss, kafka, kafka+ssl)",
+            "peerscope.yml:7:15: at paths[0].interval: expected a duration such as 500ms, 10s, 5m, 24h or 90d, found \"10\"",
+            "peerscope.yml:8:5: expected each key once, found \"interval\" again, first on line 7",
+            "peerscope.yml:9:5: at paths[1]: expected name, found none",
+            "peerscope.yml:10:5: at paths[2]: expected a section of keys and values, found \"just text\"",
+            "peerscope.yml:11:11: at snapshot: expected a section of keys and values, found a list",
+        ]
+    );
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    let errors = parsed(
+        "paths:\n  - {name: a, target: \"10.0.0.1:80\", interval: 50ms, timeout: 2s}\n  \
+         - {name: a, target: \"mysql://10.0.0.1\", interval: 10s, labels: {path: x, 9: y}}\n  \
+         - {name: b, target: \"10.0.0.1:3306\", interval: 60s}\n",
+    )
+    .unwrap_err();
+    let said: Vec<&str> = errors.iter().map(|error| error.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(
+        said,
+        [
+            "at paths[0].interval",
+            "at paths[0].timeout",
+            "at paths[1].name",
+            "at paths[1].interval",
+            "at paths[1].labels",
+            "at paths[1].labels",
+            "at paths[2].interval"
+        ],
+        "{errors:#?}"
+    );
+}
+
+#[test]
+fn no_text_is_read_for_long_or_makes_it_panic() {
+    for text in [
+        "",
+        "---",
+        "a: [",
+        "a: &a [*a, *a]",
+        "- a",
+        "a: 1\n---\nb: 2",
+        "? [a]\n: b",
+        "\u{0}",
+        "a: *b",
+        "[[[[[[[[",
+    ] {
+        assert!(parsed(text).is_err(), "{text}");
+    }
+    let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_string();
+    for step in 1..12 {
+        laughs += &format!("a{step}: &a{step} [{}]\n", vec![format!("*a{}", step - 1); 10].join(", "));
+    }
+    assert!(parsed(&laughs).is_err());
+    assert!(parsed(&format!("paths: {}{}", "[".repeat(10_000), "]".repeat(10_000))).is_err());
+}
+
+#[test]
+fn the_schema_describes_every_key() {
+    fn look(value: &Value, place: &str) {
+        for (name, property) in value.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            assert!(property.get("description").is_some(), "{place}.{name}");
+        }
+        for (name, definition) in value.get("$defs").and_then(Value::as_object).into_iter().flatten() {
+            look(definition, name);
+        }
+    }
+    look(&schema(), "");
+}

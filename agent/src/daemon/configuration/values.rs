@@ -1,0 +1,165 @@
+//! Values of the configuration that are more than text: each with what is expected of it, in the words of the errors and
+//! of the schema.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+use crate::target::TargetUrl;
+
+/// How a text of a format is tried, and what is expected of it.
+pub(super) struct Format {
+    /// Its name in the schema.
+    pub(super) name: &'static str,
+    /// What is expected.
+    pub(super) expected: &'static str,
+    /// Whether a text is one; if not, why, or nothing where `expected` says it all.
+    pub(super) check: fn(&str) -> Result<(), String>,
+}
+
+/// The formats that the schema names.
+pub(super) const FORMATS: &[Format] = &[
+    Format {
+        name: "duration",
+        expected: "a duration such as 500ms, 10s, 5m, 24h or 90d",
+        check: |text| duration(text).map(drop).ok_or_else(String::new),
+    },
+    Format {
+        name: "target",
+        expected: "a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432",
+        check: |text| {
+            TargetUrl::parse(text)
+                .map(drop)
+                .map_err(|error| error.to_string().trim_start_matches("TARGET: ").to_string())
+        },
+    },
+    Format {
+        name: "listen",
+        expected: "an address and a port such as 127.0.0.1:9805",
+        check: |text| text.parse::<SocketAddr>().map(drop).map_err(|_| String::new()),
+    },
+    Format {
+        name: "path-name",
+        expected: "a name of 1 to 100 characters without / and control characters",
+        check: |text| is_path_name(text).then_some(()).ok_or_else(String::new),
+    },
+];
+
+/// A length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span(pub(crate) Duration);
+
+/// What a path asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target(pub(crate) TargetUrl);
+
+/// Where the daemon listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listen(pub(crate) SocketAddr);
+
+/// What a path is called: in URLs, labels and logs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PathName(pub(crate) String);
+
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.trim_start_matches(|character: char| character.is_ascii_digit() || character == '.');
+    let number: f64 = text[..text.len() - unit.len()].parse().ok()?;
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number * seconds).ok().filter(|duration| !duration.is_zero())
+}
+
+fn is_path_name(text: &str) -> bool {
+    let count = text.chars().count();
+    (1..=100).contains(&count) && !text.chars().any(|character| character == '/' || character.is_control())
+}
+
+/// A newtype that is written as a text of a format.
+macro_rules! of_format {
+    ($($type:ident: $format:literal, $description:literal, $parse:expr;)+) => {$(
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let parse: fn(&str) -> Option<Self> = $parse;
+                parse(&text).ok_or_else(|| serde::de::Error::custom(concat!("no ", $format)))
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "format": $format, "description": $description })
+            }
+        }
+    )+};
+}
+
+of_format! {
+    Span: "duration", "A length of time: a number and ms, s, m, h or d.", |text| duration(text).map(Span);
+    Target: "target", "A target as `peerscope why` takes it.", |text| TargetUrl::parse(text).ok().map(Target);
+    Listen: "listen", "An address and a port.", |text| text.parse().ok().map(Listen);
+    PathName: "path-name", "A name, shown in URLs, labels and logs.",
+        |text| is_path_name(text).then(|| PathName(text.to_string()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_number_and_a_unit() {
+        for (text, milliseconds) in [
+            ("500ms", 500),
+            ("2s", 2_000),
+            ("1.5s", 1_500),
+            ("5m", 300_000),
+            ("24h", 86_400_000),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in
+            ["", "5", "s", "0s", "-1s", "1e9h", "5 s", "1w", "NaNs", "infs", "99999999999999999999999d"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_format_of_the_schema_is_tried() {
+        let schema = serde_json::to_value(schemars::schema_for!(super::super::model::Document)).unwrap();
+        let mut formats = Vec::new();
+        collect(&schema, &mut formats);
+        assert!(!formats.is_empty());
+        for format in formats {
+            assert!(FORMATS.iter().any(|known| known.name == format), "{format}");
+        }
+    }
+
+    fn collect(value: &serde_json::Value, formats: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                let is_text = map.get("type").is_some_and(|kind| kind == "string");
+                if let (true, Some(format)) = (is_text, map.get("format").and_then(serde_json::Value::as_str))
+                {
+                    formats.push(format.to_string());
+                }
+                map.values().for_each(|value| collect(value, formats));
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| collect(value, formats)),
+            _ => {}
+        }
+    }
+}

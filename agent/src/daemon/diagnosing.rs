@@ -1,0 +1,143 @@
+//! Diagnoses the paths that need it, beside the probing: however long one takes, no probe of another path waits for it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use peerscope_analysis::diagnose::{Case, Machine};
+use peerscope_analysis::report::{Diagnosis, Verdict};
+use peerscope_probes::{EngineOptions, Pace};
+
+use super::Shared;
+use super::board::{Board, Watched};
+use super::log::Log;
+use super::metrics::word;
+use super::names::Names;
+use super::stop::Stop;
+use crate::case::{Known, Resolved, case, vantage};
+use crate::clock;
+use crate::drive::drive_with;
+use crate::exit::Failure;
+use crate::resolve::{Limits, look_up};
+use crate::standpoint::{local_address, no_echo, own_ports, this_machine};
+use crate::target::Host;
+
+/// How long a diagnosis may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The longest sleep.
+const NAP: Duration = Duration::from_millis(50);
+
+/// What diagnoses share.
+#[derive(Clone, Copy)]
+pub(super) struct Diagnosing<'a> {
+    pub(super) board: &'a Board,
+    pub(super) names: &'a Names,
+    pub(super) pace: &'a Pace,
+    pub(super) log: &'a Log,
+    pub(super) stop: &'a Stop,
+}
+
+impl<'a> Diagnosing<'a> {
+    /// With what everything shares.
+    pub(super) fn of(shared: &'a Shared) -> Self {
+        let Shared { board, names, pace, log, stop } = shared;
+        Self { board, names, pace, log, stop }
+    }
+
+    /// Diagnoses until all is to end. Several threads may.
+    pub(super) fn run(self) {
+        while !self.stop.is_asked() {
+            let now = self.board.now();
+            let next = self.board.paths().into_iter().find(|path| path.status().attention.begin(now));
+            match next {
+                Some(path) => self.diagnose(&path),
+                None => _ = self.stop.sleep(NAP),
+            }
+        }
+    }
+
+    fn diagnose(self, path: &Watched) {
+        let began = Instant::now();
+        let outcome = self.diagnosed(path, true);
+        let (now, at) = (self.board.now(), clock::now());
+        match outcome {
+            Ok(diagnosis) => {
+                let took = began.elapsed();
+                let diagnosis = Arc::new(diagnosis);
+                let before = path.status().diagnosed(now, at, Arc::clone(&diagnosis), took);
+                if let Some(before) = before {
+                    self.tell(path, before, &diagnosis);
+                }
+            }
+            Err(failure) => {
+                let text = failure.to_string();
+                self.log.warn("diagnosis_failed", &[("path", &path.section.name.0), ("error", &text)]);
+                path.status().attention.diagnosed(now, false);
+            }
+        }
+    }
+
+    fn tell(self, path: &Watched, before: Option<Verdict>, diagnosis: &Diagnosis) {
+        let name = &path.section.name.0;
+        let code = diagnosis.causes.first().map_or("", |cause| cause.code.name());
+        let component =
+            diagnosis.causes.first().and_then(|cause| cause.component.id.as_deref()).unwrap_or_default();
+        let verdict = word(&diagnosis.verdict);
+        let before = before.map_or_else(|| "unknown".to_string(), |before| word(&before));
+        let fields = [
+            ("path", name.as_str()),
+            ("before", before.as_str()),
+            ("verdict", verdict.as_str()),
+            ("cause", code),
+            ("component", component),
+            ("summary", diagnosis.summary.as_str()),
+        ];
+        match diagnosis.verdict {
+            Verdict::Reachable => self.log.info("verdict_changed", &fields),
+            _ => self.log.warn("verdict_changed", &fields),
+        }
+    }
+
+    /// Diagnoses a path, with packets or by what is configured alone.
+    ///
+    /// # Errors
+    /// Where the name server configuration cannot be made sense of, or the system gives no engine.
+    pub(super) fn diagnosed(self, path: &Watched, probing: bool) -> Result<Diagnosis, Failure> {
+        let (at, started) = (clock::now(), Instant::now());
+        let case = self.case(path, probing, at, started)?;
+        let mut machine = Machine::new(case, fastrand::u64(..));
+        let later = started.saturating_duration_since(self.board.started);
+        let options = EngineOptions { pace: self.pace.later_by(later), ..EngineOptions::default() };
+        drive_with(&mut machine, started, options, &|| !self.stop.is_asked())?;
+        Ok(machine.report(started.elapsed(), at))
+    }
+
+    fn case(
+        self,
+        path: &Watched,
+        probing: bool,
+        at: jiff::Timestamp,
+        started: Instant,
+    ) -> Result<Case, Failure> {
+        let target = &path.section.target.0;
+        let dyno = self.board.dyno.as_ref();
+        let mut known =
+            self.board.configured().map_or_else(Known::default, |configured| configured.known(at));
+        let resolved = match &target.host {
+            Host::Address(address) => vec![*address].into(),
+            Host::Name(name) if probing => {
+                let found = look_up(name, Limits::within(DEADLINE), started)?;
+                Resolved { addresses: found.addresses, lookup: Some(found.lookup) }
+            }
+            host => self.names.addresses(host).and_then(Result::ok).unwrap_or_default().into(),
+        };
+        let first: Option<IpAddr> = resolved.addresses.first().copied();
+        let here = first.and_then(|address| local_address(dyno, address));
+        let vantage = vantage(dyno, known.topology.as_ref(), here, first);
+        let source = this_machine(dyno, &resolved.addresses, own_ports());
+        if probing {
+            known.gaps.extend(no_echo(target));
+        }
+        Ok(case(target, resolved, source, vantage, known, probing, DEADLINE))
+    }
+}

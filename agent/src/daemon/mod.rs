@@ -1,0 +1,175 @@
+//! `peerscope run`: watches paths for months.
+//!
+//! Four things go on side by side, and none waits for another: `prober.rs` sends each path's probes at their times,
+//! `diagnosing.rs` asks why where one changes, `snapshots.rs` reads again and again what is configured, and `server.rs`
+//! says what is known. They meet on the `board.rs` alone. How often one host is asked is counted over all of them
+//! together, by the one pace that their engines share.
+
+mod attention;
+mod board;
+pub(crate) mod configuration;
+mod diagnosing;
+mod log;
+mod metrics;
+mod names;
+mod prober;
+mod reload;
+mod result;
+mod schedule;
+mod server;
+mod snapshots;
+mod stop;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use peerscope_probes::Pace;
+
+use self::board::Board;
+use self::diagnosing::Diagnosing;
+use self::log::Log;
+use self::names::Names;
+use self::reload::Reload;
+use self::stop::Stop;
+use crate::dyno::Dyno;
+use crate::exit::{Failure, Status};
+
+/// How many diagnoses go on at a time.
+const DIAGNOSES: usize = 4;
+/// How long everything may take to end.
+const ENDING: Duration = Duration::from_millis(4000);
+/// How soon a signal is heeded.
+const NAP: Duration = Duration::from_millis(50);
+
+/// What everything that goes on shares.
+struct Shared {
+    board: Arc<Board>,
+    names: Names,
+    pace: Pace,
+    log: Log,
+    stop: Stop,
+}
+
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// Where the configuration is wrong, the address cannot be listened on, or the system gives no engine.
+pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
+    let document = configuration::read(file).map_err(Failure::Input)?;
+    let listener = server::listen(document.listen.0)?;
+    let signals = signals()?;
+    let dyno = Dyno::here();
+    let source = document.source.as_ref().map(|source| source.name.clone());
+    let source = source.unwrap_or_else(|| own_name(dyno.as_ref()));
+    let shared = Arc::new(Shared {
+        board: Arc::new(Board::new(Instant::now(), dyno, source)),
+        names: Names::default(),
+        pace: Pace::default(),
+        log: Log::new(document.log_format),
+        stop: Stop::default(),
+    });
+    shared.board.watch(&document.paths);
+    let (listening, paths) = (document.listen.0.to_string(), document.paths.len().to_string());
+    let fields = [("version", env!("CARGO_PKG_VERSION")), ("listen", &listening), ("paths", &paths)];
+    shared.log.info("started", &fields);
+    let snapshot = document.snapshot.clone();
+    let reload = Reload::new(file.to_path_buf(), Arc::clone(&shared.board), shared.log, document);
+    let reload = Arc::new(reload);
+    let mut working = vec![
+        go(&shared, |shared| prober::run(&shared.board, &shared.names, shared.pace.clone(), &shared.stop)),
+        go(&shared, |shared| {
+            shared.names.run(&shared.board, &shared.stop);
+            Ok(())
+        }),
+        go(&shared, move |shared| {
+            snapshots::run(&shared.board, &snapshot, &shared.log, &shared.stop);
+            Ok(())
+        }),
+    ];
+    let served = Arc::clone(&reload);
+    working.push(go(&shared, move |shared| server::run(listener, &shared.board, &served, &shared.stop)));
+    for _ in 0..DIAGNOSES {
+        working.push(go(&shared, |shared| {
+            Diagnosing::of(shared).run();
+            Ok(())
+        }));
+    }
+    heed(&signals, &reload, &shared);
+    finish(working)
+}
+
+/// Something that goes on by itself. Where it ends, in whatever way, everything does.
+fn go(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> Result<(), Failure> + Send + 'static,
+) -> JoinHandle<Result<(), Failure>> {
+    struct Ends<'a>(&'a Stop);
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            self.0.ask();
+        }
+    }
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
+        let _ends = Ends(&shared.stop);
+        work(&shared)
+    })
+}
+
+/// Waits for what goes on to end, but no longer than whoever sent the signal waits for this process: a lookup or a
+/// reading that somebody else holds up is left.
+fn finish(working: Vec<JoinHandle<Result<(), Failure>>>) -> Result<Status, Failure> {
+    let begun = Instant::now();
+    let mut failure = None;
+    for thread in working {
+        while !thread.is_finished() && begun.elapsed() < ENDING {
+            thread::sleep(Duration::from_millis(10));
+        }
+        if thread.is_finished() {
+            let ended = thread.join();
+            let ended =
+                ended.unwrap_or_else(|_| Err(Failure::Internal("a thread ended in a panic".to_string())));
+            failure = failure.or(ended.err());
+        }
+    }
+    failure.map_or(Ok(Status::Good), Err)
+}
+
+/// The signals that are waited for, kept from every thread that starts after.
+fn signals() -> Result<SigSet, Failure> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals.thread_block().map_err(|error| Failure::Internal(format!("signals: {error}")))?;
+    Ok(signals)
+}
+
+/// Waits for signals, and does what they say, until all is to end.
+fn heed(signals: &SigSet, reload: &Reload, shared: &Shared) {
+    let Ok(signals) = SignalFd::with_flags(signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC) else {
+        shared.stop.ask();
+        return;
+    };
+    while !shared.stop.sleep(NAP) {
+        let Ok(Some(told)) = signals.read_signal() else { continue };
+        match i32::try_from(told.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()) {
+            Some(Signal::SIGHUP) => _ = reload.now(),
+            Some(signal) => {
+                shared.log.info("stopping", &[("signal", signal.as_str())]);
+                shared.stop.ask();
+            }
+            None => {}
+        }
+    }
+}
+
+/// What this daemon is called where nothing says so.
+fn own_name(dyno: Option<&Dyno>) -> String {
+    let host = || nix::unistd::gethostname().ok()?.into_string().ok();
+    dyno.and_then(|dyno| dyno.name.clone()).or_else(host).unwrap_or_else(|| "peerscope".to_string())
+}

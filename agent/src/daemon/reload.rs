@@ -1,0 +1,73 @@
+//! Takes another configuration without a restart: whole, or not at all.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::board::Board;
+use super::configuration::{self, Document};
+use super::log::Log;
+use crate::input_error::InputError;
+
+/// Reads the configuration again, and has it take effect.
+pub(super) struct Reload {
+    file: PathBuf,
+    board: Arc<Board>,
+    log: Log,
+    current: Mutex<Document>,
+}
+
+/// Why a configuration was not taken: everything that is wrong with it, a line each.
+#[derive(Debug)]
+pub(super) struct Rejected(Vec<String>);
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join("\n"))
+    }
+}
+
+impl Reload {
+    /// For a configuration that was read from a file, and holds now.
+    pub(super) fn new(file: PathBuf, board: Arc<Board>, log: Log, current: Document) -> Self {
+        Self { file, board, log, current: Mutex::new(current) }
+    }
+
+    /// Reads the file, and takes what is in it; where anything is wrong with that, what held before still does.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(super) fn now(&self) -> Result<(), Rejected> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = configuration::read(&self.file).and_then(|document| match fixed(&current, &document) {
+            Some(key) => {
+                let problem = format!("{key} is other than at the start, and is taken at the next one alone");
+                Err(vec![InputError::new(&self.file, problem)])
+            }
+            None => Ok(document),
+        });
+        match read {
+            Ok(document) => {
+                self.board.watch(&document.paths);
+                *current = document;
+                self.log.info("configuration_reloaded", &[]);
+                Ok(())
+            }
+            Err(errors) => {
+                let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                for line in &lines {
+                    self.log.warn("configuration_rejected", &[("error", line)]);
+                }
+                Err(Rejected(lines))
+            }
+        }
+    }
+}
+
+/// What a running daemon cannot change.
+fn fixed(current: &Document, new: &Document) -> Option<&'static str> {
+    if current.listen != new.listen {
+        return Some("listen");
+    }
+    (current.snapshot != new.snapshot).then_some("snapshot")
+}
