@@ -83,6 +83,14 @@ impl NotRead {
         }
     }
 
+    /// Of whom, in the word of labels and manifests.
+    pub(crate) fn provider(&self) -> &'static str {
+        match self.provider {
+            Provider::Aws => "aws",
+            Provider::Heroku => "heroku",
+        }
+    }
+
     /// The same as a gap of a report.
     pub(crate) fn gap(&self) -> Gap {
         let (what, would_tell) = side(self.provider);
@@ -98,11 +106,7 @@ impl NotRead {
     pub(crate) fn collection_gap(&self) -> CollectionGap {
         let (what, would_tell) = side(self.provider);
         CollectionGap {
-            provider: match self.provider {
-                Provider::Aws => "aws",
-                Provider::Heroku => "heroku",
-            }
-            .to_string(),
+            provider: self.provider().to_string(),
             kind: "permission".to_string(),
             what: what.to_string(),
             reason: self.reason(),

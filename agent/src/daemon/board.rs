@@ -32,6 +32,8 @@ pub(crate) struct Board {
     configured: RwLock<Option<Arc<Configured>>>,
     /// Turns that the probing could not keep.
     pub(crate) missed: AtomicU64,
+    /// How often reading what is configured failed: the provider, the call and why.
+    collect_errors: Mutex<BTreeMap<(String, String, String), u64>>,
     numbers: AtomicU64,
     is_ready: AtomicBool,
 }
@@ -160,6 +162,7 @@ impl Board {
             paths: RwLock::default(),
             configured: RwLock::default(),
             missed: AtomicU64::new(0),
+            collect_errors: Mutex::default(),
             numbers: AtomicU64::new(0),
             is_ready: AtomicBool::new(false),
         }
@@ -206,6 +209,18 @@ impl Board {
     /// Takes what was read anew.
     pub(super) fn configure(&self, configured: Option<Arc<Configured>>) {
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
+    }
+
+    /// Counts a call that failed.
+    pub(super) fn collect_failed(&self, provider: &str, call: &str, reason: &str) {
+        let key = (provider.to_string(), call.to_string(), reason.to_string());
+        let mut errors = self.collect_errors.lock().unwrap_or_else(PoisonError::into_inner);
+        *errors.entry(key).or_default() += 1;
+    }
+
+    /// How often reading failed, by provider, call and reason.
+    pub(super) fn collect_errors(&self) -> BTreeMap<(String, String, String), u64> {
+        self.collect_errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether what is configured was read, or tried to be, and probing has begun.

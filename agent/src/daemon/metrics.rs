@@ -41,6 +41,8 @@ families! {
     DIAGNOSIS: "peerscope_path_diagnosis_seconds", GAUGE, "How long the last diagnosis of a path took.";
     SNAPSHOT_AGE: "peerscope_snapshot_age_seconds", GAUGE,
         "How old what is known of the configuration is, by provider.";
+    COLLECT_ERRORS: "peerscope_collect_errors_total", COUNTER,
+        "Readings of what is configured that failed, by provider, call and reason.";
     MISSED: "peerscope_probe_missed_total", COUNTER, "Turns of paths that could not be kept.";
     BUILD: "peerscope_build_info", GAUGE, "1, with the version.";
 }
@@ -75,6 +77,11 @@ impl Collector for Paths {
             let taken = configured.report.as_ref().and_then(|report| report.at.as_ref()?.parse().ok());
             let age = clock::now().duration_since(taken.unwrap_or(configured.at));
             families.gauge(&SNAPSHOT_AGE, &[("provider", "files")], age.as_secs_f64());
+        }
+        for ((provider, call, reason), failed) in board.collect_errors() {
+            let labels =
+                [("provider", provider.as_str()), ("call", call.as_str()), ("reason", reason.as_str())];
+            families.counter(&COLLECT_ERRORS, &labels, count(failed));
         }
         for path in board.paths() {
             let status = path.status().clone();

@@ -86,7 +86,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
             Ok(())
         }),
         go(&shared, move |shared| {
-            snapshots::run(&shared.board, &snapshot, &shared.log, &shared.stop);
+            snapshots::run(shared, &snapshot);
             Ok(())
         }),
     ];

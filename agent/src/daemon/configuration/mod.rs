@@ -15,9 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub(crate) use self::model::{Document, LogFormat, PathSection, REFRESH, SnapshotSection};
-pub(crate) use self::values::PathName;
-#[cfg(test)]
-use self::values::Span;
+pub(crate) use self::values::{PathName, Span};
 use self::yaml::{Content, Node, Wrong};
 use crate::input_error::InputError;
 use crate::input_file::read_text;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::values::{Listen, PathName, Span, Target};
+use super::values::{Listen, PathName, Role, Span, Target};
 
 /// A configuration of `peerscope run`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -56,17 +56,11 @@ pub(crate) struct SnapshotSection {
     #[schemars(with = "Option<Vec<PathBuf>>")]
     pub(crate) paths: Vec<PathBuf>,
     /// How often they are looked at again.
-    #[serde(default = "refresh")]
-    #[schemars(with = "Option<Span>")]
     pub(crate) refresh: Option<Span>,
     /// AWS, read by its API.
     pub(crate) aws: Option<AwsSection>,
     /// Heroku, read by its API.
     pub(crate) heroku: Option<HerokuSection>,
-}
-
-fn refresh() -> Option<Span> {
-    None
 }
 
 /// How often what is configured is read where nothing is said.
@@ -90,8 +84,8 @@ pub(crate) struct AwsSection {
     pub(crate) profiles: Vec<String>,
     /// Roles to assume, as `--assume-role` takes them.
     #[serde(default)]
-    #[schemars(with = "Option<Vec<String>>")]
-    pub(crate) assume_roles: Vec<String>,
+    #[schemars(with = "Option<Vec<Role>>")]
+    pub(crate) assume_roles: Vec<Role>,
     /// How often they are read.
     pub(crate) refresh: Option<Span>,
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use peerscope_aws::AssumedRole;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
@@ -42,6 +43,11 @@ pub(super) const FORMATS: &[Format] = &[
         check: |text| text.parse::<SocketAddr>().map(drop).map_err(|_| String::new()),
     },
     Format {
+        name: "role",
+        expected: "arn:aws:iam::ACCOUNT:role/NAME, and after a comma the external id if there is one",
+        check: |text| text.parse::<AssumedRole>().map(drop).map_err(|_| String::new()),
+    },
+    Format {
         name: "path-name",
         expected: "a name of 1 to 100 characters without / and control characters",
         check: |text| is_path_name(text).then_some(()).ok_or_else(String::new),
@@ -59,6 +65,10 @@ pub(crate) struct Target(pub(crate) TargetUrl);
 /// Where the daemon listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listen(pub(crate) SocketAddr);
+
+/// A role of AWS to assume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Role(pub(crate) AssumedRole);
 
 /// What a path is called: in URLs, labels and logs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +120,7 @@ of_format! {
     Span: "duration", "A length of time: a number and ms, s, m, h or d.", |text| duration(text).map(Span);
     Target: "target", "A target as `peerscope why` takes it.", |text| TargetUrl::parse(text).ok().map(Target);
     Listen: "listen", "An address and a port.", |text| text.parse().ok().map(Listen);
+    Role: "role", "A role of AWS, as `--assume-role` takes it.", |text| text.parse().ok().map(Role);
     PathName: "path-name", "A name, shown in URLs, labels and logs.",
         |text| is_path_name(text).then(|| PathName(text.to_string()));
 }
