@@ -13,3 +13,9 @@ pub(crate) fn now() -> Timestamp {
         .and_then(|since| Timestamp::from_millisecond(since).ok())
         .unwrap_or_default()
 }
+
+/// A time as Prometheus has it: seconds since 1970.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact")]
+pub(crate) fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}

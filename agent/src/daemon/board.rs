@@ -11,8 +11,8 @@ use peerscope_analysis::report::{Diagnosis, Verdict};
 
 use super::attention::Attention;
 use super::configuration::{PathName, PathSection};
+use super::configured::Configured;
 use super::result::ProbeResult;
-use super::snapshots::Configured;
 use crate::dyno::Dyno;
 
 /// The upper bounds of the histogram of round trips, in seconds: within a zone, between zones, between Regions.
@@ -29,6 +29,8 @@ pub(crate) struct Board {
     /// What it is called.
     pub(crate) source: String,
     paths: RwLock<BTreeMap<PathName, Arc<Watched>>>,
+    /// The paths of the configuration, and those that each discovery found.
+    listed: Mutex<Listed>,
     configured: RwLock<Option<Arc<Configured>>>,
     /// Turns that the probing could not keep.
     pub(crate) missed: AtomicU64,
@@ -36,6 +38,15 @@ pub(crate) struct Board {
     collect_errors: Mutex<BTreeMap<(String, String, String), u64>>,
     numbers: AtomicU64,
     is_ready: AtomicBool,
+}
+
+/// The paths that are to be watched.
+#[derive(Debug, Default)]
+struct Listed {
+    /// In the configuration.
+    written: Vec<PathSection>,
+    /// By each discovery.
+    found: BTreeMap<usize, Vec<PathSection>>,
 }
 
 /// A path, and what is known of it.
@@ -67,8 +78,10 @@ pub(crate) struct Status {
     pub(crate) diagnosis: Option<Arc<Diagnosis>>,
     /// How long it took.
     pub(crate) diagnosis_took: Option<Duration>,
-    /// What the configuration alone says, where it was asked since it changed last.
+    /// What is configured alone says.
     pub(crate) analysis: Option<Arc<Diagnosis>>,
+    /// Whether what is configured was asked since it changed last.
+    pub(super) is_analysed: bool,
     /// When it is to be diagnosed.
     pub(super) attention: Attention,
 }
@@ -97,6 +110,7 @@ impl Default for Status {
             diagnosis: None,
             diagnosis_took: None,
             analysis: None,
+            is_analysed: false,
             attention: Attention::default(),
         }
     }
@@ -160,6 +174,7 @@ impl Board {
             dyno,
             source,
             paths: RwLock::default(),
+            listed: Mutex::default(),
             configured: RwLock::default(),
             missed: AtomicU64::new(0),
             collect_errors: Mutex::default(),
@@ -184,11 +199,29 @@ impl Board {
         paths.get(&PathName(name.to_string())).cloned()
     }
 
-    /// Takes another list of paths. Those whose settings are the same keep what is known of them.
+    /// Takes another list of paths in the place of the configuration's.
     pub(crate) fn watch(&self, sections: &[PathSection]) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.written = sections.to_vec();
+        self.take(&listed);
+    }
+
+    /// Takes what a discovery found, in the place of what it found before.
+    pub(super) fn discover(&self, number: usize, sections: Vec<PathSection>) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.found.insert(number, sections);
+        self.take(&listed);
+    }
+
+    /// Watches all that is listed. A name that is written in the configuration is that path's; of two that were found,
+    /// the first has it. Paths whose settings are the same keep what is known of them.
+    fn take(&self, listed: &Listed) {
         let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
         let mut kept = std::mem::take(&mut *paths);
-        for section in sections {
+        for section in listed.written.iter().chain(listed.found.values().flatten()) {
+            if paths.contains_key(&section.name) {
+                continue;
+            }
             let known = kept.remove(&section.name).filter(|known| known.section == *section);
             let watched = known.unwrap_or_else(|| {
                 Arc::new(Watched {

@@ -27,6 +27,19 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// The longest sleep.
 const NAP: Duration = Duration::from_millis(50);
 
+/// What is to be done next.
+enum Work {
+    /// By packets.
+    Diagnose(Arc<Watched>),
+    /// By what is configured alone.
+    Analyse(Arc<Watched>),
+}
+
+/// Whether what is configured stops some or all of a path.
+fn is_cut(analysis: &Diagnosis) -> bool {
+    matches!(analysis.verdict, Verdict::Blocked | Verdict::Impaired)
+}
+
 /// What diagnoses share.
 #[derive(Clone, Copy)]
 pub(super) struct Diagnosing<'a> {
@@ -48,11 +61,51 @@ impl<'a> Diagnosing<'a> {
     pub(super) fn run(self) {
         while !self.stop.is_asked() {
             let now = self.board.now();
-            let next = self.board.paths().into_iter().find(|path| path.status().attention.begin(now));
-            match next {
-                Some(path) => self.diagnose(&path),
+            let due = self.board.paths().into_iter().find(|path| path.status().attention.begin(now));
+            let next = due.map(Work::Diagnose);
+            match next.or_else(|| self.unanalysed()) {
+                Some(Work::Diagnose(path)) => self.diagnose(&path),
+                Some(Work::Analyse(path)) => self.analyse(&path),
                 None => _ = self.stop.sleep(NAP),
             }
+        }
+    }
+
+    /// A path that what is configured was not asked about since it changed.
+    fn unanalysed(self) -> Option<Work> {
+        self.board.configured()?;
+        let take = |path: &Arc<Watched>| !std::mem::replace(&mut path.status().is_analysed, true);
+        self.board.paths().into_iter().find(take).map(Work::Analyse)
+    }
+
+    /// Asks what is configured alone, before any probe fails: where it cuts a path that works, somebody is about to
+    /// learn of it.
+    fn analyse(self, path: &Watched) {
+        let Ok(analysis) = self.diagnosed(path, false) else { return };
+        // An address that is not known yet leaves nothing to be said.
+        if analysis.target.addresses.is_empty() {
+            path.status().is_analysed = false;
+            self.stop.sleep(NAP);
+            return;
+        }
+        let analysis = Arc::new(analysis);
+        let mut status = path.status();
+        let was_cut = status.analysis.as_ref().is_some_and(|before| is_cut(before));
+        status.analysis = Some(Arc::clone(&analysis));
+        let works = status.verdict == Some(Verdict::Reachable);
+        drop(status);
+        if works && is_cut(&analysis) && !was_cut {
+            let cause = analysis.causes.first();
+            self.log.warn(
+                "about_to_be_cut",
+                &[
+                    ("path", &path.section.name.0),
+                    ("verdict", &word(&analysis.verdict)),
+                    ("cause", cause.map_or("", |cause| cause.code.name())),
+                    ("component", cause.and_then(|cause| cause.component.id.as_deref()).unwrap_or_default()),
+                    ("summary", &analysis.summary),
+                ],
+            );
         }
     }
 

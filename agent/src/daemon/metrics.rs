@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use peerscope_document::aws::PeeringStatusCode;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, Registry, TextEncoder};
@@ -41,6 +42,13 @@ families! {
     DIAGNOSIS: "peerscope_path_diagnosis_seconds", GAUGE, "How long the last diagnosis of a path took.";
     SNAPSHOT_AGE: "peerscope_snapshot_age_seconds", GAUGE,
         "How old what is known of the configuration is, by provider.";
+    VIOLATIONS: "peerscope_rule_violations", GAUGE,
+        "How often a rule of a peering is violated by what is configured, by how bad that is.";
+    PEERING: "peerscope_peering_status", GAUGE, "1 for the state that a peering is in, 0 for the others.";
+    PEERING_EXPIRY: "peerscope_peering_expiry_timestamp_seconds", GAUGE,
+        "When the request for a peering ends if nobody accepts it.";
+    ANALYSIS: "peerscope_path_configuration_verdict", GAUGE,
+        "1 for the verdict on a path by what is configured alone, whatever its probes say; 0 for the others.";
     COLLECT_ERRORS: "peerscope_collect_errors_total", COUNTER,
         "Readings of what is configured that failed, by provider, call and reason.";
     MISSED: "peerscope_probe_missed_total", COUNTER, "Turns of paths that could not be kept.";
@@ -77,6 +85,21 @@ impl Collector for Paths {
             let taken = configured.report.as_ref().and_then(|report| report.at.as_ref()?.parse().ok());
             let age = clock::now().duration_since(taken.unwrap_or(configured.at));
             families.gauge(&SNAPSHOT_AGE, &[("provider", "files")], age.as_secs_f64());
+            for ((rule, severity), violations) in &configured.judged.violations {
+                let labels = [("rule", rule.as_str()), ("severity", severity.as_str())];
+                families.gauge(&VIOLATIONS, &labels, count(*violations));
+            }
+            for (pcx, (status, expires)) in &configured.judged.peerings {
+                let known = PeeringStatusCode::KNOWN.iter().map(PeeringStatusCode::as_str);
+                let other = (!known.clone().any(|known| known == status)).then_some(status.as_str());
+                for known in known.chain(other.filter(|other| !other.is_empty())) {
+                    let holds = f64::from(u8::from(known == status));
+                    families.gauge(&PEERING, &[("pcx", pcx), ("status", known)], holds);
+                }
+                if let Some(expires) = expires {
+                    families.gauge(&PEERING_EXPIRY, &[("pcx", pcx)], *expires);
+                }
+            }
         }
         for ((provider, call, reason), failed) in board.collect_errors() {
             let labels =
@@ -127,10 +150,15 @@ impl Families {
                 self.causes(status, &with);
             }
         }
+        if let Some(analysis) = &status.analysis {
+            let verdict = word(&analysis.verdict);
+            for known in VERDICTS {
+                let holds = f64::from(u8::from(known == verdict));
+                self.put(&ANALYSIS, with(&[("verdict", known)]), |metric| metric.set_gauge(gauge(holds)));
+            }
+        }
         if let Some(changed) = status.changed {
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era are exact")]
-            let seconds = changed.as_millisecond() as f64 / 1000.0;
-            self.put(&CHANGED, with(&[]), |metric| metric.set_gauge(gauge(seconds)));
+            self.put(&CHANGED, with(&[]), |metric| metric.set_gauge(gauge(clock::seconds(changed))));
         }
         if let Some(took) = status.diagnosis_took {
             self.put(&DIAGNOSIS, with(&[]), |metric| metric.set_gauge(gauge(took.as_secs_f64())));

@@ -8,7 +8,9 @@
 mod attention;
 mod board;
 pub(crate) mod configuration;
+mod configured;
 mod diagnosing;
+mod discovery;
 mod log;
 mod metrics;
 mod names;
@@ -76,7 +78,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
     let (listening, paths) = (document.listen.0.to_string(), document.paths.len().to_string());
     let fields = [("version", env!("CARGO_PKG_VERSION")), ("listen", &listening), ("paths", &paths)];
     shared.log.info("started", &fields);
-    let snapshot = document.snapshot.clone();
+    let (snapshot, discovered) = (document.snapshot.clone(), document.discovery.clone());
     let reload = Reload::new(file.to_path_buf(), Arc::clone(&shared.board), shared.log, document);
     let reload = Arc::new(reload);
     let mut working = vec![
@@ -90,6 +92,10 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
             Ok(())
         }),
     ];
+    working.push(go(&shared, move |shared| {
+        discovery::run(shared, &discovered);
+        Ok(())
+    }));
     let served = Arc::clone(&reload);
     working.push(go(&shared, move |shared| server::run(listener, &shared.board, &served, &shared.stop)));
     for _ in 0..DIAGNOSES {

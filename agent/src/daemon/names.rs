@@ -70,7 +70,7 @@ fn look_up(target: &TargetUrl, board: &Board) -> Looked {
         Host::Name(name) => addresses(name, LONGEST)?,
         _ => {
             let configured = board.configured();
-            let topology = configured.as_ref().and_then(|configured| configured.topology.as_ref());
+            let topology = configured.as_ref().map(|configured| &configured.topology);
             documented_addresses(target, topology)?.unwrap_or_default()
         }
     };

@@ -69,5 +69,8 @@ fn fixed(current: &Document, new: &Document) -> Option<&'static str> {
     if current.listen != new.listen {
         return Some("listen");
     }
+    if current.discovery != new.discovery {
+        return Some("discovery");
+    }
     (current.snapshot != new.snapshot).then_some("snapshot")
 }

@@ -4,60 +4,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use peerscope_analysis::diagnose::Priors;
-use peerscope_analysis::report::{Gap, GapKind, SnapshotReport};
+use peerscope_analysis::report::{Gap, GapKind};
 use peerscope_analysis::topology::Topology;
-use peerscope_document::Snapshot;
 
 use super::Shared;
 use super::board::Board;
 use super::configuration::{REFRESH, SnapshotSection};
+use super::configured::{Configured, Judged};
 use super::log::Log;
 use crate::case::Known;
 use crate::cli::{AccountArgs, Provider};
 use crate::clock;
 use crate::collect::{NotRead, Wanted, merge, read_accounts};
 use crate::snapshot::{self, Loaded};
+use crate::target::TargetUrl;
 
 /// The shortest time between two readings, whatever is asked for.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// The shortest time that reading the accounts may take.
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(30);
-
-/// What is configured, as it was read.
-#[derive(Debug)]
-pub(crate) struct Configured {
-    /// The documents.
-    pub(crate) documents: Snapshot,
-    /// What follows from them.
-    pub(crate) topology: Option<Topology>,
-    /// Where they are from, and how old they are.
-    pub(crate) report: Option<SnapshotReport>,
-    /// What is missing.
-    pub(crate) gaps: Vec<Gap>,
-    /// When they were read.
-    pub(crate) at: Timestamp,
-}
-
-impl Configured {
-    /// The same for one diagnosis, with the age that it has now.
-    pub(super) fn known(&self, at: Timestamp) -> Known {
-        let report = self.report.clone().map(|report| {
-            let taken: Option<Timestamp> = report.at.as_ref().and_then(|taken| taken.parse().ok());
-            let age_seconds = taken.map(|taken| at.duration_since(taken).as_secs());
-            SnapshotReport { age_seconds, ..report }
-        });
-        Known {
-            documents: None,
-            baseline: None,
-            priors: Priors::default(),
-            topology: self.topology.clone(),
-            snapshot: report,
-            gaps: self.gaps.clone(),
-        }
-    }
-}
 
 /// Reads until all is to end. Every path is looked at anew where anything has changed.
 pub(super) fn run(shared: &Shared, section: &SnapshotSection) {
@@ -225,8 +190,13 @@ fn take(board: &Board, sources: &Sources, log: &Log) {
             && before.documents.aws == documents.aws
             && before.documents.heroku == documents.heroku
     });
-    let configured = Configured { documents, topology: known.topology, report: known.snapshot, gaps, at };
-    board.configure(Some(Arc::new(configured)));
+    let topology = known.topology.unwrap_or_else(|| Topology::from(&documents));
+    let report = known.snapshot;
+    let judged = match before.as_ref().filter(|_| is_same) {
+        Some(before) => before.judged.clone(),
+        None => Judged::of(&documents, &topology, &targets(board), at),
+    };
+    board.configure(Some(Arc::new(Configured { documents, topology, report, gaps, at, judged })));
     if is_same {
         return;
     }
@@ -234,10 +204,14 @@ fn take(board: &Board, sources: &Sources, log: &Log) {
     let now = board.now();
     for path in board.paths() {
         let mut status = path.status();
-        status.analysis = None;
+        status.is_analysed = false;
         // What is bad may be mended by it; what is good is analysed, and shows whether it is about to be cut.
         if status.last.is_some_and(|last| !last.result.is_up()) {
             status.attention.want(now);
         }
     }
+}
+
+fn targets(board: &Board) -> Vec<TargetUrl> {
+    board.paths().iter().map(|path| path.section.target.0.clone()).collect()
 }

@@ -25,6 +25,9 @@ macro_rules! open_enum {
         }
 
         impl $name {
+            /// The words that were known when this was written.
+            pub const KNOWN: &[Self] = &[$(Self::$variant,)+];
+
             /// The word as the service writes it.
             #[must_use]
             pub fn as_str(&self) -> &str {

@@ -73,7 +73,10 @@ impl From<&Check> for Status {
 }
 
 /// A target as the rules are applied to it.
-fn checked(target: &TargetUrl, topology: &Topology) -> Result<CheckTarget, Failure> {
+///
+/// # Errors
+/// Where the documents do not know it.
+pub(crate) fn checked(target: &TargetUrl, topology: &Topology) -> Result<CheckTarget, Failure> {
     let name = match &target.host {
         Host::Name(name) => Some(name.clone()),
         _ => None,

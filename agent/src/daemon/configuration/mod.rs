@@ -14,11 +14,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(crate) use self::model::{Document, LogFormat, PathSection, REFRESH, SnapshotSection};
-pub(crate) use self::values::{PathName, Span};
+pub(crate) use self::model::{
+    DiscoverySection, Document, InterfaceSelector, LogFormat, PathSection, REFRESH, SnapshotSection,
+};
+pub(crate) use self::values::{PathName, Span, Target};
 use self::yaml::{Content, Node, Wrong};
 use crate::input_error::InputError;
 use crate::input_file::read_text;
+use crate::target::TargetUrl;
 
 /// The shortest interval of any path: ten connects a second is what one host may get from all of them together.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
@@ -86,7 +89,8 @@ fn parse(
         return Err(errors(file, wrong));
     }
     let folder = file.parent().unwrap_or(Path::new(""));
-    document.snapshot.paths.iter_mut().for_each(|path| *path = beside(folder, path));
+    let listed = document.discovery.iter_mut().flat_map(|section| &mut section.files);
+    document.snapshot.paths.iter_mut().chain(listed).for_each(|path| *path = beside(folder, path));
     Ok(document)
 }
 
@@ -138,14 +142,41 @@ fn contradictions(document: &Document, root: &Node) -> Vec<(String, Wrong)> {
         }
         for label in path.labels.keys().filter(|label| !is_label(label)) {
             let at = of("labels").and_then(|labels| find(labels, label)).or(node);
-            let problem = format!(
-                "expected a label of letters, digits and _ that is none of the series' own ({}), found {label:?}",
-                RESERVED.join(", ")
-            );
-            say(place("labels"), at, problem);
+            say(place("labels"), at, unfit_label(label));
+        }
+    }
+    for (index, section) in document.discovery.iter().enumerate() {
+        let node = find(root, "discovery").and_then(|sections| element(sections, index));
+        let place = format!("discovery[{index}]");
+        if section.files.is_empty() == section.interfaces.is_none() {
+            say(place.clone(), node, "expected files or interfaces, and not both".to_string());
+        }
+        if let Some(selector) = &section.interfaces {
+            let scheme = selector.scheme.as_deref().unwrap_or("tcp");
+            if let Err(error) = TargetUrl::parse(&format!("{scheme}://192.0.2.1:{}", selector.port)) {
+                let problem = error.to_string().trim_start_matches("TARGET: ").to_string();
+                say(format!("{place}.interfaces.scheme"), node, problem);
+            }
+            if selector.tags.is_empty() && selector.vpc.is_none() {
+                say(
+                    format!("{place}.interfaces"),
+                    node,
+                    "expected tags or vpc: all interfaces are too many".to_string(),
+                );
+            }
+        }
+        for label in section.labels.keys().filter(|label| !is_label(label)) {
+            say(format!("{place}.labels"), node, unfit_label(label));
         }
     }
     wrong
+}
+
+fn unfit_label(label: &str) -> String {
+    let reserved = RESERVED.join(", ");
+    format!(
+        "expected a label of letters, digits and _ that is none of the series' own ({reserved}), found {label:?}"
+    )
 }
 
 /// How often a path may be asked at the most.
@@ -173,7 +204,7 @@ fn seconds(duration: Duration) -> String {
 }
 
 /// Whether a label may stand beside those that series have (Prometheus, "Data model").
-fn is_label(name: &str) -> bool {
+pub(crate) fn is_label(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && characters.all(|character| character.is_ascii_alphanumeric() || character == '_')

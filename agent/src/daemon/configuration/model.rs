@@ -29,6 +29,10 @@ pub(crate) struct Document {
     #[serde(default)]
     #[schemars(with = "Option<Vec<PathSection>>")]
     pub(crate) paths: Vec<PathSection>,
+    /// Where more paths are found.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<DiscoverySection>>")]
+    pub(crate) discovery: Vec<DiscoverySection>,
     /// In which form the log is written.
     #[serde(default)]
     #[schemars(with = "Option<LogFormat>")]
@@ -120,6 +124,45 @@ pub(crate) struct PathSection {
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// Where more paths are found: in files, or among interfaces.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiscoverySection {
+    /// Documents in the form of Prometheus's file_sd, in JSON; the last part of a path may hold one `*`.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<PathBuf>>")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Interfaces of the snapshot.
+    pub(crate) interfaces: Option<InterfaceSelector>,
+    /// How often it is looked.
+    pub(crate) refresh: Option<Span>,
+    /// How often each path is asked.
+    pub(crate) interval: Option<Span>,
+    /// How long an answer is waited for.
+    pub(crate) timeout: Option<Span>,
+    /// Labels of the series of all paths found.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// Which interfaces are watched.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InterfaceSelector {
+    /// Tags that the interface, or its instance, has: all of them.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The VPC that it is in.
+    pub(crate) vpc: Option<String>,
+    /// The port that is asked.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) port: u16,
+    /// What is spoken there, as the scheme of a target.
+    pub(crate) scheme: Option<String>,
 }
 
 fn interval() -> Span {

@@ -171,7 +171,11 @@ impl Scenario {
         self.given.snapshot == GivenSnapshot::BeforeMending
     }
 
-    fn healthy(&self, seed: u64) -> Result<World, FaultError> {
+    /// The same world before anything of it went wrong.
+    ///
+    /// # Errors
+    /// [`FaultError`] where echoes cannot be let through in it.
+    pub fn healthy(&self, seed: u64) -> Result<World, FaultError> {
         let mut world = World::generate(self.base, &self.vary, seed);
         if self.echo {
             admit_echo(&mut world)?;
