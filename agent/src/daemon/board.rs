@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use peerscope_analysis::report::{Diagnosis, Verdict};
 
 use super::attention::Attention;
+use super::blocks::Blocks;
 use super::configuration::{PathName, PathSection};
 use super::configured::Configured;
+use super::recent::{Event, Events, Recent};
 use super::result::ProbeResult;
 use crate::dyno::Dyno;
 
@@ -36,6 +38,7 @@ pub(crate) struct Board {
     pub(crate) missed: AtomicU64,
     /// How often reading what is configured failed: the provider, the call and why.
     collect_errors: Mutex<BTreeMap<(String, String, String), u64>>,
+    events: Mutex<Events>,
     numbers: AtomicU64,
     is_ready: AtomicBool,
 }
@@ -57,6 +60,8 @@ pub(crate) struct Watched {
     /// What the configuration says of it.
     pub(crate) section: PathSection,
     status: Mutex<Status>,
+    recent: Mutex<Recent>,
+    blocks: Mutex<Option<Arc<Blocks>>>,
 }
 
 /// What is known of a path.
@@ -117,8 +122,8 @@ impl Default for Status {
 }
 
 impl Status {
-    /// Notes what a probe came to.
-    pub(super) fn probed(&mut self, now: Duration, last: Last) {
+    /// Notes what a probe came to; what the verdict was before, where it is another now.
+    fn probed(&mut self, now: Duration, last: Last) -> Option<Option<Verdict>> {
         *self.results.entry(last.result).or_default() += 1;
         if let Some(rtt) = last.rtt {
             let seconds = rtt.as_secs_f64();
@@ -128,15 +133,14 @@ impl Status {
             }
             self.round_trips_sum += seconds;
         }
-        if self.verdict.is_none() && last.result.is_up() {
-            self.decide(Verdict::Reachable, last.at);
-        }
+        let is_first = self.verdict.is_none() && last.result.is_up();
         self.last = Some(last);
         self.attention.heard(now, last.result.is_up());
+        if is_first { self.decide(Verdict::Reachable, last.at) } else { None }
     }
 
     /// Notes what a diagnosis came to; what the verdict was before, where it is another now.
-    pub(super) fn diagnosed(
+    fn diagnosed(
         &mut self,
         now: Duration,
         at: Timestamp,
@@ -164,6 +168,46 @@ impl Watched {
     pub(crate) fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What it came to lately.
+    pub(crate) fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the configuration lets the space's dyno blocks reach of it, where that was worked out.
+    pub(crate) fn blocks(&self) -> Option<Arc<Blocks>> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes what was worked out.
+    pub(super) fn take_blocks(&self, blocks: Option<Arc<Blocks>>) {
+        *self.blocks.lock().unwrap_or_else(PoisonError::into_inner) = blocks;
+    }
+
+    /// Notes what a probe came to.
+    pub(super) fn probed(&self, now: Duration, last: Last) {
+        let changed = self.status().probed(now, last);
+        let mut recent = self.recent();
+        recent.probed(last);
+        if changed.is_some() {
+            recent.decided(last.at, Verdict::Reachable, None);
+        }
+    }
+
+    /// Notes what a diagnosis came to; what the verdict was before, where it is another now.
+    pub(super) fn diagnosed(
+        &self,
+        now: Duration,
+        at: Timestamp,
+        diagnosis: &Arc<Diagnosis>,
+        took: Duration,
+    ) -> Option<Option<Verdict>> {
+        let changed = self.status().diagnosed(now, at, Arc::clone(diagnosis), took);
+        if changed.is_some() {
+            self.recent().decided(at, diagnosis.verdict, Some(diagnosis));
+        }
+        changed
+    }
 }
 
 impl Board {
@@ -178,6 +222,7 @@ impl Board {
             configured: RwLock::default(),
             missed: AtomicU64::new(0),
             collect_errors: Mutex::default(),
+            events: Mutex::default(),
             numbers: AtomicU64::new(0),
             is_ready: AtomicBool::new(false),
         }
@@ -228,6 +273,8 @@ impl Board {
                     number: self.numbers.fetch_add(1, Ordering::Relaxed),
                     section: section.clone(),
                     status: Mutex::default(),
+                    recent: Mutex::default(),
+                    blocks: Mutex::default(),
                 })
             });
             paths.insert(section.name.clone(), watched);
@@ -242,6 +289,16 @@ impl Board {
     /// Takes what was read anew.
     pub(super) fn configure(&self, configured: Option<Arc<Configured>>) {
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
+    }
+
+    /// Notes what happened to what is configured.
+    pub(super) fn note(&self, event: Event) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).note(event);
+    }
+
+    /// What happened to it lately, oldest first.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 
     /// Counts a call that failed.

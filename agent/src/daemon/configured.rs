@@ -29,6 +29,8 @@ pub(crate) struct Configured {
     pub(crate) gaps: Vec<Gap>,
     /// When they were read.
     pub(crate) at: Timestamp,
+    /// How often it was other than before.
+    pub(crate) revision: u64,
     /// What the rules of a peering say of them.
     pub(crate) judged: Judged,
 }

@@ -117,7 +117,7 @@ impl<'a> Diagnosing<'a> {
             Ok(diagnosis) => {
                 let took = began.elapsed();
                 let diagnosis = Arc::new(diagnosis);
-                let before = path.status().diagnosed(now, at, Arc::clone(&diagnosis), took);
+                let before = path.diagnosed(now, at, &diagnosis, took);
                 if let Some(before) = before {
                     self.tell(path, before, &diagnosis);
                 }

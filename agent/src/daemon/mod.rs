@@ -6,6 +6,7 @@
 //! together, by the one pace that their engines share.
 
 mod attention;
+mod blocks;
 mod board;
 pub(crate) mod configuration;
 mod configured;
@@ -15,12 +16,16 @@ mod log;
 mod metrics;
 mod names;
 mod prober;
+mod recent;
 mod reload;
 mod result;
+mod routes;
 mod schedule;
 mod server;
 mod snapshots;
 mod stop;
+mod url;
+mod web;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -89,6 +94,10 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         }),
         go(&shared, move |shared| {
             snapshots::run(shared, &snapshot);
+            Ok(())
+        }),
+        go(&shared, |shared| {
+            blocks::run(shared);
             Ok(())
         }),
     ];

@@ -168,6 +168,6 @@ impl Prober<'_> {
     fn note(&mut self, number: u64, result: ProbeResult, rtt: Option<Duration>) {
         let Some(probed) = self.paths.get(&number) else { return };
         let last = Last { at: clock::now(), result, rtt };
-        probed.path.status().probed(self.board.now(), last);
+        probed.path.probed(self.board.now(), last);
     }
 }

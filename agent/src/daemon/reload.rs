@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::board::Board;
 use super::configuration::{self, Document};
 use super::log::Log;
+use super::recent::Event;
+use crate::clock;
 use crate::input_error::InputError;
 
 /// Reads the configuration again, and has it take effect.
@@ -49,6 +51,8 @@ impl Reload {
         match read {
             Ok(document) => {
                 self.board.watch(&document.paths);
+                let what = "the daemon's own configuration was loaded anew";
+                self.board.note(Event { at: clock::now(), what });
                 *current = document;
                 self.log.info("configuration_reloaded", &[]);
                 Ok(())

@@ -12,6 +12,7 @@ use super::board::Board;
 use super::configuration::{REFRESH, SnapshotSection};
 use super::configured::{Configured, Judged};
 use super::log::Log;
+use super::recent::Event;
 use crate::case::Known;
 use crate::cli::{AccountArgs, Provider};
 use crate::clock;
@@ -196,11 +197,17 @@ fn take(board: &Board, sources: &Sources, log: &Log) {
         Some(before) => before.judged.clone(),
         None => Judged::of(&documents, &topology, &targets(board), at),
     };
-    board.configure(Some(Arc::new(Configured { documents, topology, report, gaps, at, judged })));
+    let revision = before.as_ref().map_or(0, |before| before.revision + u64::from(!is_same));
+    board.configure(Some(Arc::new(Configured { documents, topology, report, gaps, at, revision, judged })));
     if is_same {
         return;
     }
     log.info("snapshot_changed", &[("first", if before.is_none() { "true" } else { "false" })]);
+    let what = match before {
+        None => "what is configured in AWS and Heroku was read for the first time",
+        Some(_) => "what is configured in AWS and Heroku changed",
+    };
+    board.note(Event { at, what });
     let now = board.now();
     for path in board.paths() {
         let mut status = path.status();

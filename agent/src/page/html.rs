@@ -10,11 +10,11 @@ use super::picture::picture;
 use super::{Block, Listing, Page, Section, Span, Tone};
 
 /// How it looks.
-pub(super) const STYLE: &str = include_str!("html/style.css");
+pub(crate) const STYLE: &str = include_str!("html/style.css");
 /// What its buttons do: copy a command.
-pub(super) const SCRIPT: &str = include_str!("html/copy.js");
+pub(crate) const SCRIPT: &str = include_str!("html/copy.js");
 /// The hashes are held against [`STYLE`] and [`SCRIPT`] by a test, which says what they should be.
-pub(super) const POLICY: &str = "default-src 'none'; style-src 'sha256-GSgogGIiOWZz3NYLEHRIbGspp3KcJJ3oMYrUQ9UNvxo='; script-src 'sha256-ECzKnBsHv19KOIWhpsUO1FGZ5ho74k4TZ/AknJk4sKM='; base-uri 'none'; form-action 'none'";
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'sha256-GSgogGIiOWZz3NYLEHRIbGspp3KcJJ3oMYrUQ9UNvxo='; script-src 'sha256-mwjp0ZOq+Q1A+CJQcgmuWx3QVY9YD6iIb/zCqVAot0M='; base-uri 'none'; form-action 'none'";
 
 /// So many columns of code fit on a phone's line.
 const WHOLE: usize = 30;
@@ -78,12 +78,15 @@ fn header(page: &Page) -> Markup {
     Markup::element("header", &[("id", "answer")], content)
 }
 
-fn section(section: &Section) -> Markup {
-    let title = format!("{}-title", section.id);
-    let heading = Markup::element("h2", &[("id", &title)], [Markup::words(section.title)]);
-    let blocks = section.blocks.iter().map(block);
-    let content = [heading].into_iter().chain(blocks).flat_map(|one| [one, Markup::line_feed()]);
-    Markup::element("section", &[("id", section.id), ("aria-labelledby", &title)], content)
+pub(super) fn section(section: &Section) -> Markup {
+    titled(section.id, section.title, section.blocks.iter().map(block).collect())
+}
+
+pub(super) fn titled(id: &'static str, words: &str, content: Vec<Markup>) -> Markup {
+    let title = format!("{id}-title");
+    let heading = Markup::element("h2", &[("id", &title)], [Markup::words(words)]);
+    let content = [heading].into_iter().chain(content).flat_map(|one| [one, Markup::line_feed()]);
+    Markup::element("section", &[("id", id), ("aria-labelledby", &title)], content)
 }
 
 fn block(block: &Block) -> Markup {
@@ -120,7 +123,7 @@ fn listing(listing: &Listing) -> Markup {
     )
 }
 
-fn spans(spans: &[Span]) -> Vec<Markup> {
+pub(super) fn spans(spans: &[Span]) -> Vec<Markup> {
     let written = spans.iter().map(|span| match span {
         Span::Plain(words) => Markup::words(words),
         Span::Code(words) => code(words),
@@ -130,7 +133,7 @@ fn spans(spans: &[Span]) -> Vec<Markup> {
 }
 
 /// An id or a name, kept on one line where it is short enough for any screen's.
-fn code(words: &str) -> Markup {
+pub(super) fn code(words: &str) -> Markup {
     let class = if words.width() > WHOLE { "long" } else { "short" };
     Markup::element("code", &[("class", class)], [Markup::words(words)])
 }

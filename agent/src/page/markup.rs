@@ -5,17 +5,17 @@ use crate::escape::escape_xml;
 
 /// HTML or SVG.
 #[derive(Debug, Default)]
-pub(super) struct Markup(String);
+pub(crate) struct Markup(String);
 
 impl Markup {
     /// Words: the only door for outside data into content.
-    pub(super) fn words(words: &str) -> Self {
+    pub(crate) fn words(words: &str) -> Self {
         Self(escape_xml(words).into_owned())
     }
 
     /// An element. Its attributes' values are escaped; none of them may be outside data that a browser follows or
     /// carries out.
-    pub(super) fn element(
+    pub(crate) fn element(
         name: &'static str,
         attributes: &[(&'static str, &str)],
         content: impl IntoIterator<Item = Self>,
@@ -29,7 +29,7 @@ impl Markup {
     }
 
     /// An element without content and without an end: `meta`.
-    pub(super) fn void(name: &'static str, attributes: &[(&'static str, &str)]) -> Self {
+    pub(crate) fn void(name: &'static str, attributes: &[(&'static str, &str)]) -> Self {
         let mut tag = format!("<{name}");
         for (name, value) in attributes {
             tag.push_str(&format!(" {name}=\"{}\"", escape_xml(value)));
@@ -38,17 +38,17 @@ impl Markup {
     }
 
     /// `style` or `script`, whose content is a constant of this program and is not escaped.
-    pub(super) fn constant(name: &'static str, content: &'static str) -> Self {
+    pub(crate) fn constant(name: &'static str, content: &'static str) -> Self {
         Self(format!("<{name}>{content}</{name}>"))
     }
 
     /// A line feed, for who reads the source.
-    pub(super) fn line_feed() -> Self {
+    pub(crate) fn line_feed() -> Self {
         Self("\n".to_string())
     }
 
     /// The whole document.
-    pub(super) fn document(self) -> String {
+    pub(crate) fn document(self) -> String {
         format!("<!DOCTYPE html>\n{}\n", self.0)
     }
 }

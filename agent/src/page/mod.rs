@@ -20,6 +20,9 @@ mod tests;
 use peerscope_analysis::check::Check;
 use peerscope_analysis::report::{Action, Diagnosis};
 
+pub(crate) use self::html::{SCRIPT, STYLE};
+pub(crate) use self::markup::Markup;
+
 /// The diagnosis as Markdown. `remark` is said after the answer: how long it was waited for.
 pub(crate) fn markdown(diagnosis: &Diagnosis, remark: Option<&str>) -> String {
     markdown::write(&content::page(diagnosis, remark))
@@ -33,6 +36,29 @@ pub(crate) fn check_markdown(check: &Check) -> String {
 /// The same as one HTML file.
 pub(crate) fn html(diagnosis: &Diagnosis, remark: Option<&str>) -> String {
     html::write(&content::page(diagnosis, remark))
+}
+
+/// What a diagnosis tells below its answer, for a page that tells more than that.
+///
+/// Each section comes with its name within the page and its title.
+pub(crate) fn sections(diagnosis: &Diagnosis) -> Vec<(&'static str, &'static str, Markup)> {
+    let page = content::page(diagnosis, None);
+    page.sections.iter().map(|section| (section.id, section.title, html::section(section))).collect()
+}
+
+/// A section with a heading.
+pub(crate) fn titled(id: &'static str, title: &str, content: Vec<Markup>) -> Markup {
+    html::titled(id, title, content)
+}
+
+/// A sentence, in which what is no plain word is set apart.
+pub(crate) fn sentence(text: &str) -> Vec<Markup> {
+    html::spans(&sentence::sentence(text))
+}
+
+/// An id, an address, a name.
+pub(crate) fn name(words: &str) -> Markup {
+    html::code(words)
 }
 
 /// What is told, in its order.

@@ -1,0 +1,412 @@
+//! Everything that the daemon answers, as one table: what is asked is looked up in it, and the OpenAPI document is made of
+//! it, so that neither can have what the other has not.
+
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use super::board::{Board, Watched};
+use super::reload::Reload;
+use super::url::{decoded, decoded_query};
+use super::{metrics, web};
+use crate::clock;
+
+/// What is said to whoever asks.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// What is asked.
+pub(super) struct Asked<'a> {
+    pub(super) board: &'a Arc<Board>,
+    pub(super) reload: &'a Reload,
+    /// What stands in the place of `{name}`.
+    name: String,
+    query: &'a str,
+}
+
+/// Something that can be asked for.
+pub(super) struct Route {
+    /// Where, with `{name}` for a name.
+    pub(super) path: &'static str,
+    pub(super) method: Verb,
+    /// What it is, in a sentence.
+    pub(super) what: &'static str,
+    /// What may be answered.
+    pub(super) answers: &'static [Possible],
+    answer: fn(&Asked<'_>) -> Answer,
+}
+
+/// How something is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// GET, and HEAD.
+    Get,
+    Post,
+}
+
+/// An answer that may be given.
+pub(super) struct Possible {
+    pub(super) status: StatusCode,
+    pub(super) what: &'static str,
+    pub(super) body: Body,
+}
+
+/// What an answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    Html,
+    Text,
+    /// Prometheus's text format.
+    Metrics,
+    /// JSON, by the name of its schema.
+    Json(&'static str),
+}
+
+impl Body {
+    /// Its media type.
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Self::Html => "text/html; charset=utf-8",
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Json(_) => "application/json",
+        }
+    }
+}
+
+const fn possible(status: StatusCode, what: &'static str, body: Body) -> Possible {
+    Possible { status, what, body }
+}
+
+const PROBLEM: Body = Body::Json("Problem");
+const NO_NAME: Possible =
+    possible(StatusCode::BAD_REQUEST, "The name is not percent-encoded UTF-8.", PROBLEM);
+const NO_PATH: Possible = possible(StatusCode::NOT_FOUND, "No path has this name.", PROBLEM);
+
+/// All of them.
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        path: "/",
+        method: Verb::Get,
+        what: "The status page: all paths, or those of a state and labels that the query names.",
+        answers: &[possible(StatusCode::OK, "The page.", Body::Html)],
+        answer: |asked| page(StatusCode::OK, web::overview(asked.board, asked.query, clock::now())),
+    },
+    Route {
+        path: "/paths/{name}",
+        method: Verb::Get,
+        what: "The page of a path.",
+        answers: &[possible(StatusCode::OK, "The page.", Body::Html), NO_NAME, NO_PATH],
+        answer: |asked| match web::path(asked.board, &asked.name, asked.query, clock::now()) {
+            Some(text) => page(StatusCode::OK, text),
+            None => no_path(),
+        },
+    },
+    Route {
+        path: "/api/v1/paths",
+        method: Verb::Get,
+        what: "All paths, each with what holds of it and its last probe.",
+        answers: &[possible(StatusCode::OK, "The paths.", Body::Json("Paths"))],
+        answer: |asked| {
+            let paths = asked.board.paths().iter().map(|path| summary(path)).collect();
+            let paths = Paths { schema: "peerscope/paths/1", source: asked.board.source.clone(), paths };
+            as_json(StatusCode::OK, &paths)
+        },
+    },
+    Route {
+        path: "/api/v1/paths/{name}",
+        method: Verb::Get,
+        what: "The last diagnosis of a path.",
+        answers: &[
+            possible(StatusCode::OK, "The diagnosis.", Body::Json("Diagnosis")),
+            NO_NAME,
+            possible(StatusCode::NOT_FOUND, "No path has this name, or it was not diagnosed yet.", PROBLEM),
+        ],
+        answer: |asked| asked.board.path(&asked.name).map_or_else(no_path, |path| diagnosis(&path)),
+    },
+    Route {
+        path: "/api/v1/snapshot",
+        method: Verb::Get,
+        what: "What is known of the configuration: from where, how old, and what is missing.",
+        answers: &[
+            possible(StatusCode::OK, "What is known.", Body::Json("Snapshot")),
+            possible(StatusCode::NOT_FOUND, "Nothing that is configured was read.", PROBLEM),
+        ],
+        answer: |asked| snapshot(asked.board),
+    },
+    Route {
+        path: "/api/v1/openapi.json",
+        method: Verb::Get,
+        what: "This document.",
+        answers: &[possible(StatusCode::OK, "An OpenAPI document.", Body::Json("Document"))],
+        answer: |_| as_json(StatusCode::OK, &web::openapi()),
+    },
+    Route {
+        path: "/metrics",
+        method: Verb::Get,
+        what: "The metrics of every path, for Prometheus.",
+        answers: &[
+            possible(StatusCode::OK, "The metrics.", Body::Metrics),
+            possible(StatusCode::INTERNAL_SERVER_ERROR, "They cannot be written.", Body::Text),
+        ],
+        answer: |asked| match metrics::page(asked.board) {
+            Ok(page) => with_type(StatusCode::OK, Body::Metrics, page),
+            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
+        },
+    },
+    Route {
+        path: "/-/healthy",
+        method: Verb::Get,
+        what: "Whether the daemon runs.",
+        answers: &[possible(StatusCode::OK, "It does.", Body::Text)],
+        answer: |_| text(StatusCode::OK, "healthy\n"),
+    },
+    Route {
+        path: "/-/ready",
+        method: Verb::Get,
+        what: "Whether what is configured was read, or tried to be.",
+        answers: &[
+            possible(StatusCode::OK, "It was.", Body::Text),
+            possible(StatusCode::SERVICE_UNAVAILABLE, "Not yet.", Body::Text),
+        ],
+        answer: |asked| match asked.board.is_ready() {
+            true => text(StatusCode::OK, "ready\n"),
+            false => text(StatusCode::SERVICE_UNAVAILABLE, "reading what is configured\n"),
+        },
+    },
+    Route {
+        path: "/-/reload",
+        method: Verb::Post,
+        what: "Has the daemon take its configuration file anew: whole, or not at all.",
+        answers: &[
+            possible(StatusCode::OK, "It was taken.", Body::Text),
+            possible(StatusCode::BAD_REQUEST, "Everything that is wrong with it, a line each.", Body::Text),
+        ],
+        answer: |asked| match asked.reload.now() {
+            Ok(()) => text(StatusCode::OK, "reloaded\n"),
+            Err(errors) => text(StatusCode::BAD_REQUEST, &format!("{errors}\n")),
+        },
+    },
+];
+
+/// Answers a request.
+pub(super) fn answer(
+    method: &Method,
+    path: &str,
+    query: &str,
+    board: &Arc<Board>,
+    reload: &Reload,
+) -> Answer {
+    let Some((route, name)) = ROUTES.iter().find_map(|route| Some((route, place(route.path, path)?))) else {
+        return problem(StatusCode::NOT_FOUND, "nothing is here");
+    };
+    let (is_meant, allowed) = match route.method {
+        Verb::Get => (*method == Method::GET || *method == Method::HEAD, "GET, HEAD"),
+        Verb::Post => (*method == Method::POST, "POST"),
+    };
+    if !is_meant {
+        return not_allowed(allowed);
+    }
+    // Browsers make folders of the names `.` and `..`, which the query can hold.
+    let asked_for = || decoded_query(query).find(|(key, _)| key == "name").map(|(_, name)| name);
+    let name = match name {
+        "" => Some(asked_for().unwrap_or_default()),
+        name => decoded(name),
+    };
+    match name {
+        Some(name) => (route.answer)(&Asked { board, reload, name, query }),
+        None => problem(StatusCode::BAD_REQUEST, "expected a name, percent-encoded in UTF-8"),
+    }
+}
+
+/// What stands in the place of `{name}`, which is nothing where a route has no name; none where a path is another's.
+fn place<'a>(route: &str, path: &'a str) -> Option<&'a str> {
+    match route.split_once("{name}") {
+        None => (route == path).then_some(""),
+        Some((before, after)) => {
+            let name = path.strip_prefix(before)?.strip_suffix(after)?;
+            (!name.contains('/')).then_some(name)
+        }
+    }
+}
+
+/// All paths.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Paths {
+    /// `peerscope/paths/1`
+    schema: &'static str,
+    /// What this daemon is called.
+    source: String,
+    /// The paths, by name.
+    paths: Vec<PathSummary>,
+}
+
+/// A path in a list.
+#[derive(Serialize, JsonSchema)]
+struct PathSummary {
+    /// What it is called.
+    name: String,
+    /// What is asked, without credentials.
+    target: String,
+    /// The labels of its series.
+    labels: std::collections::BTreeMap<String, String>,
+    /// How often it is asked.
+    interval_seconds: f64,
+    /// What holds; null before anything is known.
+    #[schemars(with = "Option<String>", extend("enum" = ["reachable", "blocked", "impaired", "undetermined", null]))]
+    verdict: Option<peerscope_analysis::report::Verdict>,
+    /// Since when, in RFC 3339.
+    since: Option<String>,
+    /// The last diagnosis in a sentence.
+    summary: Option<String>,
+    /// The last probe.
+    last: Option<LastProbe>,
+}
+
+/// A probe.
+#[derive(Serialize, JsonSchema)]
+struct LastProbe {
+    /// When it was answered, or given up, in RFC 3339.
+    at: String,
+    /// What it came to: connected, refused, timeout and so on, as in the metrics.
+    result: &'static str,
+    /// The round trip.
+    rtt_seconds: Option<f64>,
+}
+
+/// Why there is no answer.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Problem {
+    /// In words.
+    error: String,
+}
+
+/// The schemas that are made of types.
+pub(super) fn schemas() -> [(&'static str, serde_json::Value); 2] {
+    [
+        ("Paths", schemars::schema_for!(Paths).to_value()),
+        ("Problem", schemars::schema_for!(Problem).to_value()),
+    ]
+}
+
+fn summary(path: &Watched) -> PathSummary {
+    let status = path.status();
+    PathSummary {
+        name: path.section.name.0.clone(),
+        target: path.section.target.0.shown(),
+        labels: path.section.labels.clone(),
+        interval_seconds: path.section.interval.0.as_secs_f64(),
+        verdict: status.verdict,
+        since: status.changed.map(|changed| changed.to_string()),
+        summary: status.diagnosis.as_ref().map(|diagnosis| diagnosis.summary.clone()),
+        last: status.last.map(|last| LastProbe {
+            at: last.at.to_string(),
+            result: last.result.word(),
+            rtt_seconds: last.rtt.map(|rtt| rtt.as_secs_f64()),
+        }),
+    }
+}
+
+fn diagnosis(path: &Watched) -> Answer {
+    let last = path.status().diagnosis.clone();
+    match last {
+        Some(diagnosis) => as_json(StatusCode::OK, &*diagnosis),
+        None => {
+            problem(StatusCode::NOT_FOUND, "the path has not been diagnosed: nothing was wrong with it yet")
+        }
+    }
+}
+
+fn snapshot(board: &Board) -> Answer {
+    match board.configured() {
+        Some(configured) => as_json(
+            StatusCode::OK,
+            &json!({
+                "schema": "peerscope/snapshot-status/1",
+                "at": configured.at.to_string(),
+                "snapshot": configured.report,
+                "gaps": configured.gaps,
+            }),
+        ),
+        None => problem(StatusCode::NOT_FOUND, "nothing that is configured was read"),
+    }
+}
+
+fn no_path() -> Answer {
+    problem(StatusCode::NOT_FOUND, "no path has this name")
+}
+
+fn not_allowed(methods: &'static str) -> Answer {
+    let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "another method is expected here");
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
+}
+
+fn problem(status: StatusCode, what: &str) -> Answer {
+    as_json(status, &Problem { error: what.to_string() })
+}
+
+fn page(status: StatusCode, page: String) -> Answer {
+    let mut answer = with_type(status, Body::Html, page.into_bytes());
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(web::POLICY));
+    headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
+    answer
+}
+
+/// Plain words.
+pub(super) fn text(status: StatusCode, text: &str) -> Answer {
+    with_type(status, Body::Text, text.as_bytes().to_vec())
+}
+
+fn as_json(status: StatusCode, value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(body) => with_type(status, Body::Json(""), body),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written\n"),
+    }
+}
+
+fn with_type(status: StatusCode, kind: Body, body: Vec<u8>) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind.media_type()));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_part_of_a_path() {
+        for (route, path, name) in [
+            ("/", "/", Some("")),
+            ("/", "/x", None),
+            ("/paths/{name}", "/paths/orders-db", Some("orders-db")),
+            ("/paths/{name}", "/paths/", Some("")),
+            ("/paths/{name}", "/paths", None),
+            ("/paths/{name}", "/paths/a/b", None),
+            ("/paths/{name}", "/paths/a%2Fb", Some("a%2Fb")),
+            ("/x/{name}/history", "/x/a/history", Some("a")),
+            ("/x/{name}/history", "/x/history", None),
+        ] {
+            assert_eq!(place(route, path), name, "{route} {path}");
+        }
+    }
+
+    #[test]
+    fn no_two_routes_are_one() {
+        for (index, route) in ROUTES.iter().enumerate() {
+            let path = route.path.replace("{name}", "x");
+            let found = ROUTES.iter().position(|other| place(other.path, &path).is_some());
+            assert_eq!(found, Some(index), "{}", route.path);
+        }
+    }
+}
