@@ -45,7 +45,8 @@ bench:
 prepare:
 	@scripts/prepare
 
-# Real servers for tests/handshakes.rs and tests/segments.rs, which say which they leave out where they cannot be had.
+# Real servers for tests/handshakes.rs and tests/segments.rs, and a browser for tests/status_page.rs, which say what they
+# leave out where they cannot be had.
 servers:
 	@scripts/prepare-servers || echo "make: not all servers can be had; the tests go on without them" >&2
 
