@@ -11,9 +11,11 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::pem::PemObject;
 use scraper::{Html, Selector};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -37,6 +39,21 @@ fn free() -> SocketAddr {
 
 impl Daemon {
     fn start() -> Self {
+        let daemon = Self::start_with(None);
+        let begun = Instant::now();
+        let is_told = |path: &Value| !path["verdict"].is_null();
+        while !daemon.json("/api/v1/paths")["paths"]
+            .as_array()
+            .is_some_and(|paths| paths.len() == 3 && paths.iter().all(is_told))
+        {
+            assert!(begun.elapsed() < PATIENCE, "no verdicts: {}", daemon.json("/api/v1/paths"));
+            thread::sleep(Duration::from_millis(100));
+        }
+        daemon
+    }
+
+    /// One that serves by a web configuration, and may not have a verdict yet.
+    fn start_with(web: Option<&Path>) -> Self {
         let works = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let good = works.local_addr().unwrap();
         thread::spawn(move || works.incoming().for_each(drop));
@@ -44,8 +61,9 @@ impl Daemon {
         let folder = tempfile::tempdir().unwrap();
         let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/documents/orders-db");
         let file = folder.path().join("peerscope.yml");
+        let web = web.map(|web| format!("web_config_file: {web:?}\n")).unwrap_or_default();
         let configuration = format!(
-            "source: {{name: web.1}}\nlisten: {address}\nsnapshot: {{paths: [{:?}]}}\npaths:\n\
+            "source: {{name: web.1}}\nlisten: {address}\n{web}snapshot: {{paths: [{:?}]}}\npaths:\n\
              - {{name: orders-db, target: \"tcp://{bad}\", interval: 500ms, timeout: 400ms, labels: {{team: orders, tier: data}}}}\n\
              - {{name: cache, target: \"tcp://{good}\", interval: 500ms, timeout: 400ms, labels: {{team: orders}}}}\n\
              - {{name: \"<b>a b\\u202E&%{}\", target: \"tcp://{other}\", interval: 1s, timeout: 400ms, labels: {{team: \"<i>shop\"}}}}\n",
@@ -63,13 +81,9 @@ impl Daemon {
             .unwrap();
         let daemon = Self { child, address, _folder: folder };
         let begun = Instant::now();
-        let is_told = |path: &Value| !path["verdict"].is_null();
-        while !daemon.json("/api/v1/paths")["paths"]
-            .as_array()
-            .is_some_and(|paths| paths.len() == 3 && paths.iter().all(is_told))
-        {
-            assert!(begun.elapsed() < PATIENCE, "no verdicts: {}", daemon.json("/api/v1/paths"));
-            thread::sleep(Duration::from_millis(100));
+        while TcpStream::connect(address).is_err() {
+            assert!(begun.elapsed() < PATIENCE, "the daemon does not listen");
+            thread::sleep(Duration::from_millis(20));
         }
         daemon
     }
@@ -292,4 +306,126 @@ fn without_javascript_nothing_is_missing_but_buttons() {
         PATIENCE,
     );
     assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
+/// Runs openssl, which has to do what it is asked.
+fn openssl(folder: &Path, arguments: &str) {
+    let run = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap();
+    assert!(run.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&run.stderr));
+}
+
+/// Asks over TLS as curl does, and gives the status, or nothing where no answer came.
+fn ask_encrypted(
+    address: SocketAddr,
+    folder: &Path,
+    user: Option<&str>,
+    client: Option<&str>,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> Option<(u16, String)> {
+    let pem = |name: &str| rustls::pki_types::CertificateDer::from_pem_file(folder.join(name)).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(pem("server.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match client {
+        Some(name) => {
+            let key =
+                rustls::pki_types::PrivateKeyDer::from_pem_file(folder.join(format!("{name}.key"))).unwrap();
+            builder.with_client_auth_cert(vec![pem(&format!("{name}.pem"))], key).unwrap()
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let name = "localhost".try_into().unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    let mut stream = rustls::StreamOwned::new(connection, stream);
+    let user = user.map(|user| data_encoding::BASE64.encode(user.as_bytes()));
+    let user = user.map(|user| format!("Authorization: Basic {user}\r\n")).unwrap_or_default();
+    write!(stream, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n{user}Connection: close\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    // A server need not say goodbye.
+    _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8(answer).ok()?;
+    Some((answer.split(' ').nth(1)?.parse().ok()?, answer.to_ascii_lowercase()))
+}
+
+#[test]
+fn a_web_configuration_says_who_may_ask_and_is_read_again() {
+    use rustls::version::{TLS12, TLS13};
+    if Command::new("openssl").arg("version").output().is_err() {
+        eprintln!("status_page: openssl is not installed: nobody has asked over TLS (make servers)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["server", "client", "stranger"] {
+        let made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -addext basicConstraints=critical,CA:FALSE";
+        openssl(
+            folder.path(),
+            &format!(
+                "{made} -subj /CN={name} -addext subjectAltName=DNS:localhost -keyout {name}.key -out {name}.pem"
+            ),
+        );
+    }
+    let file = folder.path().join("web.yml");
+    let hash = bcrypt::hash("wonder:land", 8).unwrap();
+    let write = |more: &str| {
+        let text = format!(
+            "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n{more}\
+             http_server_config:\n  headers:\n    Strict-Transport-Security: max-age=60\n\
+             basic_auth_users:\n  alice: {hash}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    write("");
+    let daemon = Daemon::start_with(Some(&file));
+    let ask = |user: Option<&str>, client: Option<&str>, version| {
+        ask_encrypted(daemon.address, folder.path(), user, client, version)
+    };
+    let right = Some("alice:wonder:land");
+    let (status, head) = ask(right, None, &TLS13).unwrap();
+    assert_eq!(status, 200);
+    assert!(head.contains("\r\nstrict-transport-security: max-age=60\r\n"), "{head}");
+    let (status, head) = ask(Some("alice:x"), None, &TLS12).unwrap();
+    assert!(status == 401 && head.contains("\r\nwww-authenticate: basic "), "{head}");
+    assert_eq!(ask(None, None, &TLS13).unwrap().0, 401);
+    // Nothing is said in the clear.
+    assert!(daemon.ask("GET", "/-/healthy").is_none());
+    // From now on a client has to have a certificate, and speak TLS 1.3.
+    write(
+        "  min_version: TLS13\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: client.pem\n",
+    );
+    let reload = || {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(daemon.child.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+    };
+    reload();
+    let begun = Instant::now();
+    while ask(right, None, &TLS13).is_some() {
+        assert!(begun.elapsed() < PATIENCE, "the file is not read again");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(ask(right, Some("client"), &TLS13).unwrap().0, 200);
+    assert!(ask(right, Some("stranger"), &TLS13).is_none() && ask(right, Some("client"), &TLS12).is_none());
+    assert_eq!(ask(None, Some("client"), &TLS13).unwrap().0, 401);
+    // A wrong file is not taken.
+    write("  min_version: SSL30\n");
+    reload();
+    thread::sleep(Duration::from_millis(500));
+    assert!(ask(right, None, &TLS13).is_none());
+    assert_eq!(ask(right, Some("client"), &TLS13).unwrap().0, 200);
+    // And said before anything is started.
+    let configuration = folder.path().join("peerscope.yml");
+    std::fs::write(&configuration, "web_config_file: web.yml\n").unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_peerscope"));
+    let check = check.args(["run", "--check", "--config"]).arg(&configuration).output().unwrap();
+    let said = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert_eq!(check.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("web.yml:4:16: at tls_server_config.min_version: expected TLS12 or TLS13"),
+        "{said}"
+    );
 }

@@ -5,6 +5,7 @@
 //! says what is known. They meet on the `board.rs` alone. How often one host is asked is counted over all of them
 //! together, by the one pace that their engines share.
 
+mod access;
 mod attention;
 mod blocks;
 mod board;

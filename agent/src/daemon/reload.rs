@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::access::Access;
 use super::board::Board;
 use super::configuration::{self, Document};
 use super::log::Log;
@@ -17,6 +18,8 @@ pub(super) struct Reload {
     board: Arc<Board>,
     log: Log,
     current: Mutex<Document>,
+    /// That of `current`, which is not waited for while a file is read.
+    access: RwLock<Arc<Access>>,
 }
 
 /// Why a configuration was not taken: everything that is wrong with it, a line each.
@@ -32,7 +35,13 @@ impl fmt::Display for Rejected {
 impl Reload {
     /// For a configuration that was read from a file, and holds now.
     pub(super) fn new(file: PathBuf, board: Arc<Board>, log: Log, current: Document) -> Self {
-        Self { file, board, log, current: Mutex::new(current) }
+        let access = RwLock::new(Arc::clone(&current.access));
+        Self { file, board, log, current: Mutex::new(current), access }
+    }
+
+    /// Who may ask now.
+    pub(super) fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads the file, and takes what is in it; where anything is wrong with that, what held before still does.
@@ -53,6 +62,7 @@ impl Reload {
                 self.board.watch(&document.paths);
                 let what = "the daemon's own configuration was loaded anew";
                 self.board.note(Event { at: clock::now(), what });
+                *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&document.access);
                 *current = document;
                 self.log.info("configuration_reloaded", &[]);
                 Ok(())

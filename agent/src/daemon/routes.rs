@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
+};
 use hyper::{Method, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -87,6 +89,13 @@ const PROBLEM: Body = Body::Json("Problem");
 const NO_NAME: Possible =
     possible(StatusCode::BAD_REQUEST, "The name is not percent-encoded UTF-8.", PROBLEM);
 const NO_PATH: Possible = possible(StatusCode::NOT_FOUND, "No path has this name.", PROBLEM);
+
+/// What any of them may answer.
+pub(super) const UNAUTHORIZED: Possible = possible(
+    StatusCode::UNAUTHORIZED,
+    "The configuration says who may ask, and this was not one of them.",
+    PROBLEM,
+);
 
 /// All of them.
 pub(super) const ROUTES: &[Route] = &[
@@ -335,6 +344,14 @@ fn snapshot(board: &Board) -> Answer {
         ),
         None => problem(StatusCode::NOT_FOUND, "nothing that is configured was read"),
     }
+}
+
+/// That whoever asks may not, or does not say who it is.
+pub(super) fn unauthorized() -> Answer {
+    let mut answer = problem(UNAUTHORIZED.status, "expected a name and a password that may ask here");
+    let basic = HeaderValue::from_static("Basic realm=\"peerscope\", charset=\"UTF-8\"");
+    answer.headers_mut().insert(WWW_AUTHENTICATE, basic);
+    answer
 }
 
 fn no_path() -> Answer {

@@ -8,15 +8,19 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::board::Board;
 use super::reload::Reload;
-use super::routes::answer;
+use super::routes::{answer, unauthorized};
 use super::stop::Stop;
 use crate::exit::Failure;
 
@@ -67,21 +71,51 @@ pub(super) fn run(
             };
             let (board, reload) = (Arc::clone(board), Arc::clone(reload));
             tokio::spawn(async move {
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let uri = request.uri();
-                    let query = uri.query().unwrap_or_default();
-                    let answer = answer(request.method(), uri.path(), query, &board, &reload);
-                    async move { Ok::<_, Infallible>(answer) }
-                });
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD)
-                    .max_headers(64)
-                    .serve_connection(TokioIo::new(accepted), service);
                 // How it ended is the client's business.
-                _ = timeout(LONGEST, connection).await;
+                _ = timeout(LONGEST, connection(accepted, board, reload)).await;
                 drop(place);
             });
         }
     })
+}
+
+/// One connection, from its first byte to its last.
+async fn connection(stream: TcpStream, board: Arc<Board>, reload: Arc<Reload>) {
+    match reload.access().tls.clone() {
+        None => talk(stream, board, reload).await,
+        Some(tls) => {
+            if let Ok(Ok(stream)) = timeout(HEAD, TlsAcceptor::from(tls).accept(stream)).await {
+                talk(stream, board, reload).await;
+            }
+        }
+    }
+}
+
+async fn talk<S>(stream: S, board: Arc<Board>, reload: Arc<Reload>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (board, reload) = (Arc::clone(&board), Arc::clone(&reload));
+        async move {
+            let access = reload.access();
+            let uri = request.uri();
+            let mut answer = match access.admits(request.headers().get(AUTHORIZATION)).await {
+                true => {
+                    answer(request.method(), uri.path(), uri.query().unwrap_or_default(), &board, &reload)
+                }
+                false => unauthorized(),
+            };
+            for (name, value) in &access.headers {
+                answer.headers_mut().insert(name, value.clone());
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_headers(64)
+        .serve_connection(TokioIo::new(stream), service);
+    _ = connection.await;
 }

@@ -205,7 +205,7 @@ fn found(node: &Node) -> String {
         Content::List(_) => "a list".to_string(),
         Content::Map(_) => "a section of keys and values".to_string(),
         Content::Scalar(scalar) if scalar.is_null() => "nothing".to_string(),
-        Content::Scalar(scalar) if scalar.is_secret => "a value from the environment".to_string(),
+        Content::Scalar(scalar) if scalar.is_secret => "a value that is not shown".to_string(),
         // A URL may hold a password, and where it is wrong nobody knows which part that is.
         Content::Scalar(scalar) if scalar.text.contains('@') => "a text with an @ in it".to_string(),
         Content::Scalar(scalar) => {

@@ -5,13 +5,17 @@
 mod hold;
 mod model;
 mod values;
+mod web;
 mod yaml;
 
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use self::model::{
@@ -69,21 +73,7 @@ fn parse(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Document, Vec<InputError>> {
-    let (root, wrong) = yaml::parse(text, environment);
-    let mut wrong: Vec<(String, Wrong)> = wrong.into_iter().map(|one| (String::new(), one)).collect();
-    let Some(root) = root else {
-        if wrong.is_empty() {
-            return Err(vec![InputError::expected(file, "a configuration", "an empty file")]);
-        }
-        return Err(errors(file, wrong));
-    };
-    let held = hold::hold(&schema(), &root);
-    wrong.extend(held.wrong);
-    if !wrong.is_empty() {
-        return Err(errors(file, wrong));
-    }
-    let mut document: Document = serde_json::from_value(held.value)
-        .map_err(|error| vec![InputError::new(file, format!("expected a configuration: {error}"))])?;
+    let (mut document, root): (Document, Node) = tree(file, text, environment, &[])?;
     let wrong = contradictions(&document, &root);
     if !wrong.is_empty() {
         return Err(errors(file, wrong));
@@ -91,7 +81,43 @@ fn parse(
     let folder = file.parent().unwrap_or(Path::new(""));
     let listed = document.discovery.iter_mut().flat_map(|section| &mut section.files);
     document.snapshot.paths.iter_mut().chain(listed).for_each(|path| *path = beside(folder, path));
+    if let Some(web) = &document.web_config_file {
+        document.access = Arc::new(web::read(&beside(folder, web), environment)?);
+    }
     Ok(document)
+}
+
+/// The tree of a text, held against what is to be made of it, and that. What is below the keys in `secret` is shown to
+/// nobody.
+///
+/// # Errors
+/// Everything that is wrong with it.
+fn tree<T: JsonSchema + DeserializeOwned>(
+    file: &Path,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+    secret: &[&str],
+) -> Result<(T, Node), Vec<InputError>> {
+    let (root, wrong) = yaml::parse(text, environment);
+    let mut wrong: Vec<(String, Wrong)> = wrong.into_iter().map(|one| (String::new(), one)).collect();
+    let Some(mut root) = root else {
+        if wrong.is_empty() {
+            return Err(vec![InputError::expected(file, "a configuration", "an empty file")]);
+        }
+        return Err(errors(file, wrong));
+    };
+    if let Content::Map(entries) = &mut root.content {
+        let hidden = entries.iter_mut().filter(|(key, _)| secret.contains(&key.name.as_str()));
+        hidden.for_each(|(_, value)| value.hide());
+    }
+    let held = hold::hold(&schemars::schema_for!(T).to_value(), &root);
+    wrong.extend(held.wrong);
+    if !wrong.is_empty() {
+        return Err(errors(file, wrong));
+    }
+    let made = serde_json::from_value(held.value)
+        .map_err(|error| vec![InputError::new(file, format!("expected a configuration: {error}"))])?;
+    Ok((made, root))
 }
 
 /// A path as the file's own folder sees it.

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::values::{Listen, PathName, Role, Span, Target};
+use crate::daemon::access::Access;
 
 /// A configuration of `peerscope run`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,6 +23,14 @@ pub(crate) struct Document {
     #[serde(default = "listen")]
     #[schemars(with = "Option<Listen>")]
     pub(crate) listen: Listen,
+    /// TLS and who may ask, in a file that exporters of Prometheus take too (`tls_server_config` with `cert_file`,
+    /// `key_file`, `client_ca_file`, `client_auth_type` and `min_version`; `basic_auth_users` with bcrypt hashes;
+    /// `http_server_config` with `headers`). It is read again with this one.
+    pub(crate) web_config_file: Option<PathBuf>,
+    /// What is in that file.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) access: Arc<Access>,
     /// Where what is configured in AWS and Heroku is read.
     #[serde(default)]
     #[schemars(with = "Option<SnapshotSection>")]

@@ -24,6 +24,17 @@ pub(super) struct Node {
     pub(super) content: Content,
 }
 
+impl Node {
+    /// Has nothing within be shown to anybody.
+    pub(super) fn hide(&mut self) {
+        match &mut self.content {
+            Content::Scalar(scalar) => scalar.is_secret = true,
+            Content::List(list) => list.iter_mut().for_each(Self::hide),
+            Content::Map(entries) => entries.iter_mut().for_each(|(_, value)| value.hide()),
+        }
+    }
+}
+
 /// What a value is.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
@@ -42,7 +53,7 @@ pub(super) struct Scalar {
     pub(super) text: String,
     /// Whether it stood without quotes, and so may be something else than text.
     pub(super) is_plain: bool,
-    /// Whether some of it comes from the environment, and is to be shown to nobody.
+    /// Whether it is to be shown to nobody: some of it comes from the environment, or it is a secret by its place.
     pub(super) is_secret: bool,
 }
 

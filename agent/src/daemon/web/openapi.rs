@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::daemon::routes::{Body, ROUTES, Route, Verb, schemas};
+use crate::daemon::routes::{Body, ROUTES, Route, UNAUTHORIZED, Verb, schemas};
 
 /// What a diagnosis and the state of the snapshot look like: they are serialised from types of the analysis, which knows
 /// nothing of schemas, and held against this by a test.
@@ -31,7 +31,17 @@ pub(crate) fn openapi() -> Value {
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
-        "components": { "schemas": all_schemas() },
+        "security": [{}, { "basic": [] }],
+        "components": {
+            "schemas": all_schemas(),
+            "securitySchemes": {
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "Where the configuration names a web_config_file with basic_auth_users.",
+                },
+            },
+        },
     })
 }
 
@@ -65,6 +75,7 @@ fn operation(route: &Route) -> Value {
     let responses: Map<String, Value> = route
         .answers
         .iter()
+        .chain([&UNAUTHORIZED])
         .map(|possible| {
             let schema = match possible.body {
                 Body::Json(name) => json!({ "$ref": format!("#/components/schemas/{name}") }),
