@@ -18,7 +18,8 @@ fn thorough(authority: Option<&Authority>, target: &str) -> (Value, Vec<Value>) 
     if let Some(authority) = authority {
         command.env("SSL_CERT_FILE", authority.root()).env_remove("SSL_CERT_DIR");
     }
-    command.args(["why", target, "--thorough", "--format", "json"]);
+    // Longer than by default, so that a busy machine is no failure.
+    command.args(["why", target, "--thorough", "--deadline", "20", "--format", "json"]);
     let output = command.output().unwrap();
     let diagnosis: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(diagnosis["verdict"], "reachable", "{diagnosis:#}");
