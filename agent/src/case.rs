@@ -27,7 +27,9 @@ use crate::snapshot::{self, Loaded, Note};
 use crate::target::{Host, TargetUrl, is_aws_id};
 
 /// The client's ports where a case does not say: Linux's default range, which dynos have.
-pub(crate) const LINUX_EPHEMERAL: (u16, u16) = (32768, 60999);
+pub(crate) fn linux_source_ports() -> PortRange {
+    PortRange::new(32768, 60999).unwrap_or(PortRange::ALL)
+}
 
 /// What is known before the first packet, from documents.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use peerscope_analysis::report::{CauseStatus, Gap, Verdict};
 use peerscope_analysis::topology::{ComponentId, ComponentType, NetworkId, Topology};
 use serde::{Serialize, Serializer};
 
-use crate::case::{LINUX_EPHEMERAL, known};
+use crate::case::{known, linux_source_ports};
 use crate::cli::{CaseArgs, DiagnosisFormat, LiveArgs, MatrixArgs, MatrixFormat};
 use crate::clock;
 use crate::escape::escape;
@@ -87,8 +87,7 @@ pub(crate) fn run(arguments: &MatrixArgs, style: &Style) -> Result<Status, Failu
     };
     let known = known(&documents, clock::now())?;
     let topology = known.topology.unwrap_or_default();
-    let (first, last) = LINUX_EPHEMERAL;
-    let default = PortRange::new(first, last).unwrap_or(PortRange::ALL);
+    let default = linux_source_ports();
     let query = MatrixQuery {
         sources: arguments.from.iter().map(|from| network(from, &topology)).collect::<Result<_, _>>()?,
         within: arguments.within,

@@ -2,21 +2,17 @@
 //! address changes at every restart, and where it is in another block tomorrow another route or rule decides.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use peerscope_analysis::diagnose::Machine;
-use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::report::{Diagnosis, Vantage, VantageKind, Verdict};
 
 use super::Shared;
 use super::board::{Board, Watched};
 use super::configured::Configured;
-use super::names::Names;
-use crate::case::{Known, LINUX_EPHEMERAL, case, source};
+use crate::case::{case, linux_source_ports, source};
 use crate::clock;
-use crate::target::Host;
 
 /// How soon something new is worked out.
 const NAP: Duration = Duration::from_millis(500);
@@ -36,56 +32,39 @@ pub(crate) struct Blocks {
 pub(super) fn run(shared: &Shared) {
     let Shared { board, names, stop, .. } = shared;
     while !stop.sleep(NAP) {
-        let configured = board.configured();
+        let Some(configured) = board.configured() else { continue };
         for path in board.paths() {
             if stop.is_asked() {
                 return;
             }
-            let Some(configured) = &configured else {
-                path.take_blocks(None);
-                continue;
-            };
-            let addresses = addresses(&path, names);
-            let known = path.blocks();
-            let is_known = known
+            let addresses = names.addresses(&path.section.target.0.host).and_then(Result::ok);
+            let addresses = addresses.unwrap_or_default();
+            let is_known = path
+                .blocks()
                 .is_some_and(|known| known.revision == configured.revision && known.addresses == addresses);
             if !is_known {
-                path.take_blocks(Some(Arc::new(worked_out(board, &path, addresses, configured))));
+                let verdicts = worked_out(board, &path, &addresses, &configured);
+                path.take_blocks(Blocks { revision: configured.revision, addresses, verdicts });
             }
         }
     }
 }
 
-fn addresses(path: &Watched, names: &Names) -> Vec<IpAddr> {
-    match &path.section.target.0.host {
-        Host::Address(address) => vec![*address],
-        host => names.addresses(host).and_then(Result::ok).unwrap_or_default(),
-    }
-}
-
-fn worked_out(board: &Board, path: &Watched, addresses: Vec<IpAddr>, configured: &Configured) -> Blocks {
+fn worked_out(
+    board: &Board,
+    path: &Watched,
+    addresses: &[IpAddr],
+    configured: &Configured,
+) -> Vec<(IpNet, Verdict, Option<&'static str>)> {
+    let space = source("space", Some(&configured.topology), board.dyno.as_ref(), linux_source_ports());
+    let Some(space) = space.ok().filter(|_| !addresses.is_empty()) else { return Vec::new() };
+    let blocks = configured.topology.space().into_iter().flat_map(|space| &space.dyno_blocks);
     let at = clock::now();
-    let topology = &configured.topology;
-    let verdicts = match addresses.is_empty() {
-        false => {
-            let ports = PortRange::new(LINUX_EPHEMERAL.0, LINUX_EPHEMERAL.1).unwrap_or(PortRange::ALL);
-            source("space", Some(topology), board.dyno.as_ref(), ports)
-                .map(|spec| {
-                    let blocks: Vec<IpNet> =
-                        topology.space().into_iter().flat_map(|space| &space.dyno_blocks).copied().collect();
-                    let known: Known = configured.known(at);
-                    let nowhere = Vantage { kind: VantageKind::Unknown, address: None };
-                    let target = &path.section.target.0;
-                    let resolved = addresses.clone().into();
-                    let case = case(target, resolved, spec, nowhere, known, false, Duration::ZERO);
-                    let diagnosis = Machine::new(case, 0).report(Duration::ZERO, at);
-                    blocks.into_iter().map(|block| of_block(&diagnosis, block)).collect()
-                })
-                .unwrap_or_default()
-        }
-        true => Vec::new(),
-    };
-    Blocks { revision: configured.revision, addresses, verdicts }
+    let nowhere = Vantage { kind: VantageKind::Unknown, address: None };
+    let (target, resolved) = (&path.section.target.0, addresses.to_vec().into());
+    let case = case(target, resolved, space, nowhere, configured.known(at), false, Duration::ZERO);
+    let diagnosis = Machine::new(case, 0).report(Duration::ZERO, at);
+    blocks.map(|block| of_block(&diagnosis, *block)).collect()
 }
 
 /// What a diagnosis of the whole space says of one block of it.

@@ -85,8 +85,8 @@ pub(crate) struct Status {
     pub(crate) diagnosis_took: Option<Duration>,
     /// What is configured alone says.
     pub(crate) analysis: Option<Arc<Diagnosis>>,
-    /// Whether what is configured was asked since it changed last.
-    pub(super) is_analysed: bool,
+    /// Which revision of what is configured that is of, or will be in a moment.
+    pub(super) analysed: Option<u64>,
     /// When it is to be diagnosed.
     pub(super) attention: Attention,
 }
@@ -115,7 +115,7 @@ impl Default for Status {
             diagnosis: None,
             diagnosis_took: None,
             analysis: None,
-            is_analysed: false,
+            analysed: None,
             attention: Attention::default(),
         }
     }
@@ -180,8 +180,8 @@ impl Watched {
     }
 
     /// Takes what was worked out.
-    pub(super) fn take_blocks(&self, blocks: Option<Arc<Blocks>>) {
-        *self.blocks.lock().unwrap_or_else(PoisonError::into_inner) = blocks;
+    pub(super) fn take_blocks(&self, blocks: Blocks) {
+        *self.blocks.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(blocks));
     }
 
     /// Notes what a probe came to.
@@ -287,8 +287,8 @@ impl Board {
     }
 
     /// Takes what was read anew.
-    pub(super) fn configure(&self, configured: Option<Arc<Configured>>) {
-        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
+    pub(super) fn configure(&self, configured: Configured) {
+        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured));
     }
 
     /// Notes what happened to what is configured.

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use peerscope_analysis::check::{CheckCase, RuleStatus, check};
 use peerscope_analysis::diagnose::Priors;
-use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::report::{Gap, SnapshotReport};
 use peerscope_analysis::topology::Topology;
 use peerscope_document::Snapshot;
 
 use super::metrics::word;
-use crate::case::{Known, LINUX_EPHEMERAL};
+use crate::case::{Known, linux_source_ports};
 use crate::clock;
 use crate::command::check::checked;
 use crate::target::TargetUrl;
@@ -36,13 +35,15 @@ pub(crate) struct Configured {
 }
 
 impl Configured {
+    /// When it was so, where the documents say it.
+    pub(super) fn taken(&self) -> Option<Timestamp> {
+        self.report.as_ref()?.at.as_ref()?.parse().ok()
+    }
+
     /// The same for one diagnosis, with the age that it has now.
     pub(super) fn known(&self, at: Timestamp) -> Known {
-        let report = self.report.clone().map(|report| {
-            let taken: Option<Timestamp> = report.at.as_ref().and_then(|taken| taken.parse().ok());
-            let age_seconds = taken.map(|taken| at.duration_since(taken).as_secs());
-            SnapshotReport { age_seconds, ..report }
-        });
+        let age_seconds = self.taken().map(|taken| at.duration_since(taken).as_secs());
+        let report = self.report.clone().map(|report| SnapshotReport { age_seconds, ..report });
         Known {
             documents: None,
             baseline: None,
@@ -71,7 +72,6 @@ impl Judged {
         targets: &[TargetUrl],
         at: Timestamp,
     ) -> Self {
-        let (first, last) = LINUX_EPHEMERAL;
         let checked = check(&CheckCase {
             version: env!("CARGO_PKG_VERSION").to_string(),
             at,
@@ -79,7 +79,7 @@ impl Judged {
             topology,
             snapshot: None,
             targets: targets.iter().filter_map(|target| checked(target, topology).ok()).collect(),
-            source_ports: PortRange::new(first, last).unwrap_or(PortRange::ALL),
+            source_ports: linux_source_ports(),
             gaps: Vec::new(),
         });
         let mut violations: BTreeMap<(String, String), u64> = BTreeMap::new();

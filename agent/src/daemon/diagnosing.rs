@@ -35,8 +35,15 @@ enum Work {
     Analyse(Arc<Watched>),
 }
 
+/// The code of the most probable cause, and the id of its component; nothing where there is none.
+fn first_cause(diagnosis: &Diagnosis) -> (&str, &str) {
+    let cause = diagnosis.causes.first();
+    let component = cause.and_then(|cause| cause.component.id.as_deref());
+    (cause.map_or("", |cause| cause.code.name()), component.unwrap_or_default())
+}
+
 /// Whether what is configured stops some or all of a path.
-fn is_cut(analysis: &Diagnosis) -> bool {
+pub(super) fn is_cut(analysis: &Diagnosis) -> bool {
     matches!(analysis.verdict, Verdict::Blocked | Verdict::Impaired)
 }
 
@@ -71,10 +78,22 @@ impl<'a> Diagnosing<'a> {
         }
     }
 
-    /// A path that what is configured was not asked about since it changed.
+    /// A path that what is configured was not asked about since it changed. An address that is not known yet leaves
+    /// nothing to be asked.
     fn unanalysed(self) -> Option<Work> {
-        self.board.configured()?;
-        let take = |path: &Arc<Watched>| !std::mem::replace(&mut path.status().is_analysed, true);
+        let revision = self.board.configured()?.revision;
+        let has_address = |path: &Watched| {
+            let addresses = self.names.addresses(&path.section.target.0.host);
+            addresses.and_then(Result::ok).is_some_and(|addresses| !addresses.is_empty())
+        };
+        let take = |path: &Arc<Watched>| {
+            let mut status = path.status();
+            let is_new = status.analysed != Some(revision) && has_address(path);
+            if is_new {
+                status.analysed = Some(revision);
+            }
+            is_new
+        };
         self.board.paths().into_iter().find(take).map(Work::Analyse)
     }
 
@@ -82,12 +101,6 @@ impl<'a> Diagnosing<'a> {
     /// learn of it.
     fn analyse(self, path: &Watched) {
         let Ok(analysis) = self.diagnosed(path, false) else { return };
-        // An address that is not known yet leaves nothing to be said.
-        if analysis.target.addresses.is_empty() {
-            path.status().is_analysed = false;
-            self.stop.sleep(NAP);
-            return;
-        }
         let analysis = Arc::new(analysis);
         let mut status = path.status();
         let was_cut = status.analysis.as_ref().is_some_and(|before| is_cut(before));
@@ -95,14 +108,14 @@ impl<'a> Diagnosing<'a> {
         let works = status.verdict == Some(Verdict::Reachable);
         drop(status);
         if works && is_cut(&analysis) && !was_cut {
-            let cause = analysis.causes.first();
+            let (cause, component) = first_cause(&analysis);
             self.log.warn(
                 "about_to_be_cut",
                 &[
                     ("path", &path.section.name.0),
                     ("verdict", &word(&analysis.verdict)),
-                    ("cause", cause.map_or("", |cause| cause.code.name())),
-                    ("component", cause.and_then(|cause| cause.component.id.as_deref()).unwrap_or_default()),
+                    ("cause", cause),
+                    ("component", component),
                     ("summary", &analysis.summary),
                 ],
             );
@@ -132,9 +145,7 @@ impl<'a> Diagnosing<'a> {
 
     fn tell(self, path: &Watched, before: Option<Verdict>, diagnosis: &Diagnosis) {
         let name = &path.section.name.0;
-        let code = diagnosis.causes.first().map_or("", |cause| cause.code.name());
-        let component =
-            diagnosis.causes.first().and_then(|cause| cause.component.id.as_deref()).unwrap_or_default();
+        let (code, component) = first_cause(diagnosis);
         let verdict = word(&diagnosis.verdict);
         let before = before.map_or_else(|| "unknown".to_string(), |before| word(&before));
         let fields = [
@@ -177,7 +188,6 @@ impl<'a> Diagnosing<'a> {
         let mut known =
             self.board.configured().map_or_else(Known::default, |configured| configured.known(at));
         let resolved = match &target.host {
-            Host::Address(address) => vec![*address].into(),
             Host::Name(name) if probing => {
                 let found = look_up(name, Limits::within(DEADLINE), started)?;
                 Resolved { addresses: found.addresses, lookup: Some(found.lookup) }

@@ -39,12 +39,12 @@ struct Group {
 pub(super) fn run(shared: &Shared, sections: &[DiscoverySection]) {
     let mut looked: Vec<Option<Instant>> = vec![None; sections.len()];
     let mut said: Vec<Option<String>> = vec![None; sections.len()];
-    let mut snapshot_at = None;
+    let mut revision = None;
     loop {
         let configured = shared.board.configured();
-        let at = configured.as_ref().map(|configured| configured.at);
-        let is_changed = at != snapshot_at;
-        snapshot_at = at;
+        let now = configured.as_ref().map(|configured| configured.revision);
+        let is_changed = now != revision;
+        revision = now;
         for (index, section) in sections.iter().enumerate() {
             let every = section.refresh.map_or(EVERY, |refresh| refresh.0);
             let is_due = looked[index].is_none_or(|looked| looked.elapsed() >= every);

@@ -82,8 +82,7 @@ impl Collector for Paths {
         families.gauge(&BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
         families.counter(&MISSED, &[], count(board.missed.load(Ordering::Relaxed)));
         if let Some(configured) = board.configured() {
-            let taken = configured.report.as_ref().and_then(|report| report.at.as_ref()?.parse().ok());
-            let age = clock::now().duration_since(taken.unwrap_or(configured.at));
+            let age = clock::now().duration_since(configured.taken().unwrap_or(configured.at));
             families.gauge(&SNAPSHOT_AGE, &[("provider", "files")], age.as_secs_f64());
             for ((rule, severity), violations) in &configured.judged.violations {
                 let labels = [("rule", rule.as_str()), ("severity", severity.as_str())];
@@ -92,10 +91,8 @@ impl Collector for Paths {
             for (pcx, (status, expires)) in &configured.judged.peerings {
                 let known = PeeringStatusCode::KNOWN.iter().map(PeeringStatusCode::as_str);
                 let other = (!known.clone().any(|known| known == status)).then_some(status.as_str());
-                for known in known.chain(other.filter(|other| !other.is_empty())) {
-                    let holds = f64::from(u8::from(known == status));
-                    families.gauge(&PEERING, &[("pcx", pcx), ("status", known)], holds);
-                }
+                let states = known.chain(other.filter(|other| !other.is_empty()));
+                families.states(&PEERING, states, status, |state| owned(&[("pcx", pcx), ("status", state)]));
                 if let Some(expires) = expires {
                     families.gauge(&PEERING_EXPIRY, &[("pcx", pcx)], *expires);
                 }
@@ -142,20 +139,14 @@ impl Families {
         }
         if let Some(verdict) = status.verdict {
             let verdict = word(&verdict);
-            for known in VERDICTS {
-                let holds = f64::from(u8::from(known == verdict));
-                self.put(&VERDICT, with(&[("verdict", known)]), |metric| metric.set_gauge(gauge(holds)));
-            }
+            self.states(&VERDICT, VERDICTS, &verdict, |known| with(&[("verdict", known)]));
             if verdict != "reachable" {
                 self.causes(status, &with);
             }
         }
         if let Some(analysis) = &status.analysis {
             let verdict = word(&analysis.verdict);
-            for known in VERDICTS {
-                let holds = f64::from(u8::from(known == verdict));
-                self.put(&ANALYSIS, with(&[("verdict", known)]), |metric| metric.set_gauge(gauge(holds)));
-            }
+            self.states(&ANALYSIS, VERDICTS, &verdict, |known| with(&[("verdict", known)]));
         }
         if let Some(changed) = status.changed {
             self.put(&CHANGED, with(&[]), |metric| metric.set_gauge(gauge(clock::seconds(changed))));
@@ -187,6 +178,20 @@ impl Families {
             if index == 0 {
                 self.put(&PRIMARY_CAUSE, with(&labels), |metric| metric.set_gauge(gauge(1.0)));
             }
+        }
+    }
+
+    /// A series for each state: 1 for the one that holds, 0 for the others.
+    fn states<'s>(
+        &mut self,
+        family: &Family,
+        states: impl IntoIterator<Item = &'s str>,
+        holds: &str,
+        labels: impl Fn(&str) -> Vec<(String, String)>,
+    ) {
+        for state in states {
+            let value = f64::from(u8::from(state == holds));
+            self.put(family, labels(state), |metric| metric.set_gauge(gauge(value)));
         }
     }
 

@@ -26,9 +26,12 @@ pub(super) type Looked = Result<Vec<IpAddr>, String>;
 pub(super) struct Names(Mutex<HashMap<String, (Instant, Looked)>>);
 
 impl Names {
-    /// The addresses of a host that is none itself; none before it was looked up for the first time.
+    /// The addresses of a host; none before it was looked up for the first time.
     pub(super) fn addresses(&self, host: &Host) -> Option<Looked> {
-        self.lock().get(&host.to_string()).map(|(_, looked)| looked.clone())
+        match host {
+            Host::Address(address) => Some(Ok(vec![*address])),
+            host => self.lock().get(&host.to_string()).map(|(_, looked)| looked.clone()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, Looked)>> {
@@ -38,15 +41,15 @@ impl Names {
     /// Looks names up until all is to end.
     pub(super) fn run(&self, board: &Board, stop: &Stop) {
         loop {
-            let targets: Vec<TargetUrl> = board
+            let targets: HashMap<String, TargetUrl> = board
                 .paths()
                 .iter()
-                .map(|path| path.section.target.0.clone())
+                .map(|path| &path.section.target.0)
                 .filter(|target| !matches!(target.host, Host::Address(_)))
+                .map(|target| (target.host.to_string(), target.clone()))
                 .collect();
-            self.lock().retain(|name, _| targets.iter().any(|target| target.host.to_string() == *name));
-            for target in targets {
-                let name = target.host.to_string();
+            self.lock().retain(|name, _| targets.contains_key(name));
+            for (name, target) in targets {
                 let is_fresh = self.lock().get(&name).is_some_and(|(at, _)| at.elapsed() < EVERY);
                 if is_fresh {
                     continue;

@@ -17,7 +17,6 @@ use super::stop::Stop;
 use crate::clock;
 use crate::destination::Destination;
 use crate::exit::Failure;
-use crate::target::Host;
 
 /// The longest sleep: so often it looks whether paths have changed, or all is to end.
 const NAP: Duration = Duration::from_millis(100);
@@ -142,16 +141,12 @@ impl Prober<'_> {
     /// The address whose turn it is; an error where the name has none.
     fn address(&self, number: u64) -> Result<Option<IpAddr>, ()> {
         let Some(probed) = self.paths.get(&number) else { return Ok(None) };
-        match &probed.path.section.target.0.host {
-            Host::Address(address) => Ok(Some(*address)),
-            host => match self.names.addresses(host) {
-                None => Ok(None),
-                Some(Err(_)) => Err(()),
-                Some(Ok(addresses)) => match addresses.len() {
-                    0 => Err(()),
-                    several => Ok(addresses.get(probed.turns % several).copied()),
-                },
-            },
+        match self.names.addresses(&probed.path.section.target.0.host) {
+            None => Ok(None),
+            Some(Ok(addresses)) if !addresses.is_empty() => {
+                Ok(addresses.get(probed.turns % addresses.len()).copied())
+            }
+            Some(_) => Err(()),
         }
     }
 

@@ -1,7 +1,6 @@
 //! What is configured in AWS and Heroku, read again and again. What cannot be read is a gap, and what was known before
 //! stays, with its age.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use peerscope_analysis::report::{Gap, GapKind};
@@ -198,7 +197,7 @@ fn take(board: &Board, sources: &Sources, log: &Log) {
         None => Judged::of(&documents, &topology, &targets(board), at),
     };
     let revision = before.as_ref().map_or(0, |before| before.revision + u64::from(!is_same));
-    board.configure(Some(Arc::new(Configured { documents, topology, report, gaps, at, revision, judged })));
+    board.configure(Configured { documents, topology, report, gaps, at, revision, judged });
     if is_same {
         return;
     }
@@ -211,7 +210,6 @@ fn take(board: &Board, sources: &Sources, log: &Log) {
     let now = board.now();
     for path in board.paths() {
         let mut status = path.status();
-        status.is_analysed = false;
         // What is bad may be mended by it; what is good is analysed, and shows whether it is about to be cut.
         if status.last.is_some_and(|last| !last.result.is_up()) {
             status.attention.want(now);

@@ -12,7 +12,7 @@ use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::topology::Topology;
 
 use crate::case::{
-    Known, LINUX_EPHEMERAL, Resolved, case, documented_addresses, known_now, source, unknown_name, vantage,
+    Known, Resolved, case, documented_addresses, known_now, linux_source_ports, source, unknown_name, vantage,
 };
 use crate::cli::{AnalyzeArgs, DiagnosisFormat, Format};
 use crate::clock;
@@ -101,9 +101,8 @@ fn senders(
     topology: Option<&Topology>,
     source_ports: Option<PortRange>,
 ) -> Result<SourceSpec, String> {
-    let (first, last) = LINUX_EPHEMERAL;
-    let linux = PortRange::new(first, last).unwrap_or(PortRange::ALL);
-    source(from, topology, Dyno::here().as_ref(), source_ports.unwrap_or(linux))
+    let source_ports = source_ports.unwrap_or_else(linux_source_ports);
+    source(from, topology, Dyno::here().as_ref(), source_ports)
 }
 
 fn without_packets(target: &TargetUrl, addresses: Resolved, source: SourceSpec, known: Known) -> Case {

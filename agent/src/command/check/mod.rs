@@ -8,7 +8,7 @@ use peerscope_analysis::check::{Check, CheckCase, CheckTarget, Outcome, check};
 use peerscope_analysis::flow::{Family, PortRange};
 use peerscope_analysis::topology::Topology;
 
-use crate::case::{Known, LINUX_EPHEMERAL, documented_addresses, known_now, places_of, unknown_name};
+use crate::case::{Known, documented_addresses, known_now, linux_source_ports, places_of, unknown_name};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::clock;
 use crate::exit::{Failure, Status};
@@ -39,8 +39,6 @@ pub(crate) fn run(arguments: &CheckArgs, style: &Style) -> Result<Status, Failur
         return Err(Failure::usage(format!("--live: {unread}")));
     };
     let targets = targets.iter().map(|target| checked(target, &topology)).collect::<Result<_, _>>()?;
-    let (first, last) = LINUX_EPHEMERAL;
-    let linux = PortRange::new(first, last).unwrap_or(PortRange::ALL);
     let check = check(&CheckCase {
         version: env!("CARGO_PKG_VERSION").to_string(),
         at,
@@ -48,7 +46,7 @@ pub(crate) fn run(arguments: &CheckArgs, style: &Style) -> Result<Status, Failur
         topology: &topology,
         snapshot,
         targets,
-        source_ports: arguments.source_ports.unwrap_or(linux),
+        source_ports: arguments.source_ports.unwrap_or_else(linux_source_ports),
         gaps,
     });
     if let Some(file) = &arguments.junit {

@@ -11,7 +11,7 @@ use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::matrix::MatrixQuery;
 use peerscope_analysis::topology::Topology;
 
-use crate::case::{Known, LINUX_EPHEMERAL, documented_addresses, known_of};
+use crate::case::{Known, documented_addresses, known_of, linux_source_ports};
 use crate::cli::{DiffArgs, Format};
 use crate::clock;
 use crate::command::matrix::network;
@@ -36,8 +36,6 @@ pub(crate) fn run(arguments: &DiffArgs, style: &Style) -> Result<Status, Failure
     let (before, after) = (old.topology.unwrap_or_default(), new.topology.unwrap_or_default());
     let wanted =
         targets.iter().map(|target| Wanted::of(target, &before, &after)).collect::<Result<Vec<_>, _>>()?;
-    let (first, last) = LINUX_EPHEMERAL;
-    let linux = PortRange::new(first, last).unwrap_or(PortRange::ALL);
     let sources = arguments
         .from
         .iter()
@@ -51,7 +49,7 @@ pub(crate) fn run(arguments: &DiffArgs, style: &Style) -> Result<Status, Failure
             .copied()
             .chain(wanted.iter().filter_map(|one| one.port).map(PortRange::single))
             .collect(),
-        ..MatrixQuery::everything(arguments.source_ports.unwrap_or(linux))
+        ..MatrixQuery::everything(arguments.source_ports.unwrap_or_else(linux_source_ports))
     };
     let mut paths = path_changes(&before, &after, &query);
     if !wanted.is_empty() {

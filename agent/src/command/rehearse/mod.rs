@@ -17,13 +17,12 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::report::Gap;
 use peerscope_analysis::topology::Topology;
 use peerscope_document::Snapshot;
 use peerscope_laboratory::{Enclosure, Host, LaboratoryError, Twin};
 
-use crate::case::{Known, LINUX_EPHEMERAL, source};
+use crate::case::{Known, linux_source_ports, source};
 use crate::cli::{Format, RehearseArgs};
 use crate::clock;
 use crate::dyno::Dyno;
@@ -92,9 +91,7 @@ pub(crate) fn run(arguments: &RehearseArgs, style: &Style) -> Result<Status, Fai
 }
 
 fn question(arguments: &RehearseArgs, topology: &Topology) -> Result<Question, Failure> {
-    let (first, last) = LINUX_EPHEMERAL;
-    let linux = PortRange::new(first, last).unwrap_or(PortRange::ALL);
-    let source_ports = arguments.source_ports.unwrap_or(linux);
+    let source_ports = arguments.source_ports.unwrap_or_else(linux_source_ports);
     let from = arguments.from.as_deref().map(|from| {
         source(from, Some(topology), Dyno::here().as_ref(), source_ports)
             .map_err(|error| Failure::usage(format!("--from {error}")))

@@ -212,7 +212,7 @@ fn hostile_names_become_words_alone() {
         one.probed(Duration::ZERO, last(0, ProbeResult::Refused));
         _ = one.diagnosed(Duration::ZERO, at(1), &bad, Duration::ZERO);
     }
-    board.configure(Some(Arc::new(Configured {
+    board.configure(Configured {
         documents: peerscope_document::Snapshot::default(),
         topology: Topology::default(),
         judged: Judged::default(),
@@ -225,7 +225,7 @@ fn hostile_names_become_words_alone() {
         }],
         at: at(0),
         revision: 0,
-    })));
+    });
     let mut pages = vec![overview(&board, "", at(2)), overview(&board, "state=%3Cb%3E&x=%22%3E%1b", at(2))];
     pages.extend(names.iter().map(|name| path(&board, name, "reload=1", at(2)).unwrap()));
     for text in &pages {

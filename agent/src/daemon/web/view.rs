@@ -7,6 +7,7 @@ use peerscope_analysis::report::{Diagnosis, Verdict};
 
 use crate::daemon::blocks::Blocks;
 use crate::daemon::board::{Board, Last, Watched};
+use crate::daemon::diagnosing::is_cut;
 use crate::page::Markup;
 
 /// What holds of a path, the worst first.
@@ -115,9 +116,7 @@ impl View {
 
     /// Whether it works, and the configuration says that it should not.
     pub(super) fn is_about_to_fail(&self) -> bool {
-        let is_stopped =
-            |analysis: &Arc<Diagnosis>| matches!(analysis.verdict, Verdict::Blocked | Verdict::Impaired);
-        self.state == State::Reachable && self.analysis.as_ref().is_some_and(is_stopped)
+        self.state == State::Reachable && self.analysis.as_ref().is_some_and(|analysis| is_cut(analysis))
     }
 
     /// The diagnosis that says why it is as it is. An older one, of when it was otherwise, does not.
