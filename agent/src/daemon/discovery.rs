@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::configuration::{
-    DiscoverySection, InterfaceSelector, PathName, PathSection, Span, Target, is_label,
+    DiscoverySection, InterfaceSelector, PathName, PathSection, Span, Target, interval, is_label,
+    shortest_interval, timeout,
 };
 use crate::input_file::read_text;
 use crate::target::TargetUrl;
@@ -189,8 +190,9 @@ fn path(
     // What a tag says may hold anything; a name is a part of URLs.
     let name: String =
         name.chars().map(|one| if one.is_control() || one == '/' { '_' } else { one }).take(90).collect();
-    let interval = section.interval.unwrap_or(Span(Duration::from_secs(10)));
-    let timeout = section.timeout.unwrap_or(Span(Duration::from_secs(2))).min(interval);
+    // Nobody has looked at what was found: what may not be asked that often is asked as often as it may.
+    let interval = section.interval.unwrap_or_else(interval).max(Span(shortest_interval(&target)));
+    let timeout = section.timeout.unwrap_or_else(timeout).min(interval);
     PathSection { name: PathName(name), target: Target(target), interval, timeout, labels }
 }
 
@@ -264,6 +266,16 @@ mod tests {
             [pair("orders_db:80", "tcp://10.1.0.3:80")]
         );
         assert_eq!(found(json!({ "tags": { "role": "cache" }, "port": 80 })), []);
+    }
+
+    #[test]
+    fn a_mysql_that_is_found_is_asked_no_oftener_than_one_that_is_written() {
+        let section = section(json!({ "files": ["x"], "interval": "1s" }));
+        for (target, seconds) in [("mysql://10.0.0.1", 60), ("10.0.0.1:3306", 3600), ("10.0.0.1:80", 1)] {
+            let path = of_target(&section, target, &BTreeMap::new()).unwrap();
+            assert_eq!(path.interval.0, Duration::from_secs(seconds), "{target}");
+            assert!(path.timeout <= path.interval);
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 pub(crate) use self::model::{
     DiscoverySection, Document, InterfaceSelector, LogFormat, PathSection, REFRESH, SnapshotSection,
+    interval, timeout,
 };
 pub(crate) use self::values::{PathName, Span, Target};
 use self::yaml::{Content, Node, Wrong};
@@ -152,7 +153,7 @@ fn contradictions(document: &Document, root: &Node) -> Vec<(String, Wrong)> {
             let problem = format!("expected a name that no other path has, found that of paths[{first}]");
             say(place("name"), of("name"), problem);
         }
-        let shortest = shortest_interval(path);
+        let shortest = shortest_interval(&path.target.0);
         if path.interval.0 < shortest {
             let found = seconds(path.interval.0);
             let problem = format!("expected {} or more{}, found {found}", seconds(shortest), why(shortest));
@@ -205,9 +206,8 @@ fn unfit_label(label: &str) -> String {
     )
 }
 
-/// How often a path may be asked at the most.
-fn shortest_interval(path: &PathSection) -> Duration {
-    let target = &path.target.0;
+/// The shortest interval at which a target may be asked, whoever names it.
+pub(crate) fn shortest_interval(target: &TargetUrl) -> Duration {
     match (target.is_mysql(), target.handshake()) {
         (true, Some(_)) => SHORTEST_OF_MYSQL,
         (true, None) => SHORTEST_OF_MYSQL_UNSPOKEN,

@@ -148,7 +148,7 @@ pub(crate) struct DiscoverySection {
     pub(crate) interfaces: Option<InterfaceSelector>,
     /// How often it is looked.
     pub(crate) refresh: Option<Span>,
-    /// How often each path is asked.
+    /// How often each path is asked; no oftener than its target may be.
     pub(crate) interval: Option<Span>,
     /// How long an answer is waited for.
     pub(crate) timeout: Option<Span>,
@@ -175,11 +175,13 @@ pub(crate) struct InterfaceSelector {
     pub(crate) scheme: Option<String>,
 }
 
-fn interval() -> Span {
+/// How often a path is asked where nothing is said.
+pub(crate) fn interval() -> Span {
     Span(Duration::from_secs(10))
 }
 
-fn timeout() -> Span {
+/// How long an answer is waited for where nothing is said.
+pub(crate) fn timeout() -> Span {
     Span(Duration::from_secs(2))
 }
 
