@@ -57,13 +57,13 @@ pub(super) fn findings(case: &Case, topology: &Topology, question: &Question) ->
         findings.extend(resolution(case, topology, question, &asked));
     }
     match &asked.service.kind {
-        ServiceKind::Database(database) => findings.extend(state(topology, &asked, database)),
+        ServiceKind::Database(database) => {
+            findings.extend(state(topology, &asked, database));
+            findings.extend(port(case, topology, &asked, database));
+        }
         ServiceKind::LoadBalancer(balancer) => {
             findings.extend(load_balancer::findings(case, topology, asked.service, balancer));
         }
-    }
-    if let ServiceKind::Database(database) = &asked.service.kind {
-        findings.extend(port(case, topology, &asked, database));
     }
     findings
 }
