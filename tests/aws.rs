@@ -10,6 +10,8 @@ mod credentials;
 mod documents;
 #[path = "aws/faults.rs"]
 mod faults;
+#[path = "folder/mod.rs"]
+mod folder;
 #[path = "aws/killed.rs"]
 mod killed;
 #[path = "aws/metadata.rs"]

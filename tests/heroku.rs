@@ -3,6 +3,8 @@
 
 #[path = "heroku/api.rs"]
 mod api;
+#[path = "folder/mod.rs"]
+mod folder;
 #[path = "handshakes/servers.rs"]
 #[expect(dead_code, reason = "of the servers, certificates alone are needed here")]
 mod servers;
@@ -16,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use api::{Api, Reply};
+use folder::files;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -108,25 +111,6 @@ fn said(api: &Api, output: &Output) -> (String, String) {
         assert_eq!(asked.method, "GET", "{asked:?}");
     }
     (out, error)
-}
-
-/// All files below a folder, with their text.
-fn files(folder: &Path) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().display().to_string();
-                all.push((name, fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-    all.sort();
-    all
 }
 
 fn json(text: &str) -> Value {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use peerscope_analysis::diagnose::lookup_sentence;
-use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
+use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest};
 
 use crate::exit::Failure;
 use crate::resolve::{Limits, look_up};
@@ -34,20 +34,7 @@ impl Destination {
 
     /// A plain question to it.
     pub(crate) fn request(&self, id: ProbeId, timeout: Duration) -> ProbeRequest {
-        ProbeRequest {
-            id,
-            kind: self.kind,
-            source: None,
-            source_port: None,
-            address: self.address,
-            port: self.port,
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout,
-            greeting_wait: Duration::ZERO,
-        }
+        ProbeRequest::plain(id, self.kind, self.address, self.port, timeout)
     }
 }
 

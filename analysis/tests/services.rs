@@ -18,7 +18,7 @@ use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::aws::{NetworkInterface, PeeringOptions};
 use peerscope_vocabulary::{
     AddressRecord, DnsAddress, DnsObservation, DnsQuestion, DnsReply, DnsSaid, Observation, Outcome, ProbeId,
-    ProbeKind, ProbeRequest, SegmentLimits,
+    ProbeKind, ProbeRequest,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -526,32 +526,9 @@ fn what_the_dns_said_is_held_against_the_documents() {
 
 /// A server's answer: an alias, and the address of what it leads to.
 fn answer(host: &str, alias: &str, address: &str) -> DnsObservation {
-    let request = ProbeRequest {
-        id: ProbeId(0),
-        kind: ProbeKind::Dns,
-        source: None,
-        source_port: None,
-        address: [10, 0, 0, 2].into(),
-        port: 53,
-        hop_limit: None,
-        payload_length: 0,
-        dont_fragment: false,
-        segments: SegmentLimits::default(),
-        timeout: Duration::from_secs(1),
-        greeting_wait: Duration::ZERO,
-    };
-    let observation = Observation {
-        request,
-        sent_at: Duration::ZERO,
-        finished_at: Duration::ZERO,
-        local: None,
-        outcome: Outcome::Answered,
-        rtt: None,
-        retransmissions: 0,
-        greeting: None,
-        largest_packet: None,
-        tcp: None,
-    };
+    let request =
+        ProbeRequest::plain(ProbeId(0), ProbeKind::Dns, [10, 0, 0, 2].into(), 53, Duration::from_secs(1));
+    let observation = Observation::bare(request, Outcome::Answered);
     let address = DnsAddress { address: address.parse().expect("an address"), ttl_seconds: 5 };
     let said = DnsSaid::Addresses { addresses: vec![address], count: 1, aliases: vec![alias.into()] };
     DnsObservation {

@@ -9,9 +9,10 @@ use peerscope_document::id::Region;
 use serde_json::{Value, json};
 
 use crate::documents::collected;
+use crate::folder::files;
 use crate::stub::{
-    ACCOUNT, EXTERNAL_ID, REGION, Room, SECRET, Said, collect, endpoint, files, manifest, peerscope, rich,
-    run, shows_no_secret,
+    ACCOUNT, EXTERNAL_ID, REGION, Room, SECRET, Said, collect, endpoint, manifest, peerscope, rich, run,
+    shows_no_secret,
 };
 
 /// Another account, with a VPC of its own.

@@ -12,8 +12,9 @@ use peerscope_document::id::Region;
 use peerscope_laboratory::world::{Base, Style, Vary, World};
 use serde_json::{Map, Value, json};
 
+use crate::folder::files;
 use crate::stub::{
-    ACCOUNT, REGION, Room, SECRET, Said, endpoint, files, manifest, peerscope, python, rich, root, run,
+    ACCOUNT, REGION, Room, SECRET, Said, endpoint, manifest, peerscope, python, rich, root, run,
 };
 
 /// How many random worlds are served.

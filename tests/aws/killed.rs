@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::stub::{ACCOUNT, REGION, Room, files, rich, run};
+use crate::folder::files;
+use crate::stub::{ACCOUNT, REGION, Room, rich, run};
 
 /// How often a collection is killed: half of them at any moment, half while files are written.
 const TIMES: u32 = 32;

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::folder::files;
 use crate::stub::{
-    ACCOUNT, REGION, Room, SECRET, collect, endpoint, files, manifest, peerscope, run, shows_no_secret,
+    ACCOUNT, REGION, Room, SECRET, collect, endpoint, manifest, peerscope, run, shows_no_secret,
 };
 
 /// A listener that counts its connections.

@@ -4,7 +4,7 @@ use peerscope_document::aws::{Instance, NetworkInterface, Reservation};
 use peerscope_document::{AwsCollection, Snapshot};
 use peerscope_vocabulary::{
     AddressRecord, DnsObservation, DnsQuestion, DnsReply, DnsSaid, Observation, Outcome, ProbeId, ProbeKind,
-    ProbeRequest, SegmentLimits,
+    ProbeRequest,
 };
 
 use super::*;
@@ -156,32 +156,14 @@ fn a_services_name_stands_for_its_interfaces() {
 
 /// A server says that a name is an alias of this one.
 fn lookup_of_alias(name: &str) -> Lookup {
-    let request = ProbeRequest {
-        id: ProbeId(0),
-        kind: ProbeKind::Dns,
-        source: None,
-        source_port: None,
-        address: IpAddr::from([10, 0, 0, 2]),
-        port: 53,
-        hop_limit: None,
-        payload_length: 0,
-        dont_fragment: false,
-        segments: SegmentLimits::default(),
-        timeout: Duration::from_secs(1),
-        greeting_wait: Duration::ZERO,
-    };
-    let observation = Observation {
-        request,
-        sent_at: Duration::ZERO,
-        finished_at: Duration::ZERO,
-        local: None,
-        outcome: Outcome::Answered,
-        rtt: None,
-        retransmissions: 0,
-        greeting: None,
-        largest_packet: None,
-        tcp: None,
-    };
+    let request = ProbeRequest::plain(
+        ProbeId(0),
+        ProbeKind::Dns,
+        IpAddr::from([10, 0, 0, 2]),
+        53,
+        Duration::from_secs(1),
+    );
+    let observation = Observation::bare(request, Outcome::Answered);
     let said = DnsSaid::Addresses { addresses: Vec::new(), count: 0, aliases: vec![name.to_string()] };
     let question = DnsQuestion { name: "db.acme.example".to_string(), record_type: AddressRecord::A };
     let reply = DnsReply { said: Some(said), ..DnsReply::default() };

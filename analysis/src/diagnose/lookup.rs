@@ -183,39 +183,21 @@ mod tests {
 
     use peerscope_vocabulary::{
         AddressRecord, DnsAddress, DnsQuestion, DnsReply, Observation, ProbeId, ProbeKind, ProbeRequest,
-        SegmentLimits,
     };
 
     use super::*;
 
     /// What the server with this number says.
     fn server(number: u8, said: Option<DnsSaid>) -> DnsObservation {
-        let request = ProbeRequest {
-            id: ProbeId(0),
-            kind: ProbeKind::Dns,
-            source: None,
-            source_port: None,
-            address: IpAddr::from([10, 0, 0, number]),
-            port: 53,
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout: Duration::from_secs(1),
-            greeting_wait: Duration::ZERO,
-        };
-        let observation = Observation {
-            request,
-            sent_at: Duration::ZERO,
-            finished_at: Duration::ZERO,
-            local: None,
-            outcome: if said.is_some() { Outcome::DnsError } else { Outcome::Timeout },
-            rtt: None,
-            retransmissions: 0,
-            greeting: None,
-            largest_packet: None,
-            tcp: None,
-        };
+        let request = ProbeRequest::plain(
+            ProbeId(0),
+            ProbeKind::Dns,
+            IpAddr::from([10, 0, 0, number]),
+            53,
+            Duration::from_secs(1),
+        );
+        let observation =
+            Observation::bare(request, if said.is_some() { Outcome::DnsError } else { Outcome::Timeout });
         let question = DnsQuestion { name: "db".into(), record_type: AddressRecord::A };
         DnsObservation { question, observation, reply: DnsReply { said, ..DnsReply::default() } }
     }

@@ -45,6 +45,23 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// An outcome of which nothing else is known: neither times nor what the kernel counted.
+    #[must_use]
+    pub fn bare(request: ProbeRequest, outcome: Outcome) -> Self {
+        Self {
+            request,
+            sent_at: Duration::ZERO,
+            finished_at: Duration::ZERO,
+            local: None,
+            outcome,
+            rtt: None,
+            retransmissions: 0,
+            greeting: None,
+            largest_packet: None,
+            tcp: None,
+        }
+    }
+
     /// The id of the request that this answers.
     #[must_use]
     pub fn id(&self) -> ProbeId {

@@ -84,3 +84,25 @@ pub struct ProbeRequest {
     /// long each of the other side's answers is waited for. TCP alone.
     pub greeting_wait: Duration,
 }
+
+impl ProbeRequest {
+    /// A question to an address and a port in which everything else is left to the system: its source, its hop limit, the
+    /// sizes of its packets. Nothing is listened for once connected.
+    #[must_use]
+    pub fn plain(id: ProbeId, kind: ProbeKind, address: IpAddr, port: u16, timeout: Duration) -> Self {
+        Self {
+            id,
+            kind,
+            source: None,
+            source_port: None,
+            address,
+            port,
+            hop_limit: None,
+            payload_length: 0,
+            dont_fragment: false,
+            segments: SegmentLimits::default(),
+            timeout,
+            greeting_wait: Duration::ZERO,
+        }
+    }
+}

@@ -227,38 +227,21 @@ mod tests {
 
     use peerscope_vocabulary::{
         AddressRecord, DnsQuestion, DnsReply, IcmpMessage, LocalRefusal, Observation, ProbeId, ProbeKind,
-        ProbeRequest, SegmentLimits,
+        ProbeRequest,
     };
 
     use super::*;
 
     fn one(record_type: AddressRecord, outcome: Outcome, said: Option<DnsSaid>) -> DnsObservation {
-        let request = ProbeRequest {
-            id: ProbeId(0),
-            kind: ProbeKind::Dns,
-            source: None,
-            source_port: None,
-            address: IpAddr::from([10, 0, 0, 2]),
-            port: 53,
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout: Duration::from_secs(2),
-            greeting_wait: Duration::ZERO,
-        };
-        let observation = Observation {
-            request,
-            sent_at: Duration::ZERO,
-            finished_at: Duration::from_millis(12),
-            local: None,
-            outcome,
-            rtt: None,
-            retransmissions: 0,
-            greeting: None,
-            largest_packet: None,
-            tcp: None,
-        };
+        let request = ProbeRequest::plain(
+            ProbeId(0),
+            ProbeKind::Dns,
+            IpAddr::from([10, 0, 0, 2]),
+            53,
+            Duration::from_secs(2),
+        );
+        let finished_at = Duration::from_millis(12);
+        let observation = Observation { finished_at, ..Observation::bare(request, outcome) };
         let question = DnsQuestion { name: "db.internal".to_string(), record_type };
         DnsObservation { question, observation, reply: DnsReply { said, length: 80, ..DnsReply::default() } }
     }
