@@ -36,23 +36,32 @@ struct Group {
     labels: BTreeMap<String, String>,
 }
 
+/// Where it is looked, and what came of it.
+struct Source<'a> {
+    section: &'a DiscoverySection,
+    looked: Option<Instant>,
+    /// What was said of it, where that was not as it should be: the same is said once, not each minute.
+    said: Option<String>,
+}
+
 /// Looks until all is to end.
 pub(super) fn run(shared: &Shared, sections: &[DiscoverySection]) {
-    let mut looked: Vec<Option<Instant>> = vec![None; sections.len()];
-    let mut said: Vec<Option<String>> = vec![None; sections.len()];
+    let mut sources: Vec<Source<'_>> =
+        sections.iter().map(|section| Source { section, looked: None, said: None }).collect();
     let mut revision = None;
     loop {
         let configured = shared.board.configured();
         let now = configured.as_ref().map(|configured| configured.revision);
         let is_changed = now != revision;
         revision = now;
-        for (index, section) in sections.iter().enumerate() {
+        for (index, source) in sources.iter_mut().enumerate() {
+            let section = source.section;
             let every = section.refresh.map_or(EVERY, |refresh| refresh.0);
-            let is_due = looked[index].is_none_or(|looked| looked.elapsed() >= every);
+            let is_due = source.looked.is_none_or(|looked| looked.elapsed() >= every);
             if !(is_due || is_changed && section.interfaces.is_some()) {
                 continue;
             }
-            looked[index] = Some(Instant::now());
+            source.looked = Some(Instant::now());
             let found = match (&section.files[..], &section.interfaces, &configured) {
                 (files @ [_, ..], ..) => from_files(section, files),
                 (_, Some(selector), Some(configured)) => {
@@ -61,18 +70,17 @@ pub(super) fn run(shared: &Shared, sections: &[DiscoverySection]) {
                 // Nothing is known yet of what is configured.
                 _ => continue,
             };
-            match found {
+            let failed = match found {
                 Ok(paths) => {
-                    said[index] = None;
                     shared.board.discover(index, paths);
+                    None
                 }
-                // The same is said once, not each minute.
-                Err(why) if said[index].as_ref() != Some(&why) => {
-                    shared.log.warn("discovery_failed", &[("error", &why)]);
-                    said[index] = Some(why);
-                }
-                Err(_) => {}
+                Err(why) => Some(why),
+            };
+            if let Some(why) = failed.as_ref().filter(|_| failed != source.said) {
+                shared.log.warn("discovery_failed", &[("error", why)]);
             }
+            source.said = failed;
         }
         if shared.stop.sleep(NAP) {
             return;
