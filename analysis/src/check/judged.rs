@@ -7,18 +7,17 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use ipnet::IpNet;
 use peerscope_document::id::{RouteTableId, SecurityGroupId, SubnetId, VpcId};
 
 use super::situation::{Place, Situation};
 use crate::cause::CauseCode;
-use crate::diagnose::{Case, Priors, Remedy, SourceSpec, remedies};
+use crate::diagnose::{Case, Remedy, SourceSpec, remedies};
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange, range_words};
 use crate::reach::{Answer, Blocker, Direction, reach};
 use crate::repair::Collateral;
-use crate::report::{Calls, Fix, OpenedReport, Severity, Target, Vantage, VantageKind};
+use crate::report::{Calls, Fix, OpenedReport, Severity, Target};
 use crate::rule::RuleId;
 use crate::topology::{ComponentId, NetworkId, Topology};
 
@@ -369,37 +368,23 @@ fn remedies_of(
         _ => "icmp",
     };
     let has_port = matches!(place.protocol, 6 | 17);
+    let asked = Target {
+        input: place.input.clone(),
+        protocol,
+        host: place.address.to_string(),
+        addresses: Vec::from([place.address]),
+        port: has_port.then_some(port),
+    };
+    let callers = SourceSpec {
+        input: source.to_string(),
+        ranges: sources.iter().copied().map(AddressRange::from).collect(),
+        network: Some(source.clone()),
+        source_ports: case.source_ports,
+    };
     let case = Case {
         version: case.version.clone(),
-        target: Target {
-            input: place.input.clone(),
-            protocol,
-            host: place.address.to_string(),
-            addresses: Vec::from([place.address]),
-            port: has_port.then_some(port),
-        },
-        lookup: None,
-        protocol: place.protocol,
-        source: SourceSpec {
-            input: source.to_string(),
-            ranges: sources.iter().copied().map(AddressRange::from).collect(),
-            network: Some(source.clone()),
-            source_ports: case.source_ports,
-        },
-        vantage: Vantage { kind: VantageKind::Unknown, address: None },
         target_networks: Vec::from([(place.address, target.clone())]),
-        topology: Some(situation.topology.clone()),
-        baseline: None,
-        snapshot: None,
-        gaps: Vec::new(),
-        probing: false,
-        echo: false,
-        mysql: false,
-        handshake: None,
-        thorough: false,
-        explore: false,
-        deadline: Duration::ZERO,
-        priors: Priors::default(),
+        ..Case::of_documents(asked, place.protocol, callers, Some(situation.topology.clone()))
     };
     remedies(&case, is_wanted, collateral)
 }

@@ -12,7 +12,7 @@ use super::lookup::Lookup;
 use super::prior::Priors;
 use crate::flow::{AddressRange, FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::{Answer, fitting_networks, reach};
-use crate::report::{Gap, SnapshotReport, Target, Vantage};
+use crate::report::{Gap, SnapshotReport, Target, Vantage, VantageKind};
 use crate::topology::{NetworkId, Topology};
 
 /// Everything that a diagnosis starts from.
@@ -92,6 +92,37 @@ pub(super) struct Question {
 }
 
 impl Case {
+    /// A question to the documents alone, for this IP protocol number: no packet is sent, nothing was asked of the DNS,
+    /// and no earlier configuration is known.
+    pub fn of_documents(
+        target: Target,
+        protocol: u8,
+        source: SourceSpec,
+        topology: Option<Topology>,
+    ) -> Self {
+        Self {
+            version: String::new(),
+            target,
+            lookup: None,
+            protocol,
+            source,
+            vantage: Vantage { kind: VantageKind::Unknown, address: None },
+            target_networks: Vec::new(),
+            topology,
+            baseline: None,
+            snapshot: None,
+            gaps: Vec::new(),
+            probing: false,
+            echo: false,
+            mysql: false,
+            handshake: None,
+            thorough: false,
+            explore: false,
+            deadline: Duration::ZERO,
+            priors: Priors::default(),
+        }
+    }
+
     /// Whether a datagram is to get there: its silence says nothing by itself.
     pub(super) fn is_udp(&self) -> bool {
         self.protocol == 17

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use divan::Bencher;
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::{Case, Machine, Priors, SourceSpec};
+use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
-use peerscope_analysis::report::{Diagnosis, Target, Vantage, VantageKind};
+use peerscope_analysis::report::{Diagnosis, Target};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::Snapshot;
 use peerscope_document::aws::{
@@ -82,37 +82,22 @@ fn broken(interfaces: usize, broken: Broken) -> Snapshot {
 fn case(snapshot: &Snapshot) -> Case {
     let address = TARGET.parse().unwrap_or_else(|_| unreachable!("an address"));
     let space = "10.0.128.0/19".parse::<ipnet::IpNet>().unwrap_or_else(|_| unreachable!("a block"));
+    let target = Target {
+        input: format!("tcp://{TARGET}:5432"),
+        protocol: "tcp",
+        host: TARGET.to_string(),
+        addresses: vec![address],
+        port: Some(5432),
+    };
+    let source = SourceSpec {
+        input: "space".to_string(),
+        ranges: vec![AddressRange::from(space)],
+        network: Some(NetworkId::Space),
+        source_ports: PortRange::new(32768, 60999).unwrap_or(PortRange::ALL),
+    };
     Case {
-        version: String::new(),
-        target: Target {
-            input: format!("tcp://{TARGET}:5432"),
-            protocol: "tcp",
-            host: TARGET.to_string(),
-            addresses: vec![address],
-            port: Some(5432),
-        },
-        lookup: None,
-        protocol: 6,
-        source: SourceSpec {
-            input: "space".to_string(),
-            ranges: vec![AddressRange::from(space)],
-            network: Some(NetworkId::Space),
-            source_ports: PortRange::new(32768, 60999).unwrap_or(PortRange::ALL),
-        },
-        vantage: Vantage { kind: VantageKind::Unknown, address: None },
-        target_networks: Vec::new(),
-        topology: Some(Topology::from(snapshot)),
-        baseline: None,
-        snapshot: None,
-        gaps: Vec::new(),
-        probing: false,
-        echo: false,
-        mysql: false,
-        handshake: None,
-        thorough: false,
-        explore: false,
         deadline: Duration::from_secs(10),
-        priors: Priors::default(),
+        ..Case::of_documents(target, 6, source, Some(Topology::from(snapshot)))
     }
 }
 

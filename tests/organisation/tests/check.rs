@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use peerscope_analysis::check::{Check, CheckCase, CheckTarget, RuleResult, RuleStatus, check};
-use peerscope_analysis::diagnose::{Case, Machine, Priors, SourceSpec};
+use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
-use peerscope_analysis::report::{CauseReport, CauseStatus, Fix, Target, Vantage, VantageKind};
+use peerscope_analysis::report::{CauseReport, CauseStatus, Fix, Target};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::Snapshot;
 use peerscope_organisation::{Size, organisation};
@@ -57,37 +57,22 @@ fn checked(documents: &Snapshot, topology: &Topology) -> Check {
 /// What the whole diagnosis of one target names.
 fn diagnosed(topology: &Topology, address: IpAddr, network: &NetworkId, port: u16) -> Vec<CauseReport> {
     let blocks = &topology.space().unwrap().dyno_blocks;
+    let target = Target {
+        input: String::new(),
+        protocol: "tcp",
+        host: address.to_string(),
+        addresses: vec![address],
+        port: Some(port),
+    };
+    let source = SourceSpec {
+        input: "space".to_string(),
+        ranges: blocks.iter().copied().map(AddressRange::from).collect(),
+        network: Some(NetworkId::Space),
+        source_ports: client(),
+    };
     let case = Case {
-        version: String::new(),
-        target: Target {
-            input: String::new(),
-            protocol: "tcp",
-            host: address.to_string(),
-            addresses: vec![address],
-            port: Some(port),
-        },
-        lookup: None,
-        protocol: 6,
-        source: SourceSpec {
-            input: "space".to_string(),
-            ranges: blocks.iter().copied().map(AddressRange::from).collect(),
-            network: Some(NetworkId::Space),
-            source_ports: client(),
-        },
-        vantage: Vantage { kind: VantageKind::Unknown, address: None },
         target_networks: vec![(address, network.clone())],
-        topology: Some(topology.clone()),
-        baseline: None,
-        snapshot: None,
-        gaps: Vec::new(),
-        probing: false,
-        echo: false,
-        mysql: false,
-        handshake: None,
-        thorough: false,
-        explore: false,
-        deadline: Duration::ZERO,
-        priors: Priors::default(),
+        ..Case::of_documents(target, 6, source, Some(topology.clone()))
     };
     let causes = Machine::new(case, 0).report(Duration::ZERO, Timestamp::UNIX_EPOCH).causes;
     causes.into_iter().filter(|cause| cause.status == CauseStatus::Established).collect()
