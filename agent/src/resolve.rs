@@ -3,6 +3,7 @@
 //! The resolver gives what an application gets. Where it fails, is slow, or gives what is odd, the servers
 //! that it asks are asked once more over sockets of our own, so that it can be said which of them did what.
 
+mod client;
 mod configuration;
 mod servers;
 
@@ -21,6 +22,7 @@ use peerscope_vocabulary::{DnsObservation, Outcome};
 use self::configuration::Configuration;
 use crate::exit::Failure;
 
+pub(crate) use self::client::ClientNames;
 pub(crate) use self::configuration::name_servers;
 
 /// The most addresses of a name that are asked: a name that has more is a service's with many, or a lie.

@@ -1,28 +1,21 @@
 //! One GET request and its answer. There is no other verb here, and nobody else holds the connection.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::ring;
-use ureq::config::Config;
-use ureq::http::{HeaderMap, Uri};
+use ureq::http::HeaderMap;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
 
 use super::access::Access;
-use crate::resolve::addresses;
+use crate::resolve::ClientNames;
 
 /// More than the largest answer has by far; what is larger is no answer.
 const LARGEST_ANSWER: u64 = 32 << 20;
 /// The public API's version, which every call here has.
-/// The longest that a name is looked up for; one of Heroku's takes milliseconds.
-const LONGEST_LOOKUP: Duration = Duration::from_secs(5);
-/// The most addresses of a name that a connection is tried with.
-const MOST_ADDRESSES: usize = 16;
 const ACCEPT: &str = "application/vnd.heroku+json; version=3";
 
 /// A request.
@@ -101,38 +94,8 @@ impl Http {
             // What is not encrypted stays on this machine.
             config = config.proxy(None);
         }
-        let agent = Agent::with_parts(config.build(), DefaultConnector::default(), Names);
+        let agent = Agent::with_parts(config.build(), DefaultConnector::default(), ClientNames::default());
         Self { agent, access }
-    }
-}
-
-/// The addresses of Heroku's name, or of a proxy's.
-#[derive(Debug)]
-struct Names;
-
-impl Resolver for Names {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().map(|host| host.trim_matches(['[', ']'])).ok_or(ureq::Error::HostNotFound)?;
-        let default = if uri.scheme_str() == Some("http") { 80 } else { 443 };
-        let port = uri.port_u16().unwrap_or(default);
-        let found = match host.parse() {
-            Ok(address) => vec![address],
-            Err(_) => addresses(host, (*timeout.after).min(LONGEST_LOOKUP)).map_err(|why| {
-                ureq::Error::Io(io::Error::new(io::ErrorKind::NotFound, format!("{host}: {why}")))
-            })?,
-        };
-        let found: Vec<SocketAddr> =
-            found.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-        let mut resolved = self.empty();
-        for address in config.ip_family().keep_wanted(found.into_iter()).take(MOST_ADDRESSES) {
-            resolved.push(address);
-        }
-        if resolved.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(resolved) }
     }
 }
 
