@@ -13,6 +13,7 @@ use super::attention::Attention;
 use super::blocks::Blocks;
 use super::configuration::{PathName, PathSection};
 use super::configured::Configured;
+use super::push::Pushed;
 use super::recent::{Event, Events, Recent};
 use super::result::ProbeResult;
 use crate::dyno::Dyno;
@@ -36,6 +37,8 @@ pub(crate) struct Board {
     configured: RwLock<Option<Arc<Configured>>>,
     /// Turns that the probing could not keep.
     pub(crate) missed: AtomicU64,
+    /// What was sent to others.
+    pub(super) pushed: Pushed,
     /// How often reading what is configured failed: the provider, the call and why.
     collect_errors: Mutex<BTreeMap<(String, String, String), u64>>,
     events: Mutex<Events>,
@@ -221,6 +224,7 @@ impl Board {
             listed: Mutex::default(),
             configured: RwLock::default(),
             missed: AtomicU64::new(0),
+            pushed: Pushed::default(),
             collect_errors: Mutex::default(),
             events: Mutex::default(),
             numbers: AtomicU64::new(0),

@@ -13,6 +13,7 @@ use super::board::{Board, Watched};
 use super::log::Log;
 use super::metrics::word;
 use super::names::Names;
+use super::push::VerdictLog;
 use super::stop::Stop;
 use crate::case::{Known, Resolved, case, vantage};
 use crate::clock;
@@ -54,14 +55,15 @@ pub(super) struct Diagnosing<'a> {
     pub(super) names: &'a Names,
     pub(super) pace: &'a Pace,
     pub(super) log: &'a Log,
+    pub(super) verdicts: &'a VerdictLog,
     pub(super) stop: &'a Stop,
 }
 
 impl<'a> Diagnosing<'a> {
     /// With what everything shares.
     pub(super) fn of(shared: &'a Shared) -> Self {
-        let Shared { board, names, pace, log, stop } = shared;
-        Self { board, names, pace, log, stop }
+        let Shared { board, names, pace, log, verdicts, stop } = shared;
+        Self { board, names, pace, log, verdicts, stop }
     }
 
     /// Diagnoses until all is to end. Several threads may.
@@ -133,6 +135,7 @@ impl<'a> Diagnosing<'a> {
                 let before = path.diagnosed(now, at, &diagnosis, took);
                 if let Some(before) = before {
                     self.tell(path, before, &diagnosis);
+                    self.verdicts.tell(&path.section.name.0, before, &diagnosis, at);
                 }
             }
             Err(failure) => {

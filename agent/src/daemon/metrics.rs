@@ -11,6 +11,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 use serde::Serialize;
 
 use super::board::{Board, ROUND_TRIPS, Status, Watched};
+use super::push::{Counts, Dropped};
 use crate::clock;
 
 /// A family of metrics: the one place where its name, its kind and its help stand.
@@ -52,11 +53,31 @@ families! {
     COLLECT_ERRORS: "peerscope_collect_errors_total", COUNTER,
         "Readings of what is configured that failed, by provider, call and reason.";
     MISSED: "peerscope_probe_missed_total", COUNTER, "Turns of paths that could not be kept.";
+    WRITE_PENDING: "peerscope_remote_write_pending_samples", GAUGE, "Samples that wait for remote write.";
+    WRITE_SENT: "peerscope_remote_write_sent_samples_total", COUNTER, "Samples that remote write's receiver took.";
+    WRITE_DROPPED: "peerscope_remote_write_dropped_samples_total", COUNTER,
+        "Samples that were not sent: the queue was full (overflow), or the receiver would not have them (rejected).";
+    WRITE_FAILED: "peerscope_remote_write_failed_requests_total", COUNTER,
+        "Requests of remote write that failed and were to be sent again.";
+    WRITE_NEWEST: "peerscope_remote_write_sent_timestamp_seconds", GAUGE,
+        "The time of the newest sample that remote write's receiver took.";
+    LOGS_PENDING: "peerscope_otlp_logs_pending_records", GAUGE, "Changes of verdicts that wait for the collector of logs.";
+    LOGS_SENT: "peerscope_otlp_logs_sent_records_total", COUNTER,
+        "Changes of verdicts that the collector of logs took.";
+    LOGS_DROPPED: "peerscope_otlp_logs_dropped_records_total", COUNTER,
+        "Changes of verdicts that were not sent: the queue was full (overflow), or the collector would not have them (rejected).";
+    LOGS_FAILED: "peerscope_otlp_logs_failed_requests_total", COUNTER,
+        "Requests to the collector of logs that failed and were to be sent again.";
     BUILD: "peerscope_build_info", GAUGE, "1, with the version.";
 }
 
 /// The verdicts, of each of which a path has a series.
 const VERDICTS: [&str; 4] = ["reachable", "blocked", "impaired", "undetermined"];
+
+/// All families, as they are now.
+pub(super) fn families(board: &Arc<Board>) -> Vec<MetricFamily> {
+    Paths(Arc::clone(board)).collect()
+}
 
 /// The page of all metrics in Prometheus's text format.
 pub(super) fn page(board: &Arc<Board>) -> Result<Vec<u8>, prometheus::Error> {
@@ -102,6 +123,15 @@ impl Collector for Paths {
             let labels =
                 [("provider", provider.as_str()), ("call", call.as_str()), ("reason", reason.as_str())];
             families.counter(&COLLECT_ERRORS, &labels, count(failed));
+        }
+        if let Some(counts) = board.pushed.samples.get() {
+            families.pushed(counts, &[&WRITE_PENDING, &WRITE_SENT, &WRITE_DROPPED, &WRITE_FAILED]);
+            if let Some(newest) = counts.newest() {
+                families.gauge(&WRITE_NEWEST, &[], clock::seconds(newest));
+            }
+        }
+        if let Some(counts) = board.pushed.records.get() {
+            families.pushed(counts, &[&LOGS_PENDING, &LOGS_SENT, &LOGS_DROPPED, &LOGS_FAILED]);
         }
         for path in board.paths() {
             let status = path.status().clone();
@@ -193,6 +223,15 @@ impl Families {
             let value = f64::from(u8::from(state == holds));
             self.put(family, labels(state), |metric| metric.set_gauge(gauge(value)));
         }
+    }
+
+    fn pushed(&mut self, counts: &Counts, [pending, sent, dropped, failed]: &[&Family; 4]) {
+        self.gauge(pending, &[], count(counts.pending()));
+        self.counter(sent, &[], count(counts.sent()));
+        for why in Dropped::ALL {
+            self.counter(dropped, &[("reason", why.word())], count(counts.dropped(why)));
+        }
+        self.counter(failed, &[], count(counts.failed()));
     }
 
     fn gauge(&mut self, family: &Family, labels: &[(&str, &str)], value: f64) {

@@ -1,8 +1,8 @@
 //! `peerscope run`: watches paths for months.
 //!
-//! Four things go on side by side, and none waits for another: `prober.rs` sends each path's probes at their times,
-//! `diagnosing.rs` asks why where one changes, `snapshots.rs` reads again and again what is configured, and `server.rs`
-//! says what is known. They meet on the `board.rs` alone. How often one host is asked is counted over all of them
+//! Five things go on side by side, and none waits for another: `prober.rs` sends each path's probes at their times,
+//! `diagnosing.rs` asks why where one changes, `snapshots.rs` reads again and again what is configured, `server.rs`
+//! says what is known, and `push` sends it to who cannot ask. They meet on the `board.rs` alone. How often one host is asked is counted over all of them
 //! together, by the one pace that their engines share.
 
 mod access;
@@ -17,6 +17,7 @@ mod log;
 mod metrics;
 mod names;
 mod prober;
+mod push;
 mod recent;
 mod reload;
 mod result;
@@ -41,6 +42,7 @@ use self::board::Board;
 use self::diagnosing::Diagnosing;
 use self::log::Log;
 use self::names::Names;
+use self::push::VerdictLog;
 use self::reload::Reload;
 use self::stop::Stop;
 use crate::dyno::Dyno;
@@ -59,6 +61,7 @@ struct Shared {
     names: Names,
     pace: Pace,
     log: Log,
+    verdicts: VerdictLog,
     stop: Stop,
 }
 
@@ -78,8 +81,10 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         names: Names::default(),
         pace: Pace::default(),
         log: Log::new(document.log_format),
+        verdicts: VerdictLog::new(&document),
         stop: Stop::default(),
     });
+    let push = push::work(&document, &shared.board.pushed, &shared.verdicts)?;
     shared.board.watch(&document.paths);
     let (listening, paths) = (document.listen.0.to_string(), document.paths.len().to_string());
     let fields = [("version", env!("CARGO_PKG_VERSION")), ("listen", &listening), ("paths", &paths)];
@@ -106,6 +111,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         discovery::run(shared, &discovered);
         Ok(())
     }));
+    working.extend(push.into_iter().map(|work| go(&shared, work)));
     let served = Arc::clone(&reload);
     working.push(go(&shared, move |shared| server::run(listener, &shared.board, &served, &shared.stop)));
     for _ in 0..DIAGNOSES {

@@ -80,11 +80,15 @@ impl Reload {
 
 /// What a running daemon cannot change.
 fn fixed(current: &Document, new: &Document) -> Option<&'static str> {
-    if current.listen != new.listen {
-        return Some("listen");
-    }
-    if current.discovery != new.discovery {
-        return Some("discovery");
-    }
-    (current.snapshot != new.snapshot).then_some("snapshot")
+    let is_other = [
+        (current.listen != new.listen, "listen"),
+        (current.discovery != new.discovery, "discovery"),
+        (current.snapshot != new.snapshot, "snapshot"),
+        (current.remote_write != new.remote_write, "remote_write"),
+        (current.log_metrics != new.log_metrics, "log_metrics"),
+        (current.log_metrics_interval != new.log_metrics_interval, "log_metrics_interval"),
+        (current.otlp_logs != new.otlp_logs, "otlp_logs"),
+        (current.external_url != new.external_url, "external_url"),
+    ];
+    is_other.into_iter().find_map(|(is_other, key)| is_other.then_some(key))
 }

@@ -22,6 +22,12 @@ impl Stop {
         *self.is_asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sleeps until all is to end.
+    pub(super) fn wait(&self) {
+        let is_asked = self.is_asked.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(is_asked, |is_asked| !*is_asked));
+    }
+
     /// Sleeps, unless and until all is to end; whether it is.
     pub(super) fn sleep(&self, nap: Duration) -> bool {
         let is_asked = self.is_asked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -76,6 +76,22 @@ impl<'a> Holder<'a> {
         (schema, is_optional)
     }
 
+    /// Whether a section's values are to be shown to nobody.
+    fn has_secret(&self, schema: &Value) -> bool {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let values = properties.into_iter().flat_map(|all| all.values());
+        values.chain(schema.get("additionalProperties")).any(|value| {
+            let name =
+                |value: &Value| Some(value.get("$ref")?.as_str()?.trim_start_matches("#/$defs/").to_string());
+            let several = value.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+            let named = several.chain([value]).filter_map(name);
+            named.filter_map(|name| self.definitions?.get(&name)).any(|definition| {
+                let format = definition.get("format").and_then(Value::as_str);
+                FORMATS.iter().any(|known| known.is_secret && Some(known.name) == format)
+            })
+        })
+    }
+
     fn map(&mut self, schema: &'a Value, entries: &[(Key, Node)], at: Position, place: &str) -> Value {
         let empty = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
@@ -120,7 +136,8 @@ impl<'a> Holder<'a> {
         {
             let detail =
                 if detail.is_empty() || scalar.is_secret { String::new() } else { format!(" ({detail})") };
-            let problem = format!("expected {}, found {}{detail}", format.expected, found(node));
+            let found = if format.is_secret { "another text".to_string() } else { found(node) };
+            let problem = format!("expected {}, found {found}{detail}", format.expected);
             self.wrong.push((place.to_string(), Wrong { position: node.position, problem }));
         }
         Value::String(scalar.text.clone())
@@ -139,7 +156,12 @@ impl<'a> Holder<'a> {
     }
 
     fn unexpected(&mut self, schema: &Value, node: &Node, place: &str) -> Value {
-        let problem = format!("expected {}, found {}", expected(schema), found(node));
+        // Whoever gives a text where a section with a secret belongs may have given the secret.
+        let found = match &node.content {
+            Content::Scalar(scalar) if !scalar.is_null() && self.has_secret(schema) => "a text".to_string(),
+            _ => found(node),
+        };
+        let problem = format!("expected {}, found {found}", expected(schema));
         self.wrong.push((place.to_string(), Wrong { position: node.position, problem }));
         Value::Null
     }

@@ -4,6 +4,8 @@
 
 mod hold;
 mod model;
+mod push;
+mod secret;
 mod values;
 mod web;
 mod yaml;
@@ -19,10 +21,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(crate) use self::model::{
-    DiscoverySection, Document, InterfaceSelector, LogFormat, PathSection, REFRESH, SnapshotSection,
-    interval, timeout,
+    BasicAuthSection, DiscoverySection, Document, InterfaceSelector, LogFormat, OtlpLogsSection, PathSection,
+    REFRESH, RemoteWriteSection, SnapshotSection, TlsSection, interval, timeout,
 };
-pub(crate) use self::values::{PathName, Span, Target};
+pub(crate) use self::secret::Secret;
+pub(crate) use self::values::{HttpUrl, PathName, Span, Target};
 use self::yaml::{Content, Node, Wrong};
 use crate::input_error::InputError;
 use crate::input_file::read_text;
@@ -82,6 +85,7 @@ fn parse(
     let folder = file.parent().unwrap_or(Path::new(""));
     let listed = document.discovery.iter_mut().flat_map(|section| &mut section.files);
     document.snapshot.paths.iter_mut().chain(listed).for_each(|path| *path = beside(folder, path));
+    push::files(&mut document).for_each(|path| *path = beside(folder, path));
     if let Some(web) = &document.web_config_file {
         document.access = Arc::new(web::read(&beside(folder, web), environment)?);
     }
@@ -196,6 +200,7 @@ fn contradictions(document: &Document, root: &Node) -> Vec<(String, Wrong)> {
             say(format!("{place}.labels"), node, unfit_label(label));
         }
     }
+    push::contradictions(document, root, &mut say);
     wrong
 }
 

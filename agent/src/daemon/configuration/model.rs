@@ -9,7 +9,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::values::{Listen, PathName, Role, Span, Target};
+use super::secret::Secret;
+use super::values::{HttpUrl, Listen, PathName, Role, Span, Target};
 use crate::daemon::access::Access;
 
 /// A configuration of `peerscope run`.
@@ -47,6 +48,20 @@ pub(crate) struct Document {
     #[serde(default)]
     #[schemars(with = "Option<LogFormat>")]
     pub(crate) log_format: LogFormat,
+    /// Where the metrics are sent, by Prometheus remote write, where nobody can scrape them.
+    pub(crate) remote_write: Option<RemoteWriteSection>,
+    /// Whether metrics are written to standard output, in lines that Heroku's log drains make metrics of (l2met).
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(crate) log_metrics: bool,
+    /// How often they are.
+    #[serde(default = "metrics_interval")]
+    #[schemars(with = "Option<Span>")]
+    pub(crate) log_metrics_interval: Span,
+    /// Where changes of verdicts are sent, as logs of OpenTelemetry.
+    pub(crate) otlp_logs: Option<OtlpLogsSection>,
+    /// Where others find what this daemon serves; otherwise the address that it listens on.
+    pub(crate) external_url: Option<HttpUrl>,
 }
 
 fn listen() -> Listen {
@@ -194,4 +209,96 @@ pub(crate) enum LogFormat {
     Logfmt,
     /// A JSON object, a line each.
     Json,
+}
+
+fn metrics_interval() -> Span {
+    Span(Duration::from_secs(15))
+}
+
+/// Where metrics are sent.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoteWriteSection {
+    /// The address of whoever receives them.
+    pub(crate) url: HttpUrl,
+    /// How often all of them are sent.
+    #[serde(default = "metrics_interval")]
+    #[schemars(with = "Option<Span>")]
+    pub(crate) interval: Span,
+    /// A user and a password.
+    pub(crate) basic_auth: Option<BasicAuthSection>,
+    /// A token.
+    pub(crate) bearer_token: Option<Secret>,
+    /// A file that holds the token. It is read for every request.
+    pub(crate) bearer_token_file: Option<PathBuf>,
+    /// How the receiver proves who it is, and this daemon to it.
+    #[serde(default)]
+    #[schemars(with = "Option<TlsSection>")]
+    pub(crate) tls: TlsSection,
+    /// What waits while the receiver does not answer.
+    #[serde(default)]
+    #[schemars(with = "Option<QueueSection>")]
+    pub(crate) queue: QueueSection,
+}
+
+/// A user and a password.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BasicAuthSection {
+    /// The user.
+    pub(crate) username: String,
+    /// The password.
+    pub(crate) password: Option<Secret>,
+    /// A file that holds the password. It is read for every request.
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// How both sides of a connection prove who they are.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsSection {
+    /// The authorities that are trusted, in PEM; otherwise the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// This side's certificate, in PEM.
+    pub(crate) cert_file: Option<PathBuf>,
+    /// Its key.
+    pub(crate) key_file: Option<PathBuf>,
+    /// The name that the receiver's certificate has to have; otherwise the URL's host.
+    pub(crate) server_name: Option<String>,
+}
+
+/// What waits for a receiver.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueueSection {
+    /// The most samples that wait; of more the oldest are dropped, and counted. A sample takes about 10 bytes.
+    #[serde(default = "samples")]
+    #[schemars(with = "Option<u32>", range(min = 1000, max = 100_000_000))]
+    pub(crate) samples: u32,
+}
+
+impl Default for QueueSection {
+    fn default() -> Self {
+        Self { samples: samples() }
+    }
+}
+
+fn samples() -> u32 {
+    1_000_000
+}
+
+/// Where changes of verdicts are sent.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OtlpLogsSection {
+    /// The collector's address for logs over HTTP, such as `http://127.0.0.1:4318/v1/logs`.
+    pub(crate) url: HttpUrl,
+    /// Headers that are sent along, such as one with a key.
+    #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, Secret>>")]
+    pub(crate) headers: BTreeMap<String, Secret>,
+    /// How the collector proves who it is, and this daemon to it.
+    #[serde(default)]
+    #[schemars(with = "Option<TlsSection>")]
+    pub(crate) tls: TlsSection,
 }

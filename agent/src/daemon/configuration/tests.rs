@@ -71,7 +71,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
         [
             "peerscope.yml:1:9: at listen: expected an address and a port such as 127.0.0.1:9805, found \"nowhere\"",
             "peerscope.yml:2:13: at log_format: expected logfmt or json, found \"xml\"",
-            "peerscope.yml:3:1: expected source, listen, web_config_file, snapshot, paths, discovery or log_format, found \"pats\"",
+            "peerscope.yml:3:1: expected source, listen, web_config_file, snapshot, paths, discovery, log_format, remote_write, log_metrics, log_metrics_interval, otlp_logs or external_url, found \"pats\"",
             "peerscope.yml:5:11: at paths[0].name: expected a name of 1 to 100 characters without / and control characters, found \"a/b\"",
             "peerscope.yml:6:13: at paths[0].target: expected a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432, found \"ftp://x\" (unknown scheme \"ftp\", expected one of tcp, udp, icmp, http, https, tls, postgres, postgresql, mysql, mysql2, redis, rediss, kafka, kafka+ssl)",
             "peerscope.yml:7:15: at paths[0].interval: expected a duration such as 500ms, 10s, 5m, 24h or 90d, found \"10\"",
@@ -105,6 +105,37 @@ fn what_does_not_go_together_is_told() {
         ],
         "{errors:#?}"
     );
+}
+
+#[test]
+fn no_secret_is_shown_and_what_carries_it_is_named_once() {
+    let document = parsed(
+        "remote_write: {url: 'https://mimir.example/api/v1/push?key=hunter2', basic_auth: {username: u, password: hunter2, }}\n\
+         otlp_logs: {url: 'http://127.0.0.1:4318/v1/logs', headers: {x-key: hunter2}}\n",
+    )
+    .unwrap();
+    assert!(!format!("{document:?}").contains("hunter2"), "{document:?}");
+    let errors = parsed(
+        "remote_write:\n  url: https://u:hunter2@mimir.example/\n  basic_auth: hunter2\n  bearer_token: [hunter2]\n\
+         otlp_logs: {url: hunter2, headers: hunter2}\n",
+    )
+    .unwrap_err();
+    assert_eq!((errors.len(), errors.join("\n").contains("hunter2")), (5, false), "{errors:#?}");
+    let errors = parsed(
+        "remote_write:\n  url: http://127.0.0.1/\n  interval: 10ms\n  basic_auth: {username: u}\n  bearer_token: hunter2\n  \
+         bearer_token_file: b\n  tls: {cert_file: c}\notlp_logs: {url: 'http://127.0.0.1/', headers: {'a b': c}}\n",
+    )
+    .unwrap_err();
+    let said: Vec<&str> = errors.iter().map(|error| error.split(": ").nth(1).unwrap()).collect();
+    let expected = [
+        "at remote_write.interval",
+        "at remote_write.basic_auth",
+        "at remote_write.bearer_token",
+        "at remote_write.bearer_token",
+        "at remote_write.tls",
+        "at otlp_logs.headers",
+    ];
+    assert_eq!(said, expected, "{errors:#?}");
 }
 
 #[test]

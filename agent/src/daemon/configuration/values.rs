@@ -2,13 +2,16 @@
 //! of the schema.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use peerscope_aws::AssumedRole;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
+use ureq::http::Uri;
 
+use super::secret::{Secret, is_secret};
 use crate::target::TargetUrl;
 
 /// How a text of a format is tried, and what is expected of it.
@@ -19,6 +22,8 @@ pub(super) struct Format {
     pub(super) expected: &'static str,
     /// Whether a text is one; if not, why, or nothing where `expected` says it all.
     pub(super) check: fn(&str) -> Result<(), String>,
+    /// Whether a text that is none may hold what is to be shown to nobody.
+    pub(super) is_secret: bool,
 }
 
 /// The formats that the schema names.
@@ -27,6 +32,7 @@ pub(super) const FORMATS: &[Format] = &[
         name: "duration",
         expected: "a duration such as 500ms, 10s, 5m, 24h or 90d",
         check: |text| duration(text).map(drop).ok_or_else(String::new),
+        is_secret: false,
     },
     Format {
         name: "target",
@@ -36,21 +42,37 @@ pub(super) const FORMATS: &[Format] = &[
                 .map(drop)
                 .map_err(|error| error.to_string().trim_start_matches("TARGET: ").to_string())
         },
+        is_secret: false,
     },
     Format {
         name: "listen",
         expected: "an address and a port such as 127.0.0.1:9805",
         check: |text| text.parse::<SocketAddr>().map(drop).map_err(|_| String::new()),
+        is_secret: false,
     },
     Format {
         name: "role",
         expected: "arn:aws:iam::ACCOUNT:role/NAME, and after a comma the external id if there is one",
         check: |text| text.parse::<AssumedRole>().map(drop).map_err(|_| String::new()),
+        is_secret: false,
     },
     Format {
         name: "path-name",
         expected: "a name of 1 to 100 characters without / and control characters",
         check: |text| is_path_name(text).then_some(()).ok_or_else(String::new),
+        is_secret: false,
+    },
+    Format {
+        name: "http-url",
+        expected: "http:// or https://, a host, and a path if there is one, without user and password",
+        check: |text| http_url(text).map(drop).ok_or_else(String::new),
+        is_secret: true,
+    },
+    Format {
+        name: "secret",
+        expected: "a secret of at least one character, without control characters",
+        check: |text| is_secret(text).then_some(()).ok_or_else(String::new),
+        is_secret: true,
     },
 ];
 
@@ -65,6 +87,23 @@ pub(crate) struct Target(pub(crate) TargetUrl);
 /// Where the daemon listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listen(pub(crate) SocketAddr);
+
+/// Where something is sent by HTTP. What stands after its host may hold a key, and is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct HttpUrl(pub(crate) Uri);
+
+impl fmt::Display for HttpUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authority = self.0.authority().map_or("", |authority| authority.as_str());
+        write!(formatter, "{}://{authority}", self.0.scheme_str().unwrap_or("https"))
+    }
+}
+
+impl fmt::Debug for HttpUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "HttpUrl({self})")
+    }
+}
 
 /// A role of AWS to assume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +125,15 @@ fn duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     Duration::try_from_secs_f64(number * seconds).ok().filter(|duration| !duration.is_zero())
+}
+
+fn http_url(text: &str) -> Option<HttpUrl> {
+    let url: Uri = text.parse().ok()?;
+    let is_whole = matches!(url.scheme_str(), Some("http" | "https"))
+        && url.host().is_some_and(|host| !host.is_empty())
+        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        && !text.contains('#');
+    is_whole.then_some(HttpUrl(url))
 }
 
 fn is_path_name(text: &str) -> bool {
@@ -121,6 +169,9 @@ of_format! {
     Target: "target", "A target as `peerscope why` takes it.", |text| TargetUrl::parse(text).ok().map(Target);
     Listen: "listen", "An address and a port.", |text| text.parse().ok().map(Listen);
     Role: "role", "A role of AWS, as `--assume-role` takes it.", |text| text.parse().ok().map(Role);
+    HttpUrl: "http-url", "A URL of http or https, without user and password.", http_url;
+    Secret: "secret", "A secret; it is shown nowhere. Better from the environment, or from a file.",
+        |text| is_secret(text).then(|| Secret(text.to_string()));
     PathName: "path-name", "A name, shown in URLs, labels and logs.",
         |text| is_path_name(text).then(|| PathName(text.to_string()));
 }
@@ -145,6 +196,28 @@ mod tests {
             ["", "5", "s", "0s", "-1s", "1e9h", "5 s", "1w", "NaNs", "infs", "99999999999999999999999d"]
         {
             assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_names_a_host_and_shows_no_key() {
+        for text in
+            ["http://127.0.0.1:9090/api/v1/write", "https://[::1]/", "https://mimir.example/push?key=hunter2"]
+        {
+            let url = http_url(text).unwrap();
+            assert!(!format!("{url} {url:?}").contains("hunter2"));
+        }
+        for text in [
+            "",
+            "/push",
+            "ftp://a/",
+            "https://",
+            "https://a:b@c/",
+            "http://a/#b",
+            "a.example:80",
+            "http://a b/",
+        ] {
+            assert_eq!(http_url(text), None, "{text}");
         }
     }
 

@@ -1,0 +1,274 @@
+//! One POST, and whether it is of use to send it again.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use jiff::Timestamp;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use ureq::Agent;
+use ureq::http::uri::{Authority, Uri};
+use ureq::http::{HeaderMap, StatusCode};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
+
+use super::super::configuration::{BasicAuthSection, HttpUrl, Secret, TlsSection};
+use crate::clock;
+use crate::resolve::ClientNames;
+
+/// The most of an answer that is read.
+const LARGEST_ANSWER: u64 = 64 << 10;
+/// The most of it that is shown, in characters.
+const SHOWN: usize = 200;
+
+/// Why something was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// The receiver will not have it, however often it is sent.
+    Rejected(String),
+    /// It may be taken later; how long the receiver asks to wait.
+    Again(String, Option<Duration>),
+}
+
+/// By what this side proves who it is.
+#[derive(Clone, Debug)]
+pub(super) enum Credential {
+    /// Nothing.
+    None,
+    /// A user and a password.
+    Basic(BasicAuthSection),
+    /// A token.
+    Token(Secret),
+    /// A token in a file.
+    TokenFile(std::path::PathBuf),
+}
+
+/// Sends to one receiver.
+pub(super) struct Client {
+    agent: Agent,
+    url: Uri,
+    /// The host of the URL, where the address says another, by whose name the certificate is checked.
+    host: Option<String>,
+    shown: String,
+    credential: Credential,
+    /// Headers that are secret.
+    headers: Vec<(String, Secret)>,
+}
+
+impl Client {
+    /// For a receiver.
+    ///
+    /// # Errors
+    /// Where a certificate, a key or an authority's file is none.
+    pub(super) fn new(
+        url: &HttpUrl,
+        tls: &TlsSection,
+        credential: Credential,
+        headers: Vec<(String, Secret)>,
+    ) -> Result<Self, String> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            // A redirect would carry what is secret to whoever it names.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("peerscope/", env!("CARGO_PKG_VERSION")));
+        let (mut address, mut host, mut names) = (url.0.clone(), None, ClientNames::default());
+        if address.scheme_str() == Some("https") {
+            config = config.tls_config(tls_config(tls)?).https_only(true);
+            if let Some(name) = &tls.server_name {
+                names.instead = address.host().map(str::to_string);
+                host = address.authority().map(|authority| authority.as_str().to_string());
+                address = named(&address, name).ok_or_else(|| format!("{name:?} is no name of a server"))?;
+                // A proxy would be asked for the other name.
+                config = config.proxy(None);
+            }
+        }
+        let agent = Agent::with_parts(config.build(), DefaultConnector::default(), names);
+        Ok(Self { agent, url: address, host, shown: url.to_string(), credential, headers })
+    }
+
+    /// Sends once, and gives what came back.
+    ///
+    /// # Errors
+    /// Where the receiver did not take it.
+    pub(super) fn post(
+        &self,
+        body: &[u8],
+        headers: &[(&str, &str)],
+        within: Duration,
+    ) -> Result<Vec<u8>, Failed> {
+        let mut secrets: Vec<String> =
+            self.headers.iter().map(|(_, secret)| secret.reveal().to_string()).collect();
+        let mut post = self.agent.post(&self.url);
+        for (name, value) in headers {
+            post = post.header(*name, *value);
+        }
+        for (name, value) in &self.headers {
+            post = post.header(name, value.reveal());
+        }
+        if let Some(host) = &self.host {
+            post = post.header("Host", host);
+        }
+        if let Some((authorization, secret)) = self.authorization()? {
+            post = post.header("Authorization", &authorization);
+            secrets.extend([authorization, secret]);
+        }
+        let again = |error| Failed::Again(format!("{}: {}", self.shown, words(error)), None);
+        let answer = post.config().timeout_global(Some(within)).build().send(body).map_err(again)?;
+        let (head, body) = answer.into_parts();
+        let body = body.into_with_config().limit(LARGEST_ANSWER).read_to_vec();
+        let status = head.status;
+        if status.is_success() {
+            return Ok(body.unwrap_or_default());
+        }
+        let said = said(&body.unwrap_or_default(), &secrets);
+        let why = format!("{}: the answer is {}{said}", self.shown, status.as_u16());
+        Err(if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            Failed::Again(why, retry_after(&head.headers, clock::now()))
+        } else {
+            Failed::Rejected(why)
+        })
+    }
+
+    /// The header, and the secret in it.
+    fn authorization(&self) -> Result<Option<(String, String)>, Failed> {
+        let bearer = |token: String| Some((format!("Bearer {token}"), token));
+        Ok(match &self.credential {
+            Credential::None => None,
+            Credential::Token(token) => bearer(token.reveal().to_string()),
+            Credential::TokenFile(file) => bearer(read(file)?),
+            Credential::Basic(BasicAuthSection { username, password, password_file }) => {
+                let password = match (password, password_file) {
+                    (Some(password), _) => password.reveal().to_string(),
+                    (None, Some(file)) => read(file)?,
+                    (None, None) => String::new(),
+                };
+                let both = BASE64.encode(format!("{username}:{password}").as_bytes());
+                Some((format!("Basic {both}"), password))
+            }
+        })
+    }
+}
+
+/// What a file holds for a header. It may be replaced at any time, and be gone while it is.
+fn read(file: &Path) -> Result<String, Failed> {
+    let again = |why: String| Failed::Again(format!("{}: {why}", file.display()), None);
+    let text = std::fs::read_to_string(file).map_err(|error| again(error.to_string()))?;
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(again("expected one line with a secret".to_string()));
+    }
+    Ok(text.to_string())
+}
+
+/// What the receiver said, in one line; nothing where it says what is secret.
+fn said(body: &[u8], secrets: &[String]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    if line.is_empty() || secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret.as_str())) {
+        return String::new();
+    }
+    format!(": {}", line.chars().take(SHOWN).collect::<String>())
+}
+
+/// How long the receiver asks to wait: seconds, or a time (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get("retry-after")?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Duration::try_from(at.duration_since(now)).ok()
+}
+
+/// The same URL with another name for its host.
+fn named(url: &Uri, name: &str) -> Option<Uri> {
+    let port = url.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    let mut parts = url.clone().into_parts();
+    parts.authority = Some(format!("{name}{port}").parse::<Authority>().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+fn tls_config(section: &TlsSection) -> Result<TlsConfig, String> {
+    let roots = match &section.ca_file {
+        Some(file) => certificates(file)?,
+        None => {
+            let found = rustls_native_certs::load_native_certs().certs;
+            found.iter().map(|root| Certificate::from_der(root).to_owned()).collect()
+        }
+    };
+    let own = match (&section.cert_file, &section.key_file) {
+        (Some(certificate), Some(key)) => {
+            Some(ClientCert::new_with_certs(&certificates(certificate)?, private_key(key)?))
+        }
+        _ => None,
+    };
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .client_cert(own)
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .build())
+}
+
+fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
+    let wrong = |_| format!("{}: expected certificates in PEM", file.display());
+    let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file).map_err(wrong)?.collect();
+    let found = found.map_err(wrong)?;
+    if found.is_empty() {
+        return Err(format!("{}: expected certificates in PEM, found none", file.display()));
+    }
+    Ok(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
+}
+
+fn private_key(file: &Path) -> Result<PrivateKey<'static>, String> {
+    let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    PrivateKey::from_pem(&text).map_err(|_| format!("{}: expected a private key in PEM", file.display()))
+}
+
+/// An error in words, none of which is from a header or a URL.
+fn words(error: ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => "no answer in time".to_string(),
+        ureq::Error::HostNotFound => "its name does not resolve".to_string(),
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => "no answer in time".to_string(),
+        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Rustls(error) => format!("TLS: {error}"),
+        ureq::Error::Protocol(_) => "the answer is no HTTP".to_string(),
+        ureq::Error::BodyExceedsLimit(_) => "the answer is larger than any".to_string(),
+        ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => {
+            "the proxy cannot be used".to_string()
+        }
+        _ => "the connection failed".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_may_ask_to_wait_in_seconds_or_until_a_time() {
+        let now: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
+        let after = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", text.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(after("Sat, 28 Nov 2026 12:01:30 GMT"), Some(Duration::from_secs(90)));
+        assert_eq!(after("Sat, 28 Nov 2026 11:00:00 GMT"), None);
+        assert_eq!(after("soon"), None);
+    }
+
+    #[test]
+    fn what_a_receiver_says_is_one_line_and_never_what_is_secret() {
+        let secrets = ["hunter2".to_string()];
+        assert_eq!(said(b"\nout of order sample\nmore", &secrets), ": out of order sample");
+        assert_eq!(said(b"user u, password hunter2", &secrets), "");
+        assert_eq!(said(&[b'x'; 5000], &secrets).len(), 2 + SHOWN);
+    }
+}
