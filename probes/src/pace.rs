@@ -40,6 +40,15 @@ impl Pace {
         Self { begun: Arc::clone(&self.begun), ahead: self.ahead.saturating_add(later) }
     }
 
+    /// Counts a connection to an address as begun at `now`, which no engine makes, but by the same process: to the host it is
+    /// one more.
+    ///
+    /// # Errors
+    /// When it may begin, where that is later; then it is to be asked again.
+    pub fn enter(&self, now: Duration, address: IpAddr) -> Result<(), Duration> {
+        self.begin(now, address.to_canonical()).map(drop)
+    }
+
     /// Counts a probe of an address as begun at `now`, by its number.
     ///
     /// # Errors
@@ -351,6 +360,24 @@ mod tests {
         for (index, &at) in begun.iter().enumerate() {
             assert!(begun[index..].iter().filter(|&&later| later < at + BURST_WINDOW).count() <= BURST);
         }
+    }
+
+    #[test]
+    fn what_no_engine_makes_counts_too() {
+        let pace = Pace::default();
+        let mut queue = Queue::at(pace.clone());
+        let address = IpAddr::from(Ipv4Addr::new(127, 0, 0, 1));
+        for id in 0..3 {
+            queue.push(Duration::ZERO, request(id, 1));
+            assert!(queue.pop(Duration::ZERO).is_some());
+        }
+        assert_eq!(
+            [(); 3].map(|()| pace.enter(Duration::ZERO, address)),
+            [Ok(()), Ok(()), Err(BURST_WINDOW)]
+        );
+        queue.push(Duration::ZERO, request(9, 1));
+        assert_eq!(queue.pop(Duration::ZERO), None);
+        assert!(queue.pop(BURST_WINDOW).is_some());
     }
 
     #[test]

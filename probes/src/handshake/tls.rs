@@ -17,6 +17,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
 
+pub use self::certificate::read as certificate_facts;
 use self::witness::Witness;
 use super::Turn;
 

@@ -23,8 +23,8 @@ const ADDRESS: u8 = 0x87;
 /// The object identifier of the subject's alternative names, 2.5.29.17.
 const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
 
-/// Reads a certificate; none where it is none.
-pub(super) fn read(der: &[u8]) -> Option<CertificateFacts> {
+/// Reads a certificate, given in DER; none where it is none.
+pub fn read(der: &[u8]) -> Option<CertificateFacts> {
     let certificate = Reader(der).expect(SEQUENCE)?;
     let mut body = Reader(Reader(certificate).expect(SEQUENCE)?);
     if body.peek() == Some(VERSION) {
