@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use peerscope_analysis::diagnose::{Case, Lookup, Priors, SourceSpec};
+use peerscope_analysis::diagnose::{Baseline, Case, Lookup, Priors, SourceSpec};
 use peerscope_analysis::flow::{AddressRange, PortRange};
 use peerscope_analysis::reach::pair_networks;
 use peerscope_analysis::report::{Gap, GapKind, SnapshotReport, Target, Vantage, VantageKind};
@@ -37,7 +37,7 @@ pub(crate) struct Known {
     /// The documents themselves.
     pub(crate) documents: Option<Snapshot>,
     /// What was configured earlier, where that was given.
-    pub(crate) baseline: Option<Topology>,
+    pub(crate) baseline: Option<Baseline>,
     /// How likely each cause of a silence is, where that was given.
     pub(crate) priors: Priors,
     /// The topology, where a snapshot was given.
@@ -111,12 +111,12 @@ pub(crate) fn known_of(paths: &[PathBuf], at: Timestamp) -> Result<Known, Failur
 ///
 /// # Errors
 /// As [`known`].
-pub(crate) fn baseline(paths: &[PathBuf]) -> Result<Option<Topology>, Failure> {
+pub(crate) fn baseline(paths: &[PathBuf]) -> Result<Option<Baseline>, Failure> {
     if paths.is_empty() {
         return Ok(None);
     }
     let loaded = snapshot::load(paths).map_err(Failure::Input)?;
-    Ok(Some(Topology::from(&loaded.snapshot)))
+    Ok(Some(Topology::from(&loaded.snapshot).into()))
 }
 
 /// How likely each cause of a silence is, by the file of `--priors`, else by peerscope's own judgement.

@@ -36,7 +36,7 @@ pub struct Case {
     /// What is configured, where a snapshot was given.
     pub topology: Option<Topology>,
     /// What was configured at an earlier time, where that was given: what changed is evidence.
-    pub baseline: Option<Topology>,
+    pub baseline: Option<Baseline>,
     /// The snapshot's own data, for the report.
     pub snapshot: Option<SnapshotReport>,
     /// What could not be seen so far.
@@ -59,6 +59,22 @@ pub struct Case {
     pub deadline: Duration,
     /// How likely each cause of silence is before anything is known.
     pub priors: Priors,
+}
+
+/// What was configured at an earlier time.
+#[derive(Clone, Debug)]
+pub struct Baseline {
+    /// What was configured then.
+    pub topology: Topology,
+    /// Where that was the time of the last good probe of a path that is watched: how much later the first bad one was.
+    pub good_until: Option<Duration>,
+}
+
+impl From<Topology> for Baseline {
+    /// Of a time of which nothing else is known.
+    fn from(topology: Topology) -> Self {
+        Self { topology, good_until: None }
+    }
 }
 
 /// From where the target is to be reached.

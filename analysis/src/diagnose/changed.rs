@@ -1,10 +1,12 @@
 //! What changed since a baseline, as evidence: a path that worked was cut by something that changed.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::case::Case;
+use super::observed::seconds;
 use super::together;
 use crate::change::changes;
 use crate::report::{Basis, CauseReport, CauseStatus, Component, Evidence, HypothesisReport};
@@ -17,7 +19,13 @@ const WEIGHT_OF_A_CHANGE: f64 = 8.0;
 pub(super) fn weigh(case: &Case, causes: &mut [CauseReport], hypotheses: &mut [HypothesisReport]) {
     let (Some(before), Some(after)) = (&case.baseline, &case.topology) else { return };
     let unchanged = causes.to_vec();
-    let changes = changes(before, after).changes;
+    let changes = changes(&before.topology, after).changes;
+    let since = match before.good_until {
+        None => "changed since the baseline".to_string(),
+        Some(until) => {
+            format!("changed since the last good probe, {} before the first bad one", length(until))
+        }
+    };
     for cause in causes.iter_mut() {
         let components = || core::iter::once(&cause.component).chain(&cause.related);
         let concerns =
@@ -27,11 +35,7 @@ pub(super) fn weigh(case: &Case, causes: &mut [CauseReport], hypotheses: &mut [H
             .filter(|change| concerns(&change.component.id()))
             .map(|change| Evidence {
                 kind: Basis::Changes,
-                text: format!(
-                    "changed since the baseline: {} {}",
-                    change.component.id().unwrap_or_default(),
-                    change.text
-                ),
+                text: format!("{since}: {} {}", change.component.id().unwrap_or_default(), change.text),
                 supports: true,
             })
             .collect();
@@ -54,6 +58,16 @@ pub(super) fn weigh(case: &Case, causes: &mut [CauseReport], hypotheses: &mut [H
             CauseStatus::Candidate => other.confidence.total_cmp(&one.confidence),
         })
     });
+}
+
+/// A length of time, long ones as roughly as a person says them: `200 ms`, `10.0 s`, `5 min`, `3 h`, `2 days`.
+fn length(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..120 => seconds(duration),
+        long @ 120..7_200 => format!("{} min", long / 60),
+        long @ 7_200..172_800 => format!("{} h", long / 3_600),
+        long => format!("{} days", long / 86_400),
+    }
 }
 
 /// Lets each hypothesis become as much likelier, or less, as the causes in it did; all of them stay as likely as they
@@ -82,4 +96,16 @@ fn follow(hypotheses: &mut [HypothesisReport], before: &[CauseReport], after: &[
         one.confidence *= whole / now;
     }
     hypotheses.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_as_rough_as_it_is_long() {
+        let of = |milliseconds| length(Duration::from_millis(milliseconds));
+        let lengths = [200, 10_000, 119_999, 120_000, 7_199_999, 7_200_000, 172_800_000].map(of);
+        assert_eq!(lengths, ["200 ms", "10.0 s", "120.0 s", "2 min", "119 min", "2 h", "2 days"]);
+    }
 }
