@@ -31,11 +31,19 @@ impl Default for Attention {
 }
 
 impl Attention {
+    /// For a path whose last verdict is known from before its first probe.
+    pub(super) fn continued(is_good: bool) -> Self {
+        Self { is_good, ..Self::default() }
+    }
+
     /// A probe's answer, or its silence, at `now`.
     pub(super) fn heard(&mut self, now: Duration, is_up: bool) {
-        let changed = self.is_up.replace(is_up) != Some(is_up);
-        // What is good and was never bad needs no diagnosis to be told apart from anything.
-        if is_up != self.is_good && (changed || self.due.is_none()) {
+        let before = self.is_up.replace(is_up);
+        let changed = before != Some(is_up);
+        // What is good and was never bad needs no diagnosis to be told apart from anything. What was bad before its
+        // first probe, and still is, may be so for another reason now.
+        let is_still_bad = before.is_none() && !is_up;
+        if (is_up != self.is_good || is_still_bad) && (changed || self.due.is_none()) {
             self.want(now);
         }
     }
@@ -127,6 +135,18 @@ mod tests {
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 15), "{times:?}");
         let times = diagnosed(600, |second| second % 2 == 0, |_| true);
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 15), "{times:?}");
+    }
+
+    #[test]
+    fn a_path_that_was_bad_is_diagnosed_at_its_first_probe_whatever_that_says() {
+        for (is_good, is_up, expected) in
+            [(false, false, true), (false, true, true), (true, false, true), (true, true, false)]
+        {
+            let mut attention = Attention::continued(is_good);
+            assert!(!attention.begin(at(1)));
+            attention.heard(at(2), is_up);
+            assert_eq!(attention.begin(at(2)), expected, "{is_good} {is_up}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::attention::Attention;
 use super::blocks::Blocks;
 use super::configuration::{PathName, PathSection};
 use super::configured::Configured;
+use super::history::{History, Remembered, Turn, VerdictChange};
 use super::push::Pushed;
 use super::recent::{Event, Events, Recent};
 use super::result::ProbeResult;
@@ -31,6 +32,10 @@ pub(crate) struct Board {
     pub(crate) dyno: Option<Dyno>,
     /// What it is called.
     pub(crate) source: String,
+    /// What was.
+    pub(crate) history: Arc<History>,
+    /// What every path was like before it was watched: before the start, or before it was left out for a while.
+    remembered: Mutex<BTreeMap<String, Remembered>>,
     paths: RwLock<BTreeMap<PathName, Arc<Watched>>>,
     /// The paths of the configuration, and those that each discovery found.
     listed: Mutex<Listed>,
@@ -65,6 +70,7 @@ pub(crate) struct Watched {
     status: Mutex<Status>,
     recent: Mutex<Recent>,
     blocks: Mutex<Option<Arc<Blocks>>>,
+    history: Arc<History>,
 }
 
 /// What is known of a path.
@@ -82,6 +88,8 @@ pub(crate) struct Status {
     pub(crate) verdict: Option<Verdict>,
     /// Since when.
     pub(crate) changed: Option<Timestamp>,
+    /// When it was good, and since when it is bad.
+    pub(crate) turn: Turn,
     /// The last diagnosis.
     pub(crate) diagnosis: Option<Arc<Diagnosis>>,
     /// How long it took.
@@ -115,6 +123,7 @@ impl Default for Status {
             last: None,
             verdict: None,
             changed: None,
+            turn: Turn::default(),
             diagnosis: None,
             diagnosis_took: None,
             analysis: None,
@@ -125,6 +134,24 @@ impl Default for Status {
 }
 
 impl Status {
+    /// What is known of a path from before it was watched as it is now: its verdict, and since when that holds.
+    fn continued(remembered: &Remembered) -> Self {
+        let last_good = remembered.turn.last_good;
+        let Some((verdict, changed)) = remembered.verdict else {
+            return Self { turn: Turn { last_good, first_bad: None }, ..Self::default() };
+        };
+        let is_good = verdict == Verdict::Reachable;
+        // A bad probe that no diagnosis came to anymore is forgotten: where the path is bad, the next one is too.
+        let first_bad = remembered.turn.first_bad.filter(|_| !is_good);
+        Self {
+            verdict: Some(verdict),
+            changed: Some(changed),
+            turn: Turn { last_good, first_bad },
+            attention: Attention::continued(is_good),
+            ..Self::default()
+        }
+    }
+
     /// Notes what a probe came to; what the verdict was before, where it is another now.
     fn probed(&mut self, now: Duration, last: Last) -> Option<Option<Verdict>> {
         *self.results.entry(last.result).or_default() += 1;
@@ -137,9 +164,16 @@ impl Status {
             self.round_trips_sum += seconds;
         }
         let is_first = self.verdict.is_none() && last.result.is_up();
+        let changed = is_first.then(|| self.decide(Verdict::Reachable, last.at)).flatten();
+        match (last.result.is_up(), self.turn.first_bad) {
+            (true, None) => self.turn.last_good = Some(last.at),
+            (false, None) => self.turn.first_bad = Some(last.at),
+            // It is bad until a diagnosis says otherwise: what fails now and then has good probes too.
+            (_, Some(_)) => {}
+        }
         self.last = Some(last);
         self.attention.heard(now, last.result.is_up());
-        if is_first { self.decide(Verdict::Reachable, last.at) } else { None }
+        changed
     }
 
     /// Notes what a diagnosis came to; what the verdict was before, where it is another now.
@@ -154,6 +188,9 @@ impl Status {
         self.diagnosis = Some(diagnosis);
         self.diagnosis_took = Some(took);
         self.attention.diagnosed(now, verdict == Verdict::Reachable);
+        if verdict == Verdict::Reachable && self.last.is_some_and(|last| last.result.is_up()) {
+            self.turn = Turn { last_good: self.last.map(|last| last.at), first_bad: None };
+        }
         self.decide(verdict, at)
     }
 
@@ -187,17 +224,20 @@ impl Watched {
         *self.blocks.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(blocks));
     }
 
-    /// Notes what a probe came to.
+    /// Notes what a probe came to, here and in the history.
     pub(super) fn probed(&self, now: Duration, last: Last) {
-        let changed = self.status().probed(now, last);
-        let mut recent = self.recent();
-        recent.probed(last);
-        if changed.is_some() {
-            recent.decided(last.at, Verdict::Reachable, None);
+        let (changed, turn) = {
+            let mut status = self.status();
+            (status.probed(now, last), status.turn)
+        };
+        self.recent().probed(last);
+        self.history.outcome(&self.section.name.0, &last, turn);
+        if let Some(before) = changed {
+            self.decided(last.at, before, Verdict::Reachable, None);
         }
     }
 
-    /// Notes what a diagnosis came to; what the verdict was before, where it is another now.
+    /// Notes what a diagnosis came to, here and in the history; what the verdict was before, where it is another now.
     pub(super) fn diagnosed(
         &self,
         now: Duration,
@@ -206,20 +246,47 @@ impl Watched {
         took: Duration,
     ) -> Option<Option<Verdict>> {
         let changed = self.status().diagnosed(now, at, Arc::clone(diagnosis), took);
-        if changed.is_some() {
-            self.recent().decided(at, diagnosis.verdict, Some(diagnosis));
+        if let Some(before) = changed {
+            self.decided(at, before, diagnosis.verdict, Some(diagnosis));
         }
         changed
+    }
+
+    fn decided(
+        &self,
+        at: Timestamp,
+        before: Option<Verdict>,
+        verdict: Verdict,
+        diagnosis: Option<&Arc<Diagnosis>>,
+    ) {
+        self.recent().decided(at, verdict, diagnosis.map(Arc::as_ref));
+        self.history.verdict(VerdictChange {
+            path: self.section.name.0.clone(),
+            target: self.section.target.0.shown(),
+            at,
+            before,
+            verdict,
+            diagnosis: diagnosis.cloned(),
+        });
+    }
+
+    /// What is remembered of it where its settings change.
+    fn remembered(&self) -> Remembered {
+        let status = self.status();
+        let target = self.section.target.0.shown();
+        Remembered { target, verdict: status.verdict.zip(status.changed), turn: status.turn }
     }
 }
 
 impl Board {
     /// A board without a path.
-    pub(crate) fn new(started: Instant, dyno: Option<Dyno>, source: String) -> Self {
+    pub(crate) fn new(started: Instant, dyno: Option<Dyno>, source: String, history: Arc<History>) -> Self {
         Self {
             started,
             dyno,
             source,
+            remembered: Mutex::new(history.remembered()),
+            history,
             paths: RwLock::default(),
             listed: Mutex::default(),
             configured: RwLock::default(),
@@ -230,6 +297,14 @@ impl Board {
             numbers: AtomicU64::new(0),
             is_ready: AtomicBool::new(false),
         }
+    }
+
+    /// One that remembers nothing, and keeps what was in memory.
+    #[cfg(test)]
+    pub(super) fn without_past(source: &str) -> Self {
+        let log = super::log::Log::new(super::configuration::LogFormat::Json);
+        let history = History::open(None, &super::configuration::RetentionSection::default(), log).unwrap();
+        Self::new(Instant::now(), None, source.to_string(), Arc::new(history))
     }
 
     /// The time since the start, which everything here is scheduled by.
@@ -267,22 +342,32 @@ impl Board {
     fn take(&self, listed: &Listed) {
         let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
         let mut kept = std::mem::take(&mut *paths);
+        let mut all_remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         for section in listed.written.iter().chain(listed.found.values().flatten()) {
             if paths.contains_key(&section.name) {
                 continue;
             }
-            let known = kept.remove(&section.name).filter(|known| known.section == *section);
+            let before = kept.remove(&section.name);
+            let remembered = match &before {
+                Some(before) => Some(before.remembered()),
+                None => all_remembered.get(&section.name.0).cloned(),
+            };
+            let known = before.filter(|known| known.section == *section);
             let watched = known.unwrap_or_else(|| {
+                let target = section.target.0.shown();
+                let remembered = remembered.filter(|remembered| remembered.target == target);
                 Arc::new(Watched {
                     number: self.numbers.fetch_add(1, Ordering::Relaxed),
                     section: section.clone(),
-                    status: Mutex::default(),
+                    status: Mutex::new(remembered.as_ref().map_or_else(Status::default, Status::continued)),
                     recent: Mutex::default(),
                     blocks: Mutex::default(),
+                    history: Arc::clone(&self.history),
                 })
             });
             paths.insert(section.name.clone(), watched);
         }
+        all_remembered.extend(kept.into_iter().map(|(name, gone)| (name.0, gone.remembered())));
     }
 
     /// What is configured in AWS and Heroku, as it was read last.
@@ -291,8 +376,8 @@ impl Board {
     }
 
     /// Takes what was read anew.
-    pub(super) fn configure(&self, configured: Configured) {
-        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured));
+    pub(super) fn configure(&self, configured: Arc<Configured>) {
+        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = Some(configured);
     }
 
     /// Notes what happened to what is configured.
@@ -325,5 +410,58 @@ impl Board {
     /// Says so.
     pub(super) fn ready(&self) {
         self.is_ready.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn probe(status: &mut Status, second: i64, result: ProbeResult) {
+        let now = Duration::from_secs(u64::try_from(second).unwrap());
+        status.probed(now, Last { at: at(second), result, rtt: None });
+    }
+
+    fn turn(last_good: i64, first_bad: Option<i64>) -> Turn {
+        Turn { last_good: Some(at(last_good)), first_bad: first_bad.map(at) }
+    }
+
+    #[test]
+    fn a_turn_lasts_from_the_first_bad_probe_until_a_diagnosis_finds_the_path_good() {
+        let mut status = Status::default();
+        for (second, result) in [(1, ProbeResult::Connected), (2, ProbeResult::Connected)] {
+            probe(&mut status, second, result);
+        }
+        assert_eq!(status.turn, turn(2, None));
+        // One that fails now and then has been bad since it failed first.
+        for (second, result) in
+            [(3, ProbeResult::Timeout), (4, ProbeResult::Connected), (5, ProbeResult::Refused)]
+        {
+            probe(&mut status, second, result);
+            assert_eq!(status.turn, turn(2, Some(3)));
+        }
+    }
+
+    #[test]
+    fn a_path_goes_on_where_it_was() {
+        let remembered = |verdict, turn| Remembered { target: String::new(), verdict, turn };
+        let good = Some((Verdict::Reachable, at(5)));
+        let mut status = Status::continued(&remembered(good, turn(7, Some(8))));
+        assert_eq!((status.verdict, status.changed), (Some(Verdict::Reachable), Some(at(5))));
+        // No diagnosis ever found that it was bad, and none will find that it is good again.
+        assert_eq!(status.turn, turn(7, None));
+        probe(&mut status, 20, ProbeResult::Connected);
+        assert_eq!((status.turn, status.changed), (turn(20, None), Some(at(5))));
+        let bad = Some((Verdict::Blocked, at(9)));
+        let mut status = Status::continued(&remembered(bad, turn(7, Some(8))));
+        probe(&mut status, 20, ProbeResult::Timeout);
+        assert_eq!((status.turn, status.changed), (turn(7, Some(8)), Some(at(9))));
+        let mut status = Status::continued(&remembered(None, turn(7, Some(8))));
+        probe(&mut status, 20, ProbeResult::Timeout);
+        assert_eq!((status.turn, status.verdict), (turn(7, Some(20)), None));
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use peerscope_analysis::diagnose::{Case, Machine};
+use peerscope_analysis::diagnose::{Baseline, Case, Machine};
 use peerscope_analysis::report::{Diagnosis, Verdict};
 use peerscope_probes::{EngineOptions, Pace};
 
@@ -179,6 +179,16 @@ impl<'a> Diagnosing<'a> {
         Ok(machine.report(started.elapsed(), at))
     }
 
+    /// What was configured when a path that is bad was good last, where anything was read since.
+    fn baseline(self, path: &Watched) -> Option<Baseline> {
+        let turn = path.status().turn;
+        let (last_good, first_bad) = turn.last_good.zip(turn.first_bad)?;
+        self.board.configured().filter(|configured| configured.at > last_good)?;
+        let topology = self.board.history.configured_at(last_good)?;
+        let good_until = Duration::try_from(first_bad.duration_since(last_good)).ok();
+        Some(Baseline { topology, good_until })
+    }
+
     fn case(
         self,
         path: &Watched,
@@ -197,6 +207,7 @@ impl<'a> Diagnosing<'a> {
             }
             host => self.names.addresses(host).and_then(Result::ok).unwrap_or_default().into(),
         };
+        known.baseline = self.baseline(path);
         let first: Option<IpAddr> = resolved.addresses.first().copied();
         let here = first.and_then(|address| local_address(dyno, address));
         let vantage = vantage(dyno, known.topology.as_ref(), here, first);

@@ -68,6 +68,8 @@ families! {
         "Changes of verdicts that were not sent: the queue was full (overflow), or the collector would not have them (rejected).";
     LOGS_FAILED: "peerscope_otlp_logs_failed_requests_total", COUNTER,
         "Requests to the collector of logs that failed and were to be sent again.";
+    DROPPED: "peerscope_history_dropped_total", COUNTER,
+        "What the history could not take, since the disk did not, by kind.";
     BUILD: "peerscope_build_info", GAUGE, "1, with the version.";
 }
 
@@ -102,6 +104,10 @@ impl Collector for Paths {
         let board = &self.0;
         families.gauge(&BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
         families.counter(&MISSED, &[], count(board.missed.load(Ordering::Relaxed)));
+        let dropped = board.history.dropped();
+        for (kind, dropped) in [("outcomes", dropped.outcomes), ("records", dropped.records)] {
+            families.counter(&DROPPED, &[("kind", kind)], count(dropped));
+        }
         if let Some(configured) = board.configured() {
             let age = clock::now().duration_since(configured.taken().unwrap_or(configured.at));
             families.gauge(&SNAPSHOT_AGE, &[("provider", "files")], age.as_secs_f64());

@@ -13,6 +13,7 @@ pub(crate) mod configuration;
 mod configured;
 mod diagnosing;
 mod discovery;
+mod history;
 mod log;
 mod metrics;
 mod names;
@@ -40,6 +41,7 @@ use peerscope_probes::Pace;
 
 use self::board::Board;
 use self::diagnosing::Diagnosing;
+use self::history::History;
 use self::log::Log;
 use self::names::Names;
 use self::push::VerdictLog;
@@ -52,6 +54,8 @@ use crate::exit::{Failure, Status};
 const DIAGNOSES: usize = 4;
 /// How long everything may take to end.
 const ENDING: Duration = Duration::from_millis(4000);
+/// How long after that the history may take to be written: the last second's alone is left.
+const FLUSHING: Duration = Duration::from_millis(800);
 /// How soon a signal is heeded.
 const NAP: Duration = Duration::from_millis(50);
 
@@ -76,11 +80,13 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
     let dyno = Dyno::here();
     let source = document.source.as_ref().map(|source| source.name.clone());
     let source = source.unwrap_or_else(|| own_name(dyno.as_ref()));
+    let log = Log::new(document.log_format);
+    let history = Arc::new(History::open(document.history.as_deref(), &document.history_retention, log)?);
     let shared = Arc::new(Shared {
-        board: Arc::new(Board::new(Instant::now(), dyno, source)),
+        board: Arc::new(Board::new(Instant::now(), dyno, source, Arc::clone(&history))),
         names: Names::default(),
         pace: Pace::default(),
-        log: Log::new(document.log_format),
+        log,
         verdicts: VerdictLog::new(&document),
         stop: Stop::default(),
     });
@@ -89,6 +95,9 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
     let (listening, paths) = (document.listen.0.to_string(), document.paths.len().to_string());
     let fields = [("version", env!("CARGO_PKG_VERSION")), ("listen", &listening), ("paths", &paths)];
     shared.log.info("started", &fields);
+    history.event("started", &fields[..1]);
+    let writing = Arc::clone(&history);
+    thread::spawn(move || writing.run());
     let (snapshot, discovered) = (document.snapshot.clone(), document.discovery.clone());
     let reload = Reload::new(file.to_path_buf(), Arc::clone(&shared.board), shared.log, document);
     let reload = Arc::new(reload);
@@ -121,7 +130,13 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         }));
     }
     heed(&signals, &reload, &shared);
-    finish(working)
+    let ended = finish(working);
+    // What the others told last is told now.
+    history.event("stopped", &[]);
+    if !history.close(FLUSHING) {
+        shared.log.warn("history_not_flushed", &[]);
+    }
+    ended
 }
 
 /// Something that goes on by itself. Where it ends, in whatever way, everything does.

@@ -65,6 +65,7 @@ impl Reload {
                 *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&document.access);
                 *current = document;
                 self.log.info("configuration_reloaded", &[]);
+                self.board.history.event("configuration_reloaded", &[]);
                 Ok(())
             }
             Err(errors) => {
@@ -72,6 +73,9 @@ impl Reload {
                 for line in &lines {
                     self.log.warn("configuration_rejected", &[("error", line)]);
                 }
+                let (count, first) = (lines.len().to_string(), lines.first().map_or("", String::as_str));
+                let fields = [("errors", count.as_str()), ("first", first)];
+                self.board.history.event("configuration_rejected", &fields);
                 Err(Rejected(lines))
             }
         }
@@ -82,6 +86,8 @@ impl Reload {
 fn fixed(current: &Document, new: &Document) -> Option<&'static str> {
     let is_other = [
         (current.listen != new.listen, "listen"),
+        (current.history != new.history, "history"),
+        (current.history_retention != new.history_retention, "history_retention"),
         (current.discovery != new.discovery, "discovery"),
         (current.snapshot != new.snapshot, "snapshot"),
         (current.remote_write != new.remote_write, "remote_write"),

@@ -12,8 +12,10 @@ use hyper::{Method, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::board::{Board, Watched};
+use super::history::{PathHistory, Window};
 use super::reload::Reload;
 use super::url::{decoded, decoded_query};
 use super::{metrics, web};
@@ -22,25 +24,40 @@ use crate::clock;
 /// What is said to whoever asks.
 pub(super) type Answer = Response<Full<Bytes>>;
 
+/// How many read the disk at a time.
+const READERS: usize = 4;
+static READING: Semaphore = Semaphore::const_new(READERS);
+
 /// What is asked.
-pub(super) struct Asked<'a> {
-    pub(super) board: &'a Arc<Board>,
-    pub(super) reload: &'a Reload,
+struct Asked {
+    board: Arc<Board>,
+    reload: Arc<Reload>,
     /// What stands in the place of `{name}`.
     name: String,
-    query: &'a str,
+    /// What stands in the place of `{id}`.
+    id: String,
+    query: String,
+}
+
+/// How an answer is come by.
+#[derive(Clone, Copy)]
+enum Answering {
+    /// At once.
+    Now(fn(&Asked) -> Answer),
+    /// From the disk, which may take its time: beside everything else that is asked.
+    Reading(fn(&Asked) -> Answer),
 }
 
 /// Something that can be asked for.
 pub(super) struct Route {
-    /// Where, with `{name}` for a name.
+    /// Where, with `{name}` for a name and `{id}` for a number.
     pub(super) path: &'static str,
     pub(super) method: Verb,
     /// What it is, in a sentence.
     pub(super) what: &'static str,
     /// What may be answered.
     pub(super) answers: &'static [Possible],
-    answer: fn(&Asked<'_>) -> Answer,
+    answer: Answering,
 }
 
 /// How something is asked for.
@@ -90,6 +107,9 @@ const NO_NAME: Possible =
     possible(StatusCode::BAD_REQUEST, "The name is not percent-encoded UTF-8.", PROBLEM);
 const NO_PATH: Possible = possible(StatusCode::NOT_FOUND, "No path has this name.", PROBLEM);
 
+const UNREADABLE: Possible =
+    possible(StatusCode::SERVICE_UNAVAILABLE, "The history cannot be read now.", PROBLEM);
+
 /// What any of them may answer.
 pub(super) const UNAUTHORIZED: Possible = possible(
     StatusCode::UNAUTHORIZED,
@@ -104,28 +124,32 @@ pub(super) const ROUTES: &[Route] = &[
         method: Verb::Get,
         what: "The status page: all paths, or those of a state and labels that the query names.",
         answers: &[possible(StatusCode::OK, "The page.", Body::Html)],
-        answer: |asked| page(StatusCode::OK, web::overview(asked.board, asked.query, clock::now())),
+        answer: Answering::Now(|asked| {
+            page(StatusCode::OK, web::overview(&asked.board, &asked.query, clock::now()))
+        }),
     },
     Route {
         path: "/paths/{name}",
         method: Verb::Get,
         what: "The page of a path.",
         answers: &[possible(StatusCode::OK, "The page.", Body::Html), NO_NAME, NO_PATH],
-        answer: |asked| match web::path(asked.board, &asked.name, asked.query, clock::now()) {
-            Some(text) => page(StatusCode::OK, text),
-            None => no_path(),
-        },
+        answer: Answering::Now(|asked| {
+            match web::path(&asked.board, &asked.name, &asked.query, clock::now()) {
+                Some(text) => page(StatusCode::OK, text),
+                None => no_path(),
+            }
+        }),
     },
     Route {
         path: "/api/v1/paths",
         method: Verb::Get,
         what: "All paths, each with what holds of it and its last probe.",
         answers: &[possible(StatusCode::OK, "The paths.", Body::Json("Paths"))],
-        answer: |asked| {
+        answer: Answering::Now(|asked| {
             let paths = asked.board.paths().iter().map(|path| summary(path)).collect();
             let paths = Paths { schema: "peerscope/paths/1", source: asked.board.source.clone(), paths };
             as_json(StatusCode::OK, &paths)
-        },
+        }),
     },
     Route {
         path: "/api/v1/paths/{name}",
@@ -136,7 +160,33 @@ pub(super) const ROUTES: &[Route] = &[
             NO_NAME,
             possible(StatusCode::NOT_FOUND, "No path has this name, or it was not diagnosed yet.", PROBLEM),
         ],
-        answer: |asked| asked.board.path(&asked.name).map_or_else(no_path, |path| diagnosis(&path)),
+        answer: Answering::Now(|asked| {
+            asked.board.path(&asked.name).map_or_else(no_path, |path| diagnosis(&path))
+        }),
+    },
+    Route {
+        path: "/api/v1/paths/{name}/history",
+        method: Verb::Get,
+        what: "What is kept of a path within a time: what its probes came to, changes of its verdict, and events.",
+        answers: &[
+            possible(StatusCode::OK, "What is kept.", Body::Json("PathHistory")),
+            possible(StatusCode::BAD_REQUEST, "The name or the query cannot be read.", PROBLEM),
+            NO_PATH,
+            UNREADABLE,
+        ],
+        answer: Answering::Reading(history),
+    },
+    Route {
+        path: "/api/v1/paths/{name}/history/{id}",
+        method: Verb::Get,
+        what: "The diagnosis of a change of a verdict, as it was told then.",
+        answers: &[
+            possible(StatusCode::OK, "The diagnosis.", Body::Json("Diagnosis")),
+            possible(StatusCode::BAD_REQUEST, "The name or the id cannot be read.", PROBLEM),
+            possible(StatusCode::NOT_FOUND, "The path has no such change with a diagnosis.", PROBLEM),
+            UNREADABLE,
+        ],
+        answer: Answering::Reading(earlier_diagnosis),
     },
     Route {
         path: "/api/v1/snapshot",
@@ -146,14 +196,14 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "What is known.", Body::Json("Snapshot")),
             possible(StatusCode::NOT_FOUND, "Nothing that is configured was read.", PROBLEM),
         ],
-        answer: |asked| snapshot(asked.board),
+        answer: Answering::Now(|asked| snapshot(&asked.board)),
     },
     Route {
         path: "/api/v1/openapi.json",
         method: Verb::Get,
         what: "This document.",
         answers: &[possible(StatusCode::OK, "An OpenAPI document.", Body::Json("Document"))],
-        answer: |_| as_json(StatusCode::OK, &web::openapi()),
+        answer: Answering::Now(|_| as_json(StatusCode::OK, &web::openapi())),
     },
     Route {
         path: "/metrics",
@@ -163,17 +213,17 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "The metrics.", Body::Metrics),
             possible(StatusCode::INTERNAL_SERVER_ERROR, "They cannot be written.", Body::Text),
         ],
-        answer: |asked| match metrics::page(asked.board) {
+        answer: Answering::Now(|asked| match metrics::page(&asked.board) {
             Ok(page) => with_type(StatusCode::OK, Body::Metrics, page),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
-        },
+        }),
     },
     Route {
         path: "/-/healthy",
         method: Verb::Get,
         what: "Whether the daemon runs.",
         answers: &[possible(StatusCode::OK, "It does.", Body::Text)],
-        answer: |_| text(StatusCode::OK, "healthy\n"),
+        answer: Answering::Now(|_| text(StatusCode::OK, "healthy\n")),
     },
     Route {
         path: "/-/ready",
@@ -183,10 +233,10 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "It was.", Body::Text),
             possible(StatusCode::SERVICE_UNAVAILABLE, "Not yet.", Body::Text),
         ],
-        answer: |asked| match asked.board.is_ready() {
+        answer: Answering::Now(|asked| match asked.board.is_ready() {
             true => text(StatusCode::OK, "ready\n"),
             false => text(StatusCode::SERVICE_UNAVAILABLE, "reading what is configured\n"),
-        },
+        }),
     },
     Route {
         path: "/-/reload",
@@ -196,22 +246,23 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "It was taken.", Body::Text),
             possible(StatusCode::BAD_REQUEST, "Everything that is wrong with it, a line each.", Body::Text),
         ],
-        answer: |asked| match asked.reload.now() {
+        answer: Answering::Now(|asked| match asked.reload.now() {
             Ok(()) => text(StatusCode::OK, "reloaded\n"),
             Err(errors) => text(StatusCode::BAD_REQUEST, &format!("{errors}\n")),
-        },
+        }),
     },
 ];
 
 /// Answers a request.
-pub(super) fn answer(
+pub(super) async fn answer(
     method: &Method,
     path: &str,
     query: &str,
     board: &Arc<Board>,
-    reload: &Reload,
+    reload: &Arc<Reload>,
 ) -> Answer {
-    let Some((route, name)) = ROUTES.iter().find_map(|route| Some((route, place(route.path, path)?))) else {
+    let Some((route, places)) = ROUTES.iter().find_map(|route| Some((route, places(route.path, path)?)))
+    else {
         return problem(StatusCode::NOT_FOUND, "nothing is here");
     };
     let (is_meant, allowed) = match route.method {
@@ -223,25 +274,39 @@ pub(super) fn answer(
     }
     // Browsers make folders of the names `.` and `..`, which the query can hold.
     let asked_for = || decoded_query(query).find(|(key, _)| key == "name").map(|(_, name)| name);
-    let name = match name {
+    let mut places = places.into_iter();
+    let name = match places.next().unwrap_or_default() {
         "" => Some(asked_for().unwrap_or_default()),
         name => decoded(name),
     };
-    match name {
-        Some(name) => (route.answer)(&Asked { board, reload, name, query }),
-        None => problem(StatusCode::BAD_REQUEST, "expected a name, percent-encoded in UTF-8"),
+    let Some(name) = name else {
+        return problem(StatusCode::BAD_REQUEST, "expected a name, percent-encoded in UTF-8");
+    };
+    let id = places.next().unwrap_or_default().to_string();
+    let asked =
+        Asked { board: Arc::clone(board), reload: Arc::clone(reload), name, id, query: query.to_string() };
+    match route.answer {
+        Answering::Now(answer) => answer(&asked),
+        Answering::Reading(answer) => {
+            let _place = READING.acquire().await;
+            let read = tokio::task::spawn_blocking(move || answer(&asked)).await;
+            read.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be made\n"))
+        }
     }
 }
 
-/// What stands in the place of `{name}`, which is nothing where a route has no name; none where a path is another's.
-fn place<'a>(route: &str, path: &'a str) -> Option<&'a str> {
-    match route.split_once("{name}") {
-        None => (route == path).then_some(""),
-        Some((before, after)) => {
-            let name = path.strip_prefix(before)?.strip_suffix(after)?;
-            (!name.contains('/')).then_some(name)
+/// What stands in the places of `{name}` and `{id}`, one after the other; none where a path is another's.
+fn places<'a>(route: &str, path: &'a str) -> Option<Vec<&'a str>> {
+    let (wanted, mut told) = (route.split('/'), path.split('/'));
+    let mut places = Vec::new();
+    for part in wanted {
+        match (part.starts_with('{'), told.next()?) {
+            (true, place) => places.push(place),
+            (false, same) if same == part => {}
+            (false, _) => return None,
         }
     }
+    told.next().is_none().then_some(places)
 }
 
 /// All paths.
@@ -296,8 +361,9 @@ pub(super) struct Problem {
 }
 
 /// The schemas that are made of types.
-pub(super) fn schemas() -> [(&'static str, serde_json::Value); 2] {
+pub(super) fn schemas() -> [(&'static str, serde_json::Value); 3] {
     [
+        ("PathHistory", schemars::schema_for!(PathHistory).to_value()),
         ("Paths", schemars::schema_for!(Paths).to_value()),
         ("Problem", schemars::schema_for!(Problem).to_value()),
     ]
@@ -344,6 +410,36 @@ fn snapshot(board: &Board) -> Answer {
         ),
         None => problem(StatusCode::NOT_FOUND, "nothing that is configured was read"),
     }
+}
+
+fn history(asked: &Asked) -> Answer {
+    if asked.board.path(&asked.name).is_none() {
+        return no_path();
+    }
+    match Window::of(Some(&asked.query), clock::now()) {
+        Err(wrong) => problem(StatusCode::BAD_REQUEST, &wrong),
+        Ok(window) => match asked.board.history.path(&asked.name, window) {
+            Ok(history) => as_json(StatusCode::OK, &history),
+            Err(error) => unreadable(&error),
+        },
+    }
+}
+
+fn earlier_diagnosis(asked: &Asked) -> Answer {
+    let Ok(id) = asked.id.parse() else {
+        return problem(StatusCode::BAD_REQUEST, "expected the id of a verdict change, a whole number");
+    };
+    match asked.board.history.diagnosis(&asked.name, id) {
+        Ok(Some(diagnosis)) => as_json(StatusCode::OK, &diagnosis),
+        Ok(None) => {
+            problem(StatusCode::NOT_FOUND, "the path has no verdict change of this id with a diagnosis")
+        }
+        Err(error) => unreadable(&error),
+    }
+}
+
+fn unreadable(error: &rusqlite::Error) -> Answer {
+    problem(UNREADABLE.status, &format!("the history cannot be read now: {error}"))
 }
 
 /// That whoever asks may not, or does not say who it is.
@@ -404,25 +500,27 @@ mod tests {
     #[test]
     fn a_name_is_one_part_of_a_path() {
         for (route, path, name) in [
-            ("/", "/", Some("")),
+            ("/", "/", Some(&[] as &[&str])),
             ("/", "/x", None),
-            ("/paths/{name}", "/paths/orders-db", Some("orders-db")),
-            ("/paths/{name}", "/paths/", Some("")),
+            ("/paths/{name}", "/paths/orders-db", Some(&["orders-db"])),
+            ("/paths/{name}", "/paths/", Some(&[""])),
             ("/paths/{name}", "/paths", None),
             ("/paths/{name}", "/paths/a/b", None),
-            ("/paths/{name}", "/paths/a%2Fb", Some("a%2Fb")),
-            ("/x/{name}/history", "/x/a/history", Some("a")),
+            ("/paths/{name}", "/paths/a%2Fb", Some(&["a%2Fb"])),
+            ("/x/{name}/history", "/x/a/history", Some(&["a"])),
             ("/x/{name}/history", "/x/history", None),
+            ("/x/{name}/history/{id}", "/x/a/history/7", Some(&["a", "7"])),
+            ("/x/{name}/history/{id}", "/x/a/history/7/8", None),
         ] {
-            assert_eq!(place(route, path), name, "{route} {path}");
+            assert_eq!(places(route, path).as_deref(), name, "{route} {path}");
         }
     }
 
     #[test]
     fn no_two_routes_are_one() {
         for (index, route) in ROUTES.iter().enumerate() {
-            let path = route.path.replace("{name}", "x");
-            let found = ROUTES.iter().position(|other| place(other.path, &path).is_some());
+            let path = route.path.replace("{name}", "x").replace("{id}", "7");
+            let found = ROUTES.iter().position(|other| places(other.path, &path).is_some());
             assert_eq!(found, Some(index), "{}", route.path);
         }
     }

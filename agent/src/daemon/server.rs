@@ -103,6 +103,7 @@ where
             let mut answer = match access.admits(request.headers().get(AUTHORIZATION)).await {
                 true => {
                     answer(request.method(), uri.path(), uri.query().unwrap_or_default(), &board, &reload)
+                        .await
                 }
                 false => unauthorized(),
             };

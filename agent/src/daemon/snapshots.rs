@@ -1,6 +1,7 @@
 //! What is configured in AWS and Heroku, read again and again. What cannot be read is a gap, and what was known before
 //! stays, with its age.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use peerscope_analysis::report::{Gap, GapKind};
@@ -197,10 +198,12 @@ fn take(board: &Board, sources: &Sources, log: &Log) {
         None => Judged::of(&documents, &topology, &targets(board), at),
     };
     let revision = before.as_ref().map_or(0, |before| before.revision + u64::from(!is_same));
-    board.configure(Configured { documents, topology, report, gaps, at, revision, judged });
+    let configured = Arc::new(Configured { documents, topology, report, gaps, at, revision, judged });
+    board.configure(Arc::clone(&configured));
     if is_same {
         return;
     }
+    board.history.snapshot(configured);
     log.info("snapshot_changed", &[("first", if before.is_none() { "true" } else { "false" })]);
     let what = match before {
         None => "what is configured in AWS and Heroku was read for the first time",

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub(crate) use self::model::{
     BasicAuthSection, DiscoverySection, Document, InterfaceSelector, LogFormat, OtlpLogsSection, PathSection,
-    REFRESH, RemoteWriteSection, SnapshotSection, TlsSection, interval, timeout,
+    REFRESH, RemoteWriteSection, RetentionSection, SnapshotSection, TlsSection, interval, timeout,
 };
 pub(crate) use self::secret::Secret;
 pub(crate) use self::values::{HttpUrl, PathName, Span, Target};
@@ -38,6 +38,10 @@ const SHORTEST_OF_MYSQL: Duration = Duration::from_secs(60);
 /// The shortest of a path to a MySQL's port that is left before a login: 100 of those and the server shuts this host
 /// out (MySQL reference manual, "max_connect_errors"). An hour apart, a login of the application comes between.
 const SHORTEST_OF_MYSQL_UNSPOKEN: Duration = Duration::from_secs(3600);
+/// The shortest time that history is kept: it is deleted by the hour.
+const SHORTEST_AGE: Duration = Duration::from_secs(3600);
+/// The least room that it is kept in: the tables themselves take a tenth of it.
+const SMALLEST_SIZE: u64 = 1 << 20;
 /// Labels that series have anyway.
 const RESERVED: &[&str] = &[
     "path",
@@ -89,6 +93,9 @@ fn parse(
     if let Some(web) = &document.web_config_file {
         document.access = Arc::new(web::read(&beside(folder, web), environment)?);
     }
+    // Whatever it is called it is a file: SQLite would take ":memory:" by itself for something else.
+    let file = |path: &PathBuf| std::path::absolute(beside(folder, path)).ok();
+    document.history = document.history.as_ref().and_then(file);
     Ok(document)
 }
 
@@ -147,6 +154,16 @@ fn contradictions(document: &Document, root: &Node) -> Vec<(String, Wrong)> {
         let position = at.map_or(root.position, |node| node.position);
         wrong.push((place, Wrong { position, problem }));
     };
+    let retention = find(root, "history_retention");
+    let kept = |key: &str| retention.and_then(|retention| find(retention, key));
+    if let Some(age) = document.history_retention.age.filter(|age| age.0 < SHORTEST_AGE) {
+        let problem = format!("expected {} or more, found {}", seconds(SHORTEST_AGE), seconds(age.0));
+        say("history_retention.age".to_string(), kept("age"), problem);
+    }
+    if let Some(size) = document.history_retention.size.filter(|size| size.0 < SMALLEST_SIZE) {
+        let problem = format!("expected 1MiB or more, found {} bytes", size.0);
+        say("history_retention.size".to_string(), kept("size"), problem);
+    }
     let mut names: BTreeMap<&PathName, usize> = BTreeMap::new();
     let nodes = find(root, "paths");
     for (index, path) in document.paths.iter().enumerate() {

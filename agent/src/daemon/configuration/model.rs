@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secret::Secret;
-use super::values::{HttpUrl, Listen, PathName, Role, Span, Target};
+use super::values::{HttpUrl, Listen, PathName, Role, Size, Span, Target};
 use crate::daemon::access::Access;
 
 /// A configuration of `peerscope run`.
@@ -32,6 +32,12 @@ pub(crate) struct Document {
     #[serde(skip)]
     #[schemars(skip)]
     pub(crate) access: Arc<Access>,
+    /// The file in which what was seen is kept, a database of SQLite; without one it is kept in memory alone.
+    pub(crate) history: Option<PathBuf>,
+    /// How much of it is kept.
+    #[serde(default)]
+    #[schemars(with = "Option<RetentionSection>")]
+    pub(crate) history_retention: RetentionSection,
     /// Where what is configured in AWS and Heroku is read.
     #[serde(default)]
     #[schemars(with = "Option<SnapshotSection>")]
@@ -74,6 +80,16 @@ fn listen() -> Listen {
 pub(crate) struct Source {
     /// What this daemon is called; otherwise the dyno's name, or the host's.
     pub(crate) name: String,
+}
+
+/// How much of what was seen is kept. The older goes first; what still holds stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetentionSection {
+    /// How long: 90d where nothing is said, an hour at the least.
+    pub(crate) age: Option<Span>,
+    /// How much room it takes: 1GiB of a file, 64MiB of memory where nothing is said, 1MiB at the least.
+    pub(crate) size: Option<Size>,
 }
 
 /// Where what is configured is read, and how often.

@@ -71,7 +71,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
         [
             "peerscope.yml:1:9: at listen: expected an address and a port such as 127.0.0.1:9805, found \"nowhere\"",
             "peerscope.yml:2:13: at log_format: expected logfmt or json, found \"xml\"",
-            "peerscope.yml:3:1: expected source, listen, web_config_file, snapshot, paths, discovery, log_format, remote_write, log_metrics, log_metrics_interval, otlp_logs or external_url, found \"pats\"",
+            "peerscope.yml:3:1: expected source, listen, web_config_file, history, history_retention, snapshot, paths, discovery, log_format, remote_write, log_metrics, log_metrics_interval, otlp_logs or external_url, found \"pats\"",
             "peerscope.yml:5:11: at paths[0].name: expected a name of 1 to 100 characters without / and control characters, found \"a/b\"",
             "peerscope.yml:6:13: at paths[0].target: expected a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432, found \"ftp://x\" (unknown scheme \"ftp\", expected one of tcp, udp, icmp, http, https, tls, postgres, postgresql, mysql, mysql2, redis, rediss, kafka, kafka+ssl)",
             "peerscope.yml:7:15: at paths[0].interval: expected a duration such as 500ms, 10s, 5m, 24h or 90d, found \"10\"",
@@ -136,6 +136,30 @@ fn no_secret_is_shown_and_what_carries_it_is_named_once() {
         "at otlp_logs.headers",
     ];
     assert_eq!(said, expected, "{errors:#?}");
+}
+
+#[test]
+fn a_history_has_a_file_beside_the_configuration_and_bounds() {
+    let document = parsed("history: peerscope.db\nhistory_retention: {age: 30d, size: 256MiB}").unwrap();
+    let here = env::current_dir().unwrap();
+    assert_eq!(document.history, Some(here.join("peerscope.db")));
+    assert_eq!(document.history_retention.age.unwrap().0, Duration::from_secs(30 * 86_400));
+    assert_eq!(document.history_retention.size.unwrap().0, 256 << 20);
+    assert_eq!(parsed("listen: 127.0.0.1:1").unwrap().history, None);
+    assert_eq!(parsed("history: ':memory:'").unwrap().history, Some(here.join(":memory:")));
+    assert_eq!(
+        parsed("history_retention:\n  age: 5m\n  size: 1kB").unwrap_err(),
+        [
+            "peerscope.yml:2:8: at history_retention.age: expected 3600 s or more, found 300 s",
+            "peerscope.yml:3:9: at history_retention.size: expected 1MiB or more, found 1000 bytes",
+        ]
+    );
+    assert_eq!(
+        parsed("history_retention: {size: 5}").unwrap_err(),
+        [
+            "peerscope.yml:1:27: at history_retention.size: expected a size such as 64MiB, 1GiB or 500MB, found \"5\""
+        ]
+    );
 }
 
 #[test]

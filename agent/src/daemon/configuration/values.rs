@@ -35,6 +35,12 @@ pub(super) const FORMATS: &[Format] = &[
         is_secret: false,
     },
     Format {
+        name: "size",
+        expected: "a size such as 64MiB, 1GiB or 500MB",
+        check: |text| size(text).map(drop).ok_or_else(String::new),
+        is_secret: false,
+    },
+    Format {
         name: "target",
         expected: "a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432",
         check: |text| {
@@ -79,6 +85,10 @@ pub(super) const FORMATS: &[Format] = &[
 /// A length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span(pub(crate) Duration);
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Size(pub(crate) u64);
 
 /// What a path asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +146,23 @@ fn http_url(text: &str) -> Option<HttpUrl> {
     is_whole.then_some(HttpUrl(url))
 }
 
+fn size(text: &str) -> Option<u64> {
+    let unit = text.trim_start_matches(|character: char| character.is_ascii_digit());
+    let number: u64 = text[..text.len() - unit.len()].parse().ok()?;
+    let bytes = match unit {
+        "kB" => 1_000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "GiB" => 1 << 30,
+        "TB" => 1_000_000_000_000,
+        "TiB" => 1 << 40,
+        _ => return None,
+    };
+    number.checked_mul(bytes).filter(|bytes| *bytes > 0)
+}
+
 fn is_path_name(text: &str) -> bool {
     let count = text.chars().count();
     (1..=100).contains(&count) && !text.chars().any(|character| character == '/' || character.is_control())
@@ -166,6 +193,7 @@ macro_rules! of_format {
 
 of_format! {
     Span: "duration", "A length of time: a number and ms, s, m, h or d.", |text| duration(text).map(Span);
+    Size: "size", "A number of bytes: a number and kB, KiB, MB, MiB, GB, GiB, TB or TiB.", |text| size(text).map(Size);
     Target: "target", "A target as `peerscope why` takes it.", |text| TargetUrl::parse(text).ok().map(Target);
     Listen: "listen", "An address and a port.", |text| text.parse().ok().map(Listen);
     Role: "role", "A role of AWS, as `--assume-role` takes it.", |text| text.parse().ok().map(Role);
@@ -218,6 +246,18 @@ mod tests {
             "http://a b/",
         ] {
             assert_eq!(http_url(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_number_and_a_unit() {
+        for (text, bytes) in
+            [("1kB", 1_000), ("64MiB", 67_108_864), ("1GiB", 1_073_741_824), ("2TB", 2_000_000_000_000)]
+        {
+            assert_eq!(size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "1", "GiB", "0GiB", "-1GiB", "1.5GiB", "1 GiB", "1gib", "1G", "99999999999999TiB"] {
+            assert_eq!(size(text), None, "{text}");
         }
     }
 

@@ -88,7 +88,6 @@ fn source_of(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
 
     use super::super::super::board::Last;
     use super::super::super::configuration;
@@ -100,7 +99,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("peerscope.yml");
         std::fs::write(&file, "paths: [{name: 'orders db=1', target: 10.0.0.1:80}]\n").unwrap();
-        let board = Board::new(Instant::now(), None, "worker.1".to_string());
+        let board = Board::without_past("worker.1");
         board.watch(&configuration::read(&file).unwrap().paths);
         let path = board.path("orders db=1").unwrap();
         let probe = |result, milliseconds: Option<u64>| {

@@ -56,6 +56,27 @@ fn operation(route: &Route) -> Value {
             "schema": { "type": "string", "minLength": 1, "maxLength": 100 },
         }));
     }
+    if route.path.contains("{id}") {
+        parameters.push(json!({
+            "name": "id",
+            "in": "path",
+            "required": true,
+            "description": "The id of a change of the verdict, as the history has it.",
+            "schema": { "type": "integer" },
+        }));
+    }
+    if route.path.ends_with("/history") {
+        for (name, what) in
+            [("from", "The beginning; otherwise a day before the end"), ("to", "The end; otherwise now")]
+        {
+            parameters.push(json!({
+                "name": name,
+                "in": "query",
+                "description": format!("{what}. RFC 3339, or seconds since 1970."),
+                "schema": { "type": ["string", "number"] },
+            }));
+        }
+    }
     if route.path == "/" {
         parameters.push(json!({
             "name": "state",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use peerscope_analysis::report::{Diagnosis, Gap, GapKind, Verdict};
@@ -54,7 +54,7 @@ fn last(second: i64, result: ProbeResult) -> Last {
 
 /// A board with a path that is blocked, one that works, one that is about to fail, one that nothing is known of.
 fn board() -> Board {
-    let board = Board::new(Instant::now(), None, "web.1".to_string());
+    let board = Board::without_past("web.1");
     let names = [("orders-db", "orders"), ("cache", "orders"), ("search", "shop"), ("mail", "shop")];
     board.watch(&names.map(|(name, team)| section(name, &[("team", team)])));
     let bad = Arc::new(diagnosis());
@@ -133,7 +133,7 @@ fn the_query_says_which_paths_are_shown() {
 
 #[test]
 fn a_list_too_long_for_a_page_goes_on_on_the_next() {
-    let board = Board::new(Instant::now(), None, "web.1".to_string());
+    let board = Board::without_past("web.1");
     let sections: Vec<_> = (0..600).map(|number| section(&format!("path-{number:03}"), &[])).collect();
     board.watch(&sections);
     let mut seen = BTreeSet::new();
@@ -194,7 +194,7 @@ fn the_page_of_a_path_tells_what_to_do_and_what_was() {
 #[test]
 fn hostile_names_become_words_alone() {
     let long = "x".repeat(100);
-    let board = Board::new(Instant::now(), None, "<b>\u{1b}[2J\u{202e}".to_string());
+    let board = Board::without_past("<b>\u{1b}[2J\u{202e}");
     // A name has no slash; all else has.
     let names: Vec<String> =
         HOSTILE.iter().map(|name| name.replace('/', "\\")).chain([long.clone()]).collect();
@@ -212,7 +212,7 @@ fn hostile_names_become_words_alone() {
         one.probed(Duration::ZERO, last(0, ProbeResult::Refused));
         _ = one.diagnosed(Duration::ZERO, at(1), &bad, Duration::ZERO);
     }
-    board.configure(Configured {
+    board.configure(Arc::new(Configured {
         documents: peerscope_document::Snapshot::default(),
         topology: Topology::default(),
         judged: Judged::default(),
@@ -225,7 +225,7 @@ fn hostile_names_become_words_alone() {
         }],
         at: at(0),
         revision: 0,
-    });
+    }));
     let mut pages = vec![overview(&board, "", at(2)), overview(&board, "state=%3Cb%3E&x=%22%3E%1b", at(2))];
     pages.extend(names.iter().map(|name| path(&board, name, "reload=1", at(2)).unwrap()));
     for text in &pages {
