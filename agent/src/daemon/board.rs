@@ -15,7 +15,7 @@ use super::configuration::{PathName, PathSection};
 use super::configured::Configured;
 use super::history::{History, Remembered, Turn, VerdictChange};
 use super::push::Pushed;
-use super::recent::{Event, Events, Recent};
+use super::recent::{Event, Events, Happening, Recent};
 use super::result::ProbeResult;
 use crate::dyno::Dyno;
 
@@ -380,12 +380,15 @@ impl Board {
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = Some(configured);
     }
 
-    /// Notes what happened to what is configured.
-    pub(super) fn note(&self, event: Event) {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).note(event);
+    /// Notes what happened at a time, here and in the history, which knows of snapshots by itself.
+    pub(super) fn happened(&self, at: Timestamp, what: Happening, fields: &[(&'static str, &str)]) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).note(Event { at, what });
+        if !matches!(what, Happening::SnapshotRead | Happening::SnapshotChanged) {
+            self.history.event(at, what, fields);
+        }
     }
 
-    /// What happened to it lately, oldest first.
+    /// What happened lately, oldest first.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).all()
     }

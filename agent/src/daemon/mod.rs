@@ -45,8 +45,10 @@ use self::history::History;
 use self::log::Log;
 use self::names::Names;
 use self::push::VerdictLog;
+use self::recent::Happening;
 use self::reload::Reload;
 use self::stop::Stop;
+use crate::clock;
 use crate::dyno::Dyno;
 use crate::exit::{Failure, Status};
 
@@ -95,7 +97,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
     let (listening, paths) = (document.listen.0.to_string(), document.paths.len().to_string());
     let fields = [("version", env!("CARGO_PKG_VERSION")), ("listen", &listening), ("paths", &paths)];
     shared.log.info("started", &fields);
-    history.event("started", &fields[..1]);
+    shared.board.happened(clock::now(), Happening::Started, &fields[..1]);
     let writing = Arc::clone(&history);
     thread::spawn(move || writing.run());
     let (snapshot, discovered) = (document.snapshot.clone(), document.discovery.clone());
@@ -132,7 +134,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
     heed(&signals, &reload, &shared);
     let ended = finish(working);
     // What the others told last is told now.
-    history.event("stopped", &[]);
+    shared.board.happened(clock::now(), Happening::Stopped, &[]);
     if !history.close(FLUSHING) {
         shared.log.warn("history_not_flushed", &[]);
     }

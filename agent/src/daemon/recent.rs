@@ -1,5 +1,5 @@
 //! What a path came to lately, kept in memory: the last probes one by one, and the last changes of its verdict. It is
-//! bounded however long the daemon runs; a restart forgets it.
+//! bounded however long the daemon runs; a restart forgets it, and the history does not.
 
 use std::collections::VecDeque;
 
@@ -30,7 +30,7 @@ pub(crate) struct Change {
     /// In a sentence, where a diagnosis said it. Outside data.
     pub(crate) summary: Option<String>,
     /// The code of the first cause.
-    pub(crate) code: Option<&'static str>,
+    pub(crate) code: Option<String>,
 }
 
 impl Recent {
@@ -45,7 +45,7 @@ impl Recent {
             at,
             verdict,
             summary: diagnosis.map(|diagnosis| diagnosis.summary.clone()),
-            code: diagnosis.and_then(|diagnosis| Some(diagnosis.causes.first()?.code.name())),
+            code: diagnosis.and_then(|diagnosis| Some(diagnosis.causes.first()?.code.name().to_string())),
         };
         keep(&mut self.changes, change, CHANGES);
     }
@@ -61,13 +61,70 @@ impl Recent {
     }
 }
 
-/// Something that happened to what is configured, to every path alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What can happen to what is configured, to the daemon, and so to every path alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// The daemon started.
+    Started,
+    /// It was stopped.
+    Stopped,
+    /// Its own configuration was loaded anew.
+    Reloaded,
+    /// One that was wrong was not.
+    Rejected,
+    /// What is configured in AWS and Heroku was read for the first time since the start.
+    SnapshotRead,
+    /// It is other than it was.
+    SnapshotChanged,
+}
+
+impl Happening {
+    const ALL: [Self; 6] = [
+        Self::Started,
+        Self::Stopped,
+        Self::Reloaded,
+        Self::Rejected,
+        Self::SnapshotRead,
+        Self::SnapshotChanged,
+    ];
+
+    /// Its name in the history.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Stopped => "stopped",
+            Self::Reloaded => "configuration_reloaded",
+            Self::Rejected => "configuration_rejected",
+            Self::SnapshotRead => "snapshot_read",
+            Self::SnapshotChanged => "snapshot_changed",
+        }
+    }
+
+    /// The one of a name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|happening| happening.name() == name)
+    }
+
+    /// In a clause.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Started => "this daemon started",
+            Self::Stopped => "this daemon was stopped",
+            Self::Reloaded => "the daemon's own configuration was loaded anew",
+            Self::Rejected => "a configuration of the daemon was wrong, and the one before went on",
+            Self::SnapshotRead => "what is configured in AWS and Heroku was read for the first time",
+            Self::SnapshotChanged => "what is configured in AWS and Heroku changed",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     /// When.
     pub(crate) at: Timestamp,
-    /// What, in a clause.
-    pub(crate) what: &'static str,
+    /// What.
+    pub(crate) what: Happening,
 }
 
 /// The last of them.
@@ -82,7 +139,7 @@ impl Events {
 
     /// All that are kept, oldest first.
     pub(crate) fn all(&self) -> Vec<Event> {
-        self.0.iter().cloned().collect()
+        self.0.iter().copied().collect()
     }
 }
 
@@ -114,7 +171,7 @@ mod tests {
         assert_eq!(recent.changes().next_back().map(|change| change.at), Some(newest));
         let mut events = Events::default();
         for second in 0..100 {
-            events.note(Event { at: Timestamp::from_second(second).unwrap(), what: "x" });
+            events.note(Event { at: Timestamp::from_second(second).unwrap(), what: Happening::Reloaded });
         }
         assert_eq!(events.all().len(), CHANGES);
     }

@@ -8,7 +8,7 @@ use super::access::Access;
 use super::board::Board;
 use super::configuration::{self, Document};
 use super::log::Log;
-use super::recent::Event;
+use super::recent::Happening;
 use crate::clock;
 use crate::input_error::InputError;
 
@@ -60,12 +60,10 @@ impl Reload {
         match read {
             Ok(document) => {
                 self.board.watch(&document.paths);
-                let what = "the daemon's own configuration was loaded anew";
-                self.board.note(Event { at: clock::now(), what });
                 *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&document.access);
                 *current = document;
                 self.log.info("configuration_reloaded", &[]);
-                self.board.history.event("configuration_reloaded", &[]);
+                self.board.happened(clock::now(), Happening::Reloaded, &[]);
                 Ok(())
             }
             Err(errors) => {
@@ -75,7 +73,7 @@ impl Reload {
                 }
                 let (count, first) = (lines.len().to_string(), lines.first().map_or("", String::as_str));
                 let fields = [("errors", count.as_str()), ("first", first)];
-                self.board.history.event("configuration_rejected", &fields);
+                self.board.happened(clock::now(), Happening::Rejected, &fields);
                 Err(Rejected(lines))
             }
         }

@@ -12,7 +12,7 @@ use super::board::Board;
 use super::configuration::{REFRESH, SnapshotSection};
 use super::configured::{Configured, Judged};
 use super::log::Log;
-use super::recent::Event;
+use super::recent::Happening;
 use crate::case::Known;
 use crate::cli::{AccountArgs, Provider};
 use crate::clock;
@@ -205,11 +205,8 @@ fn take(board: &Board, sources: &Sources, log: &Log) {
     }
     board.history.snapshot(configured);
     log.info("snapshot_changed", &[("first", if before.is_none() { "true" } else { "false" })]);
-    let what = match before {
-        None => "what is configured in AWS and Heroku was read for the first time",
-        Some(_) => "what is configured in AWS and Heroku changed",
-    };
-    board.note(Event { at, what });
+    let what = if before.is_none() { Happening::SnapshotRead } else { Happening::SnapshotChanged };
+    board.happened(at, what, &[]);
     let now = board.now();
     for path in board.paths() {
         let mut status = path.status();

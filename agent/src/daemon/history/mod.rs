@@ -28,7 +28,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use self::pending::{Dropped, Turn, VerdictChange};
 use self::pending::{Pending, Record};
-pub(crate) use self::reading::{PathHistory, Remembered};
+pub(crate) use self::reading::{Bucket, Change, Event, PathHistory, Remembered, verdict};
 use self::retention::Limits;
 use self::store::Unusable;
 pub(crate) use self::window::Window;
@@ -37,6 +37,7 @@ use super::board::Last;
 use super::configuration::RetentionSection;
 use super::configured::Configured;
 use super::log::Log;
+use super::recent::Happening;
 use crate::clock;
 use crate::exit::Failure;
 
@@ -164,9 +165,9 @@ impl History {
     }
 
     /// Notes that something happened to the daemon.
-    pub(crate) fn event(&self, event: &'static str, fields: &[(&'static str, &str)]) {
+    pub(crate) fn event(&self, at: Timestamp, event: Happening, fields: &[(&'static str, &str)]) {
         let fields = fields.iter().map(|(key, value)| (*key, (*value).to_string())).collect();
-        self.record(Record::Event { at: clock::now(), event, fields });
+        self.record(Record::Event { at, event, fields });
     }
 
     fn record(&self, record: Record) {

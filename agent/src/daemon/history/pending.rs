@@ -9,6 +9,7 @@ use peerscope_analysis::report::{Diagnosis, Verdict};
 
 use super::super::board::Last;
 use super::super::configured::Configured;
+use super::super::recent::Happening;
 use super::rolled::Rolled;
 
 /// How many outcomes' minutes are held, all paths together: a thousand paths' hour.
@@ -30,7 +31,7 @@ pub(super) enum Record {
         /// When.
         at: Timestamp,
         /// What, as the log calls it.
-        event: &'static str,
+        event: Happening,
         /// What is said of it.
         fields: Vec<(&'static str, String)>,
     },

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use peerscope_analysis::report::Verdict;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -34,65 +34,90 @@ const HOUR: i64 = 3600;
 /// What is kept of a path, within a time.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PathHistory {
+    /// `peerscope/history/1`
     schema: &'static str,
+    /// What the path is called.
     path: String,
-    from: String,
-    to: String,
+    /// The beginning, in RFC 3339.
+    #[schemars(with = "String")]
+    from: Timestamp,
+    /// The end, which is not included.
+    #[schemars(with = "String")]
+    to: Timestamp,
     /// How long each bucket is that does not say otherwise.
-    bucket_seconds: i64,
+    pub(crate) bucket_seconds: i64,
     /// The bounds of each bucket's histogram.
     histogram_bounds_seconds: [f64; ROUND_TRIPS.len()],
     /// What its probes came to; times without one are left out.
-    buckets: Vec<Bucket>,
+    pub(crate) buckets: Vec<Bucket>,
+    /// What held at the beginning: the last change of its verdict before it.
+    pub(crate) before: Option<Change>,
     /// How its verdict changed.
-    verdicts: Vec<Change>,
+    pub(crate) verdicts: Vec<Change>,
     /// What happened to the daemon, and when what is configured was other than before.
-    events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// Whether there are earlier verdict changes or events than these.
-    truncated: bool,
+    pub(crate) truncated: bool,
 }
 
+/// What the probes of a while came to.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "HistoryBucket")]
-struct Bucket {
-    at: String,
+pub(crate) struct Bucket {
+    /// Its beginning, in RFC 3339.
+    #[schemars(with = "String")]
+    pub(crate) at: Timestamp,
     /// Longer than `bucket_seconds` where no less is known any more.
-    seconds: i64,
-    results: BTreeMap<&'static str, u64>,
-    rtt_seconds: Option<RoundTrips>,
+    pub(crate) seconds: i64,
+    /// How many probes came to what.
+    #[serde(serialize_with = "by_word")]
+    #[schemars(with = "BTreeMap<String, u64>")]
+    pub(crate) results: BTreeMap<ProbeResult, u64>,
+    /// The round trips, where there was one.
+    #[serde(rename = "rtt_seconds")]
+    pub(crate) round_trips: Option<RoundTrips>,
 }
 
+/// Round trips, in seconds.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "HistoryRoundTrips")]
-struct RoundTrips {
-    count: u64,
-    sum: f64,
-    min: f64,
-    max: f64,
+pub(crate) struct RoundTrips {
+    pub(crate) count: u64,
+    pub(crate) sum: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
     /// How many took no longer than each of `histogram_bounds_seconds`, and how many there were.
     histogram: Vec<u64>,
 }
 
+/// A change of a verdict.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "HistoryVerdict")]
-struct Change {
-    id: i64,
-    at: String,
+pub(crate) struct Change {
+    pub(crate) id: i64,
+    /// When, in RFC 3339.
+    #[schemars(with = "String")]
+    pub(crate) at: Timestamp,
+    /// What was asked then, without credentials.
     target: String,
     before: Option<String>,
-    verdict: String,
-    code: Option<String>,
+    pub(crate) verdict: String,
+    /// The code of the first cause.
+    pub(crate) code: Option<String>,
     component: Option<String>,
-    summary: Option<String>,
+    pub(crate) summary: Option<String>,
     /// Whether its diagnosis is kept, to be asked for by its id.
-    has_diagnosis: bool,
+    pub(crate) has_diagnosis: bool,
 }
 
+/// Something that happened to the daemon, or to what is configured.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "HistoryEvent")]
-struct Event {
-    at: String,
-    event: String,
+pub(crate) struct Event {
+    /// When, in RFC 3339.
+    #[schemars(with = "String")]
+    pub(crate) at: Timestamp,
+    pub(crate) event: String,
     fields: Value,
 }
 
@@ -107,8 +132,12 @@ pub(crate) struct Remembered {
     pub(crate) turn: Turn,
 }
 
-fn text(milliseconds: i64) -> String {
-    Timestamp::from_millisecond(milliseconds).unwrap_or_default().to_string()
+fn by_word<S: Serializer>(results: &BTreeMap<ProbeResult, u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(results.iter().map(|(result, count)| (result.word(), count)))
+}
+
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }
 
 /// What is kept of a path within a time; empty for a path that nothing is kept of.
@@ -125,10 +154,11 @@ pub(super) fn path(connection: &Connection, name: &str, window: Window) -> rusql
     let fitting = WIDTHS.into_iter().find(|width| span / width < BUCKETS);
     // Centuries: so long that as many buckets as there may be hold them.
     let width = fitting.unwrap_or_else(|| (span / BUCKETS / longest + 1) * longest);
-    let (mut buckets, mut verdicts) = (Vec::new(), Vec::new());
+    let (mut buckets, mut verdicts, mut before) = (Vec::new(), Vec::new(), None);
     if let Some(number) = number {
         buckets = outcomes(connection, number, from.div_euclid(1000), to, width)?;
-        verdicts = changes(connection, number, from, to)?;
+        verdicts = changes(connection, number, from, to, ROWS + 1)?;
+        before = changes(connection, number, i64::MIN, from, 1)?.pop();
     }
     let mut events = events(connection, from, to)?;
     let limit = usize::try_from(ROWS).unwrap_or(usize::MAX);
@@ -140,11 +170,12 @@ pub(super) fn path(connection: &Connection, name: &str, window: Window) -> rusql
     Ok(PathHistory {
         schema: SCHEMA,
         path: name.to_string(),
-        from: window.from.to_string(),
-        to: window.to.to_string(),
+        from: window.from,
+        to: window.to,
         bucket_seconds: width,
         histogram_bounds_seconds: ROUND_TRIPS,
         buckets,
+        before,
         verdicts,
         events,
         truncated,
@@ -204,17 +235,17 @@ fn rolled(row: &Row<'_>) -> rusqlite::Result<Rolled> {
 
 fn bucket(at: i64, seconds: i64, rolled: &Rolled) -> Bucket {
     let results = ProbeResult::ALL.into_iter().zip(rolled.results);
-    let results = results.filter(|(_, count)| *count > 0).map(|(result, count)| (result.word(), count));
+    let results = results.filter(|(_, count)| *count > 0);
     let mut below = 0;
     let histogram = rolled.buckets.iter().map(|inside| {
         below += inside;
         below
     });
     Bucket {
-        at: text(at.saturating_mul(1000)),
+        at: time(at.saturating_mul(1000)),
         seconds,
         results: results.collect(),
-        rtt_seconds: rolled.extremes.map(|(shortest, longest)| RoundTrips {
+        round_trips: rolled.extremes.map(|(shortest, longest)| RoundTrips {
             count: rolled.buckets.iter().sum(),
             sum: rolled.sum.as_secs_f64(),
             min: shortest.as_secs_f64(),
@@ -224,16 +255,22 @@ fn bucket(at: i64, seconds: i64, rolled: &Rolled) -> Bucket {
     }
 }
 
-/// The latest first, and one more than are told.
-fn changes(connection: &Connection, path: i64, from: i64, to: i64) -> rusqlite::Result<Vec<Change>> {
+/// The latest, first the last.
+fn changes(
+    connection: &Connection,
+    path: i64,
+    from: i64,
+    to: i64,
+    most: i64,
+) -> rusqlite::Result<Vec<Change>> {
     let mut statement = connection.prepare(
         "SELECT id, at, target, before, verdict, code, component, summary, diagnosis IS NOT NULL FROM verdicts \
          WHERE path = ?1 AND at >= ?2 AND at < ?3 ORDER BY at DESC, id DESC LIMIT ?4",
     )?;
-    let rows = statement.query_map(params![path, from, to, ROWS + 1], |row| {
+    let rows = statement.query_map(params![path, from, to, most], |row| {
         Ok(Change {
             id: row.get(0)?,
-            at: text(row.get(1)?),
+            at: time(row.get(1)?),
             target: row.get(2)?,
             before: row.get(3)?,
             verdict: row.get(4)?,
@@ -256,7 +293,7 @@ fn events(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<E
     let rows = statement.query_map(params![from, to, ROWS + 1], |row| {
         let fields: String = row.get(2)?;
         Ok(Event {
-            at: text(row.get(0)?),
+            at: time(row.get(0)?),
             event: row.get(1)?,
             fields: serde_json::from_str(&fields).unwrap_or_else(|_| Value::Object(Map::new())),
         })
@@ -310,7 +347,8 @@ pub(super) fn remembered(connection: &Connection) -> rusqlite::Result<BTreeMap<S
     rows.collect()
 }
 
-fn verdict(word: &str) -> Option<Verdict> {
+/// The verdict of a word.
+pub(crate) fn verdict(word: &str) -> Option<Verdict> {
     let all = [Verdict::Reachable, Verdict::Blocked, Verdict::Impaired, Verdict::Undetermined];
     all.into_iter().find(|verdict| super::super::metrics::word(verdict) == word)
 }

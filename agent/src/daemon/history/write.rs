@@ -62,7 +62,7 @@ fn try_to_write(connection: &mut Connection, numbers: &mut Numbers, batch: &Pend
                     fields.iter().map(|(key, value)| ((*key).to_string(), value.as_str().into())).collect();
                 transaction.execute(
                     "INSERT INTO events (at, event, fields) VALUES (?1, ?2, ?3)",
-                    params![at.as_millisecond(), event, serde_json::Value::Object(fields).to_string()],
+                    params![at.as_millisecond(), event.name(), serde_json::Value::Object(fields).to_string()],
                 )?;
             }
         }

@@ -77,6 +77,14 @@ fn operation(route: &Route) -> Value {
             }));
         }
     }
+    if route.path == "/paths/{name}" {
+        parameters.push(json!({
+            "name": "past",
+            "in": "query",
+            "description": "How much of the past is shown; otherwise the last probes.",
+            "schema": { "type": "string", "enum": super::stretch::Stretch::ALL.map(super::stretch::Stretch::word) },
+        }));
+    }
     if route.path == "/" {
         parameters.push(json!({
             "name": "state",

@@ -260,7 +260,7 @@ fn snapshot(board: &Board, now: Timestamp) -> Vec<Markup> {
     let events = board.events();
     if !events.is_empty() {
         let newest = events.iter().rev().take(5).map(|event| {
-            let said = format!(": {}", event.what);
+            let said = format!(": {}", event.what.words());
             Markup::element("li", &[], [words::time(event.at), Markup::words(&said)])
         });
         parts.push(Markup::element("h3", &[], [Markup::words("Changes")]));

@@ -1,69 +1,136 @@
-//! What was, on one axis of time: round trips and failed probes, verdicts, changes of what is configured.
+//! What was, on one axis of time: round trips and failed probes, verdicts, changes of what is configured. Lately each
+//! probe is known; further back the history has what the probes of a few minutes came to together.
 //!
-//! The drawings have no words: they are stretched to whatever width there is, and words must not be. What is bad differs
-//! from what is good by its shape as well as by its colour, and all of it follows in words.
+//! What is bad differs from what is good by its shape as well as by its colour, and all of it follows in words.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::view::State;
+use super::plot::{Axis, HEIGHT, bar, ceiling, drawing, of_probes, of_rolled};
+use super::stretch::Stretch;
+use super::view::{State, View};
 use super::words;
-use crate::daemon::board::{Board, Last, Watched};
-use crate::daemon::recent::{Change, Event};
+use crate::daemon::board::{Board, Last};
+use crate::daemon::history::{self, Bucket};
+use crate::daemon::recent::{Change, Event, Happening};
 use crate::page::{self, Markup, sentence};
+use crate::text::words::age_words;
 
-/// The length of the axis, in the drawings' units.
-const LENGTH: f64 = 1000.0;
-/// How high round trips are drawn.
-const HEIGHT: f64 = 100.0;
 /// How many probes are listed.
 const LISTED: usize = 20;
 
 /// What is known of the past of a path, each list oldest first.
 pub(super) struct Past {
-    pub(super) probes: Vec<Last>,
-    pub(super) changes: Vec<Change>,
-    pub(super) events: Vec<Event>,
+    stretch: Stretch,
+    axis: Option<Axis>,
+    seen: Seen,
+    changes: Vec<Change>,
+    events: Vec<Event>,
+    /// What is wrong with this account of it.
+    unknown: Option<String>,
+}
+
+/// What its probes came to.
+enum Seen {
+    /// One by one.
+    Each(Vec<Last>),
+    /// Together, by so many seconds.
+    Rolled(Vec<Bucket>, i64),
 }
 
 impl Past {
+    /// What was within a stretch of time.
+    pub(super) fn of(board: &Board, view: &View, stretch: Stretch, now: Timestamp) -> Self {
+        match stretch.window(now) {
+            None => Self::lately(board, view, now),
+            Some(window) => match board.history.path(view.name(), window) {
+                Ok(told) => Self::told(stretch, Axis { from: window.from, to: now }, told),
+                Err(error) => Self {
+                    stretch,
+                    axis: None,
+                    seen: Seen::Each(Vec::new()),
+                    changes: Vec::new(),
+                    events: Vec::new(),
+                    unknown: Some(format!("The history cannot be read now: {error}.")),
+                },
+            },
+        }
+    }
+
     /// What is kept in memory.
-    pub(super) fn of(board: &Board, path: &Watched) -> Self {
-        let recent = path.recent();
-        let (probes, changes) = (recent.probes().copied().collect(), recent.changes().cloned().collect());
+    fn lately(board: &Board, view: &View, now: Timestamp) -> Self {
+        let recent = view.path.recent();
+        let probes: Vec<Last> = recent.probes().copied().collect();
+        let mut changes: Vec<Change> = recent.changes().cloned().collect();
         drop(recent);
-        Self { probes, changes, events: board.events() }
+        // What held before this daemon started goes on.
+        if changes.is_empty()
+            && let Some((at, verdict)) = view.since.zip(view.state.verdict())
+        {
+            changes.push(Change { at, verdict, summary: None, code: None });
+        }
+        let axis = probes.first().map(|first| Axis { from: first.at.min(now), to: now });
+        let events = board.events();
+        Self { stretch: Stretch::Lately, axis, seen: Seen::Each(probes), changes, events, unknown: None }
+    }
+
+    /// What the history told.
+    fn told(stretch: Stretch, axis: Axis, told: history::PathHistory) -> Self {
+        let change = |change: history::Change| {
+            let verdict = history::verdict(&change.verdict)?;
+            Some(Change { at: change.at, verdict, summary: change.summary, code: change.code })
+        };
+        let event =
+            |event: history::Event| Happening::named(&event.event).map(|what| Event { at: event.at, what });
+        Self {
+            stretch,
+            axis: Some(axis),
+            seen: Seen::Rolled(told.buckets, told.bucket_seconds),
+            changes: told.before.into_iter().chain(told.verdicts).filter_map(change).collect(),
+            events: told.events.into_iter().filter_map(event).collect(),
+            unknown: told
+                .truncated
+                .then(|| "More happened than is shown here: these are the last.".to_string()),
+        }
     }
 
     /// As a picture and in words.
-    pub(super) fn drawn(&self, now: Timestamp) -> Vec<Markup> {
+    pub(super) fn drawn(&self) -> Vec<Markup> {
         let mut parts = Vec::new();
-        if let Some(first) = self.probes.first() {
-            parts.push(self.figure(Axis { from: first.at.min(now), to: now }));
-            parts.push(Markup::element("p", &[], [Markup::words(&self.summary(first.at))]));
+        if let Some(unknown) = &self.unknown {
+            parts.push(Markup::element("p", &[], [Markup::words(unknown)]));
         }
-        parts.push(self.told());
+        match self.axis.filter(|_| !self.seen.is_empty() || !self.changes.is_empty()) {
+            Some(axis) => {
+                parts.push(self.figure(axis));
+                parts.push(Markup::element("p", &[], [Markup::words(&self.summary(axis))]));
+            }
+            None if self.stretch != Stretch::Lately && self.unknown.is_none() => {
+                parts.push(Markup::element("p", &[], [Markup::words("Nothing is known of this time.")]));
+            }
+            None => {}
+        }
+        parts.push(self.listed());
         parts
     }
 
     fn figure(&self, axis: Axis) -> Markup {
-        let longest = self.probes.iter().filter_map(|probe| probe.rtt).max().unwrap_or_default();
-        let top = ceiling(longest);
-        let lane = |words: String| Markup::element("p", &[("class", "lane")], [Markup::words(&words)]);
-        let is_failed = self.probes.iter().any(|probe| !probe.result.is_up());
-        let trips =
-            format!("Round trips from 0 to {}: a dot is a probe that was answered", words::round_trip(top));
-        let said = match (longest.is_zero(), is_failed) {
-            (true, _) => "Probes: a bar is one that failed".to_string(),
-            (false, true) => format!("{trips}, a bar one that failed"),
-            (false, false) => trips,
-        };
-        let mut parts = vec![lane(said), self.round_trips(axis, top)];
+        let top = ceiling(self.seen.longest().unwrap_or_default());
+        let lane = |words: &str| Markup::element("p", &[("class", "lane")], [Markup::words(words)]);
+        let mut parts = Vec::new();
+        if !self.seen.is_empty() {
+            let content = match &self.seen {
+                Seen::Each(probes) => of_probes(axis, top, probes),
+                Seen::Rolled(buckets, _) => of_rolled(axis, top, buckets),
+            };
+            parts.push(lane(&self.legend(top)));
+            parts.push(drawing("trips", HEIGHT, "Round trips and failed probes", content));
+        }
         let verdicts = self.verdicts(axis);
         if !verdicts.is_empty() {
-            parts.push(lane("Verdict: a line is reachable, a block is not".to_string()));
+            parts.push(lane("Verdict: a line is reachable, a block is not"));
             parts.push(drawing("verdicts", 20.0, "Verdicts", verdicts));
         }
         let events: Vec<Markup> = self
@@ -73,13 +140,12 @@ impl Past {
             .map(|x| bar("event", x, 0.0, 16.0))
             .collect();
         if !events.is_empty() {
-            parts.push(lane("Changes of the configuration: a bar each".to_string()));
+            parts.push(lane("Changes of the configuration, and starts of this daemon: a bar each"));
             parts.push(drawing("events", 16.0, "Changes of the configuration", events));
         }
-        let [from, middle, to] = [0.0, 0.5, 1.0].map(|part| axis.at(part));
-        let times = [(from, ""), (middle, ""), (to, " UTC")].map(|(at, zone)| {
-            Markup::element("span", &[], [Markup::words(&format!("{}{zone}", words::hour(at)))])
-        });
+        let [from, middle, to] = [0.0, 0.5, 1.0].map(|part| self.stretch.moment(axis.at(part)));
+        let times = [from, middle, format!("{to} UTC")]
+            .map(|words| Markup::element("span", &[], [Markup::words(&words)]));
         parts.push(Markup::element("p", &[("class", "axis")], times));
         Markup::element(
             "figure",
@@ -88,32 +154,23 @@ impl Past {
         )
     }
 
-    fn round_trips(&self, axis: Axis, top: Duration) -> Markup {
-        let mut dots = String::new();
-        let mut bars = Vec::new();
-        for probe in &self.probes {
-            let Some(x) = axis.x(probe.at) else { continue };
-            match probe.rtt {
-                _ if !probe.result.is_up() => bars.push(bar("failed", x, 0.0, HEIGHT)),
-                Some(rtt) => {
-                    let y = HEIGHT * (1.0 - rtt.as_secs_f64() / top.as_secs_f64());
-                    dots.push_str(&format!("M{x:.1} {y:.1}h0"));
-                }
-                None => {}
+    /// What the marks of the round trips mean.
+    fn legend(&self, top: Duration) -> String {
+        let is_failed = self.seen.results().keys().any(|(_, is_up)| !is_up);
+        let has_trip = self.seen.longest().is_some();
+        let trips = format!("Round trips from 0 to {}", words::round_trip(top));
+        match (&self.seen, has_trip) {
+            (Seen::Each(_), false) => "Probes: a bar is one that failed".to_string(),
+            (Seen::Each(_), true) => {
+                let failed = if is_failed { ", a bar one that failed" } else { "" };
+                format!("{trips}: a dot is a probe that was answered{failed}")
+            }
+            (Seen::Rolled(_, seconds), _) => {
+                let failed = if is_failed { ", a bar how many of its probes failed" } else { "" };
+                let of = age_words(*seconds);
+                format!("{trips}: a dot is the mean of {of}, its line the shortest to the longest{failed}")
             }
         }
-        let grid = (1..4).map(|quarter| {
-            let y = HEIGHT * f64::from(quarter) / 4.0;
-            let y = format!("{y:.1}");
-            Markup::element(
-                "line",
-                &[("class", "grid"), ("x1", "0"), ("x2", "1000"), ("y1", &y), ("y2", &y)],
-                [],
-            )
-        });
-        let dots = Markup::element("path", &[("class", "dots"), ("d", &dots)], []);
-        let content = grid.chain(bars).chain([dots]).collect();
-        drawing("trips", HEIGHT, "Round trips and failed probes", content)
     }
 
     /// What held when.
@@ -139,43 +196,53 @@ impl Past {
     }
 
     /// The probes in a sentence or two.
-    fn summary(&self, since: Timestamp) -> String {
-        let mut failed: BTreeMap<&str, usize> = BTreeMap::new();
-        for probe in self.probes.iter().filter(|probe| !probe.result.is_up()) {
-            *failed.entry(probe.result.word()).or_default() += 1;
-        }
-        let all = self.probes.len();
-        let lost: usize = failed.values().sum();
-        let probes = if all == 1 { "The last probe" } else { "The last probes" };
-        let mut words =
-            format!("{probes}, {all} since {}: {} answered", words::time_words(since), all - lost);
+    fn summary(&self, axis: Axis) -> String {
+        let results = self.seen.results();
+        let all: u64 = results.values().sum();
+        let failed: Vec<String> = results
+            .iter()
+            .filter(|((_, is_up), _)| !is_up)
+            .map(|((word, _), count)| format!("{count} {word}"))
+            .collect();
+        let lost: u64 = results.iter().filter(|((_, is_up), _)| !is_up).map(|(_, count)| count).sum();
+        let mut said = match (self.stretch, all) {
+            (Stretch::Lately, 1) => format!("The last probe, 1 since {}", words::time_words(axis.from)),
+            (Stretch::Lately, _) => format!("The last probes, {all} since {}", words::time_words(axis.from)),
+            (_, 0) => return "No probe of this time is known.".to_string(),
+            (_, 1) => format!("1 probe since {}", words::time_words(axis.from)),
+            (_, _) => format!("{all} probes since {}", words::time_words(axis.from)),
+        };
+        said.push_str(&format!(": {} answered", all - lost));
         if lost > 0 {
-            let each: Vec<String> = failed.iter().map(|(word, count)| format!("{count} {word}")).collect();
-            words.push_str(&format!(", {lost} failed ({})", each.join(", ")));
+            said.push_str(&format!(", {lost} failed ({})", failed.join(", ")));
         }
-        words.push('.');
-        let mut trips: Vec<Duration> = self.probes.iter().filter_map(|probe| probe.rtt).collect();
-        trips.sort_unstable();
-        if let (Some(median), Some(longest)) = (trips.get(trips.len() / 2), trips.last()) {
-            words.push_str(&format!(
-                " Round trips: {} in the median, {} at the longest.",
-                words::round_trip(*median),
-                words::round_trip(*longest)
+        said.push('.');
+        if let Some((middle, word)) = self.seen.middle()
+            && let Some(longest) = self.seen.longest()
+        {
+            said.push_str(&format!(
+                " Round trips: {} {word}, {} at the longest.",
+                words::round_trip(middle),
+                words::round_trip(longest)
             ));
         }
-        words
+        said
     }
 
     /// Verdicts and changes, newest first.
-    fn told(&self) -> Markup {
+    fn listed(&self) -> Markup {
         let changes = self.changes.iter().map(|change| (change.at, verdict(change)));
         let events = self.events.iter().map(|event| {
-            let what = Markup::element("strong", &[], [Markup::words("configuration")]);
-            (event.at, vec![what, Markup::words(&format!(": {}", event.what))])
+            let what = match event.what {
+                Happening::Started | Happening::Stopped => "daemon",
+                _ => "configuration",
+            };
+            let what = Markup::element("strong", &[], [Markup::words(what)]);
+            (event.at, vec![what, Markup::words(&format!(": {}", event.what.words()))])
         });
         let mut all: Vec<(Timestamp, Vec<Markup>)> = changes.chain(events).collect();
         if all.is_empty() {
-            let words = "No verdict was reached yet, and nothing that is configured has changed.";
+            let words = "No verdict was reached, and nothing that is configured has changed.";
             return Markup::element("p", &[], [Markup::words(words)]);
         }
         all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
@@ -185,27 +252,85 @@ impl Past {
         });
         Markup::element("ul", &[("class", "told")], items)
     }
+}
 
-    /// The last probes one by one.
-    pub(super) fn probes(&self) -> Vec<Markup> {
-        if self.probes.is_empty() {
-            return vec![Markup::element("p", &[], [Markup::words("No probe has ended yet.")])];
+impl Seen {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Each(probes) => probes.is_empty(),
+            Self::Rolled(buckets, _) => buckets.is_empty(),
         }
-        let head = ["Time (UTC)", "Result", "Round trip"]
-            .map(|words| Markup::element("th", &[("scope", "col")], [Markup::words(words)]));
-        let rows = self.probes.iter().rev().take(LISTED).map(|probe| {
-            let state = if probe.result.is_up() { State::Reachable } else { State::Blocked };
-            let result = format!("{} {}", state.mark(), probe.result.word());
-            let result = Markup::element("span", &[("class", state.class())], [Markup::words(&result)]);
-            let rtt = probe.rtt.map(words::round_trip).unwrap_or_else(|| "none".to_string());
-            let cells = [words::time_of_column(probe.at), result, Markup::words(&rtt)];
-            Markup::element("tr", &[], cells.into_iter().map(|cell| Markup::element("td", &[], [cell])))
-        });
-        let head = Markup::element("thead", &[], [Markup::element("tr", &[], head)]);
-        let body = Markup::element("tbody", &[], super::lines(rows));
-        let table = Markup::element("table", &[("class", "probes")], [head, body]);
-        vec![super::wide("The last probes", table)]
     }
+
+    /// How many probes came to what, and whether that is good.
+    fn results(&self) -> BTreeMap<(&'static str, bool), u64> {
+        let mut results = BTreeMap::new();
+        match self {
+            Self::Each(probes) => {
+                for probe in probes {
+                    *results.entry((probe.result.word(), probe.result.is_up())).or_default() += 1;
+                }
+            }
+            Self::Rolled(buckets, _) => {
+                for (result, count) in buckets.iter().flat_map(|bucket| &bucket.results) {
+                    *results.entry((result.word(), result.is_up())).or_default() += count;
+                }
+            }
+        }
+        results
+    }
+
+    fn longest(&self) -> Option<Duration> {
+        match self {
+            Self::Each(probes) => probes.iter().filter_map(|probe| probe.rtt).max(),
+            Self::Rolled(buckets, _) => {
+                let longest = buckets.iter().filter_map(|bucket| Some(bucket.round_trips.as_ref()?.max));
+                longest.max_by(f64::total_cmp).and_then(|longest| Duration::try_from_secs_f64(longest).ok())
+            }
+        }
+    }
+
+    /// A round trip in the middle, and in what sense.
+    fn middle(&self) -> Option<(Duration, &'static str)> {
+        match self {
+            Self::Each(probes) => {
+                let mut trips: Vec<Duration> = probes.iter().filter_map(|probe| probe.rtt).collect();
+                trips.sort_unstable();
+                trips.get(trips.len() / 2).map(|median| (*median, "in the median"))
+            }
+            Self::Rolled(buckets, _) => {
+                let trips = || buckets.iter().filter_map(|bucket| bucket.round_trips.as_ref());
+                let count: u64 = trips().map(|trips| trips.count).sum();
+                let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
+                let mean = trips().map(|trips| trips.sum).sum::<f64>() / f64::from(count);
+                Duration::try_from_secs_f64(mean).ok().map(|mean| (mean, "on average"))
+            }
+        }
+    }
+}
+
+/// The last probes one by one.
+pub(super) fn last_probes(view: &View) -> Vec<Markup> {
+    let recent = view.path.recent();
+    let probes: Vec<Last> = recent.probes().rev().take(LISTED).copied().collect();
+    drop(recent);
+    if probes.is_empty() {
+        return vec![Markup::element("p", &[], [Markup::words("No probe has ended yet.")])];
+    }
+    let head = ["Time (UTC)", "Result", "Round trip"]
+        .map(|words| Markup::element("th", &[("scope", "col")], [Markup::words(words)]));
+    let rows = probes.iter().map(|probe| {
+        let state = if probe.result.is_up() { State::Reachable } else { State::Blocked };
+        let result = format!("{} {}", state.mark(), probe.result.word());
+        let result = Markup::element("span", &[("class", state.class())], [Markup::words(&result)]);
+        let rtt = probe.rtt.map(words::round_trip).unwrap_or_else(|| "none".to_string());
+        let cells = [words::time_of_column(probe.at), result, Markup::words(&rtt)];
+        Markup::element("tr", &[], cells.into_iter().map(|cell| Markup::element("td", &[], [cell])))
+    });
+    let head = Markup::element("thead", &[], [Markup::element("tr", &[], head)]);
+    let body = Markup::element("tbody", &[], super::lines(rows));
+    let table = Markup::element("table", &[("class", "probes")], [head, body]);
+    vec![super::wide("The last probes", table)]
 }
 
 fn verdict(change: &Change) -> Vec<Markup> {
@@ -216,94 +341,6 @@ fn verdict(change: &Change) -> Vec<Markup> {
         said.push(Markup::words(": "));
         said.extend(sentence(summary));
     }
-    said.extend(change.code.into_iter().flat_map(|code| [Markup::words(" "), page::name(code)]));
+    said.extend(change.code.iter().flat_map(|code| [Markup::words(" "), page::name(code)]));
     said
-}
-
-/// The time that is drawn.
-#[derive(Clone, Copy)]
-struct Axis {
-    from: Timestamp,
-    to: Timestamp,
-}
-
-impl Axis {
-    fn milliseconds(self) -> f64 {
-        self.to.duration_since(self.from).as_secs_f64().max(0.001) * 1000.0
-    }
-
-    /// Where a time lies; nothing where it lies outside.
-    fn x(self, at: Timestamp) -> Option<f64> {
-        let part = at.duration_since(self.from).as_secs_f64() * 1000.0 / self.milliseconds();
-        (0.0..=1.0).contains(&part).then_some(part * LENGTH)
-    }
-
-    /// The time at a part of it.
-    fn at(self, part: f64) -> Timestamp {
-        let milliseconds = Duration::from_secs_f64(self.milliseconds() * part / 1000.0);
-        self.from.checked_add(milliseconds).unwrap_or(self.to)
-    }
-}
-
-/// The next of 1, 2, 5, 10, … that is no less.
-fn ceiling(longest: Duration) -> Duration {
-    let mut top = Duration::from_micros(10);
-    for factor in [2.0, 2.5, 2.0].into_iter().cycle() {
-        if top >= longest {
-            break;
-        }
-        top = top.mul_f64(factor);
-    }
-    top
-}
-
-fn drawing(class: &str, height: f64, title: &str, content: Vec<Markup>) -> Markup {
-    let view = format!("0 0 {LENGTH:.0} {height:.0}");
-    let attributes = [
-        ("class", class),
-        ("viewBox", &*view),
-        ("preserveAspectRatio", "none"),
-        ("role", "img"),
-        ("aria-label", title),
-    ];
-    Markup::element("svg", &attributes, content)
-}
-
-fn bar(class: &str, x: f64, from: f64, to: f64) -> Markup {
-    let [x, from, to] = [x, from, to].map(|number| format!("{number:.1}"));
-    Markup::element("line", &[("class", class), ("x1", &x), ("x2", &x), ("y1", &from), ("y2", &to)], [])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_scale_ends_at_a_round_number_that_holds_all() {
-        for (longest, top) in [
-            (0, 10),
-            (10, 10),
-            (11, 20),
-            (37, 50),
-            (51, 100),
-            (900, 1000),
-            (1001, 2000),
-            (30_000_000, 50_000_000),
-        ] {
-            assert_eq!(ceiling(Duration::from_micros(longest)), Duration::from_micros(top), "{longest}");
-        }
-    }
-
-    #[test]
-    fn times_lie_where_they_belong() {
-        let at = |second: i64| Timestamp::from_second(second).unwrap();
-        let axis = Axis { from: at(100), to: at(200) };
-        assert_eq!(
-            [at(99), at(100), at(150), at(200), at(201)].map(|at| axis.x(at)),
-            [None, Some(0.0), Some(500.0), Some(1000.0), None]
-        );
-        assert_eq!([0.0, 0.5, 1.0].map(|part| axis.at(part)), [at(100), at(150), at(200)]);
-        // All at one time is no division by nothing.
-        assert_eq!(Axis { from: at(1), to: at(1) }.x(at(1)), Some(0.0));
-    }
 }

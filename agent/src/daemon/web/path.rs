@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::matrix::matrix;
 use super::overview::{cause, facts};
-use super::past::Past;
+use super::past::{Past, last_probes};
+use super::stretch::Stretch;
 use super::view::View;
 use super::{Page, page_of, words};
 use crate::daemon::board::Board;
@@ -15,7 +16,8 @@ use crate::page::{self, Markup};
 pub(crate) fn path(board: &Board, name: &str, query: &str, now: Timestamp) -> Option<String> {
     let refreshes = decoded_query(query).any(|(key, value)| key == "reload" && !value.is_empty());
     let view = View::of(board.path(name)?);
-    let past = Past::of(board, &view.path);
+    let stretch = Stretch::of(query);
+    let past = Past::of(board, &view, stretch, now);
     // What is about to be is told before what was.
     let diagnosis = match view.is_about_to_fail() {
         true => view.analysis.as_ref(),
@@ -29,8 +31,20 @@ pub(crate) fn path(board: &Board, name: &str, query: &str, now: Timestamp) -> Op
             sections.iter().position(|(id, ..)| *id == after).map_or(sections.len(), |place| place + 1);
         sections.insert(place, (id, title, page::titled(id, title, content)));
     };
-    own(after.unwrap_or_default(), "time", "Lately", past.drawn(now));
-    own("time", "probes", "The last probes", past.probes());
+    let link = |asked: &[Option<String>]| {
+        let asked: Vec<&str> = asked.iter().flatten().map(String::as_str).collect();
+        let page = page_of(view.name());
+        match (asked.is_empty(), page.contains('?')) {
+            (true, _) => page,
+            (false, true) => format!("{page}&{}", asked.join("&")),
+            (false, false) => format!("{page}?{}", asked.join("&")),
+        }
+    };
+    let reload = |refreshes: bool| refreshes.then(|| "reload=1".to_string());
+    let choice = stretch.choice(|other| link(&[other.asked(), reload(refreshes)]));
+    let drawn = std::iter::once(choice).chain(past.drawn()).collect();
+    own(after.unwrap_or_default(), "time", "What was", drawn);
+    own("time", "probes", "The last probes", last_probes(&view));
     own("probes", "sources", "Sources", matrix(&board.source, &[&view]));
     let title = format!("{}: {}", view.state.word().to_uppercase(), view.name());
     let all = Markup::element("a", &[("href", "/")], [Markup::words("All paths")]);
@@ -62,12 +76,7 @@ pub(crate) fn path(board: &Board, name: &str, query: &str, now: Timestamp) -> Op
     let links = Markup::element("ul", &[], links);
     header.push(Markup::element("nav", &[("aria-label", "On this page")], [links]));
     let sections = sections.into_iter().map(|(.., section)| section).collect();
-    let own = page_of(view.name());
-    let other = match (refreshes, own.contains('?')) {
-        (true, _) => own,
-        (false, true) => format!("{own}&reload=1"),
-        (false, false) => format!("{own}?reload=1"),
-    };
+    let other = link(&[stretch.asked(), reload(!refreshes)]);
     Some(Page { title: &title, header, sections, at: now, refreshes, other }.document())
 }
 

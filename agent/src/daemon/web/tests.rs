@@ -16,10 +16,12 @@ use crate::command::analyze::diagnosis_for_test;
 use crate::daemon::board::{Board, Last};
 use crate::daemon::configuration::PathSection;
 use crate::daemon::configured::{Configured, Judged};
-use crate::daemon::recent::Event;
+use crate::daemon::recent::Happening;
 use crate::daemon::result::ProbeResult;
 use crate::page;
 use peerscope_analysis::topology::Topology;
+
+mod past;
 
 const HOSTILE: [&str; 8] = [
     "<script>alert(1)</script>",
@@ -68,7 +70,7 @@ fn board() -> Board {
     let about = board.path("search").unwrap();
     about.probed(Duration::from_secs(1), last(29, ProbeResult::Connected));
     about.status().analysis = Some(bad);
-    board.note(Event { at: at(15), what: "what is configured in AWS and Heroku changed" });
+    board.happened(at(15), Happening::SnapshotChanged, &[]);
     board.ready();
     board
 }
@@ -155,7 +157,7 @@ fn the_page_of_a_path_tells_what_to_do_and_what_was() {
     let page = path(&board, "orders-db", "", at(60)).unwrap();
     assert_eq!(all(&page, "h1"), ["✗ BLOCKED orders-db"]);
     let titles = all(&page, "h2");
-    let expected = ["What to do", "Why", "The path, hop by hop", "Lately", "The last probes", "Sources"];
+    let expected = ["What to do", "Why", "The path, hop by hop", "What was", "The last probes", "Sources"];
     assert!(expected.iter().all(|title| titles.iter().any(|one| one == title)), "{titles:?}");
     assert!(
         all(&page, "svg .dropped").iter().any(|hop| hop.contains("✗") && hop.contains("stops the packets"))

@@ -253,7 +253,7 @@ fn names_are_nothing_but_names() {
         }
         kept.verdict(name, BEGINNING, Verdict::Reachable);
     }
-    kept.history.event("configuration_rejected", &[("error", "'\"\u{1b}[2J\n{}")]);
+    kept.history.event(clock::now(), Happening::Rejected, &[("error", "'\"\u{1b}[2J\n{}")]);
     kept.turn();
     drop(kept);
     let kept = Kept::in_file(&folder);
@@ -283,7 +283,7 @@ fn all_that_is_pending_is_written_at_the_end_and_readers_wait_for_nobody() {
             .path("db", Window { from: at, to: Timestamp::from_second(BEGINNING + 1).unwrap() })
             .unwrap();
     }
-    history.event("stopped", &[]);
+    history.event(clock::now(), Happening::Stopped, &[]);
     assert!(history.close(Duration::from_secs(5)));
     writer.join().unwrap();
     assert!(!folder.path().join("peerscope.db-wal").exists());
@@ -300,7 +300,7 @@ fn what_is_older_than_its_age_goes_and_what_still_holds_stays() {
     kept.snapshot(BEGINNING + DAY, second.clone());
     kept.history.record(Record::Event {
         at: Timestamp::from_second(BEGINNING).unwrap(),
-        event: "started",
+        event: Happening::Started,
         fields: Vec::new(),
     });
     for day in 0..100 {

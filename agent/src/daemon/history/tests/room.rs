@@ -135,7 +135,7 @@ fn nobody_waits_for_a_file_that_another_has_locked() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let writing = Arc::clone(&history);
     let writer = std::thread::spawn(move || writing.run());
-    history.event("started", &[]);
+    history.event(clock::now(), Happening::Started, &[]);
     let begun = std::time::Instant::now();
     let mut told = 0;
     while begun.elapsed() < Duration::from_millis(500) {
@@ -172,7 +172,7 @@ fn memory_is_bounded_and_what_is_oldest_is_dropped_and_counted() {
     assert!(pending.minutes.keys().min() >= Some(&(40 * 60)));
     for count in 0..1500_i64 {
         let at = Timestamp::from_second(count).unwrap();
-        pending.record(Record::Event { at, event: "started", fields: Vec::new() });
+        pending.record(Record::Event { at, event: Happening::Started, fields: Vec::new() });
     }
     assert_eq!((pending.records.len(), pending.dropped.records), (1000, 500));
     let Some(Record::Event { at, .. }) = pending.records.front() else { panic!("no event") };
@@ -194,10 +194,10 @@ fn memory_is_bounded_and_what_is_oldest_is_dropped_and_counted() {
     // What could not be written comes before what came since, and is dropped first.
     let unwritten = pending.take();
     let at = Timestamp::from_second(1_000_000).unwrap();
-    pending.record(Record::Event { at, event: "stopped", fields: Vec::new() });
+    pending.record(Record::Event { at, event: Happening::Stopped, fields: Vec::new() });
     pending.take_back(unwritten);
     let Some(Record::Event { event, .. }) = pending.records.back() else { panic!("no event") };
-    assert_eq!(*event, "stopped");
+    assert_eq!(*event, Happening::Stopped);
 }
 
 #[test]
