@@ -457,6 +457,7 @@ pub(crate) fn case(
         explore: false,
         deadline,
         priors: known.priors,
+        standing: Vec::new(),
     }
 }
 

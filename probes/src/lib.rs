@@ -58,6 +58,7 @@
 //!
 //! Manners are kept here, below everyone who could forget them: see [`ProbeEngine`].
 
+mod canary;
 mod capability;
 mod connect;
 mod departure;
@@ -74,6 +75,7 @@ mod socket;
 mod verdict;
 mod watch;
 
+pub use canary::{Canary, CanaryEnd, CanaryState};
 pub use capability::{Capability, capabilities};
 pub use connect::{CLOSING_LIMIT, DRAIN_LIMIT};
 pub use engine::Engine;

@@ -98,6 +98,8 @@ pub(crate) struct Status {
     pub(crate) analysis: Option<Arc<Diagnosis>>,
     /// Which revision of what is configured that is of, or will be in a moment.
     pub(super) analysed: Option<u64>,
+    /// Whether the connection that stands beside the probing goes on, where there is one.
+    pub(crate) canary: Option<bool>,
     /// When it is to be diagnosed.
     pub(super) attention: Attention,
 }
@@ -128,6 +130,7 @@ impl Default for Status {
             diagnosis_took: None,
             analysis: None,
             analysed: None,
+            canary: None,
             attention: Attention::default(),
         }
     }

@@ -10,6 +10,7 @@ use peerscope_probes::{EngineOptions, Pace};
 
 use super::Shared;
 use super::board::{Board, Watched};
+use super::canary::Canaries;
 use super::log::Log;
 use super::metrics::word;
 use super::names::Names;
@@ -56,14 +57,15 @@ pub(super) struct Diagnosing<'a> {
     pub(super) pace: &'a Pace,
     pub(super) log: &'a Log,
     pub(super) verdicts: &'a VerdictLog,
+    pub(super) canaries: &'a Canaries,
     pub(super) stop: &'a Stop,
 }
 
 impl<'a> Diagnosing<'a> {
     /// With what everything shares.
     pub(super) fn of(shared: &'a Shared) -> Self {
-        let Shared { board, names, pace, log, verdicts, stop } = shared;
-        Self { board, names, pace, log, verdicts, stop }
+        let Shared { board, names, pace, log, verdicts, canaries, stop } = shared;
+        Self { board, names, pace, log, verdicts, canaries, stop }
     }
 
     /// Diagnoses until all is to end. Several threads may.
@@ -173,9 +175,18 @@ impl<'a> Diagnosing<'a> {
         let (at, started) = (clock::now(), Instant::now());
         let case = self.case(path, probing, at, started)?;
         let mut machine = Machine::new(case, fastrand::u64(..));
+        // It answers while the packets are under way.
+        let has_canary = probing && path.section.canary.is_some();
+        if has_canary {
+            self.canaries.ask(path.number);
+        }
         let later = started.saturating_duration_since(self.board.started);
         let options = EngineOptions { pace: self.pace.later_by(later), ..EngineOptions::default() };
         drive_with(&mut machine, started, options, &|| !self.stop.is_asked())?;
+        if has_canary {
+            let first_bad = path.status().turn.first_bad;
+            machine.stand(self.canaries.heard(path.number, first_bad).into_iter().collect());
+        }
         Ok(machine.report(started.elapsed(), at))
     }
 

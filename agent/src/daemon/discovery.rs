@@ -201,7 +201,7 @@ fn path(
     // Nobody has looked at what was found: what may not be asked that often is asked as often as it may.
     let interval = section.interval.unwrap_or_else(interval).max(Span(shortest_interval(&target)));
     let timeout = section.timeout.unwrap_or_else(timeout).min(interval);
-    PathSection { name: PathName(name), target: Target(target), interval, timeout, labels }
+    PathSection { name: PathName(name), target: Target(target), interval, timeout, canary: None, labels }
 }
 
 fn within_reason(paths: Vec<PathSection>) -> Result<Vec<PathSection>, String> {

@@ -39,6 +39,7 @@ families! {
     CAUSE: "peerscope_path_cause", GAUGE, "1 for each cause that stands in the way of a path.";
     PRIMARY_CAUSE: "peerscope_path_primary_cause", GAUGE,
         "1 for the most probable cause of a path that is not reachable: one series a path.";
+    CANARY: "peerscope_path_canary_up", GAUGE, "1 while the connection that stands to a path's canary port goes on, 0 otherwise.";
     CHANGED: "peerscope_path_verdict_changed_timestamp_seconds", GAUGE, "When the verdict of a path changed last.";
     DIAGNOSIS: "peerscope_path_diagnosis_seconds", GAUGE, "How long the last diagnosis of a path took.";
     SNAPSHOT_AGE: "peerscope_snapshot_age_seconds", GAUGE,
@@ -172,6 +173,9 @@ impl Families {
             self.put(&UP, with(&[]), |metric| {
                 metric.set_gauge(gauge(f64::from(u8::from(last.result.is_up()))))
             });
+        }
+        if let Some(goes_on) = status.canary {
+            self.put(&CANARY, with(&[]), |metric| metric.set_gauge(gauge(f64::from(u8::from(goes_on)))));
         }
         if let Some(verdict) = status.verdict {
             let verdict = word(&verdict);

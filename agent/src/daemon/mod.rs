@@ -9,6 +9,7 @@ mod access;
 mod attention;
 mod blocks;
 mod board;
+mod canary;
 pub(crate) mod configuration;
 mod configured;
 mod diagnosing;
@@ -40,6 +41,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use peerscope_probes::Pace;
 
 use self::board::Board;
+use self::canary::Canaries;
 use self::diagnosing::Diagnosing;
 use self::history::History;
 use self::log::Log;
@@ -68,6 +70,7 @@ struct Shared {
     pace: Pace,
     log: Log,
     verdicts: VerdictLog,
+    canaries: Canaries,
     stop: Stop,
 }
 
@@ -90,6 +93,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         pace: Pace::default(),
         log,
         verdicts: VerdictLog::new(&document),
+        canaries: Canaries::default(),
         stop: Stop::default(),
     });
     let push = push::work(&document, &shared.board.pushed, &shared.verdicts)?;
@@ -115,6 +119,11 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         }),
         go(&shared, |shared| {
             blocks::run(shared);
+            Ok(())
+        }),
+        go(&shared, |shared| {
+            let Shared { board, names, pace, log, stop, .. } = shared;
+            shared.canaries.run(board, names, pace, log, stop);
             Ok(())
         }),
     ];

@@ -11,10 +11,10 @@ use core::net::IpAddr;
 
 use peerscope_vocabulary::{Observation, Outcome, ProbeKind};
 
-use super::case::{Case, Question};
+use super::case::{Case, Question, StandingConnection};
 use super::explore::{Nearness, nearness};
 use super::hypothesis::{Chances, Clue};
-use super::observed::{self, Shows, passes, seconds, shows};
+use super::observed::{self, Shows, length, passes, seconds, shows};
 use crate::cause::CauseCode;
 use crate::flow::{FlowBox, Flows, PortRange, ProtocolRange};
 use crate::reach::reach;
@@ -24,20 +24,23 @@ use crate::reach::reach;
 pub(super) struct Beside<'a> {
     echo: Option<&'a Observation>,
     explored: Vec<(&'a Observation, Nearness)>,
+    standing: Vec<StandingConnection>,
 }
 
 impl<'a> Beside<'a> {
     /// What observations from the source tell beside those of the named port.
     pub(super) fn of(case: &Case, question: &Question, observations: &[&'a Observation]) -> Self {
+        let standing = case.standing.iter().filter(|one| one.address == question.address);
+        let standing = standing.cloned().collect();
         let Some(port) = case.target.port else {
-            return Self { echo: None, explored: explored(case, question, observations, None) };
+            return Self { echo: None, explored: explored(case, question, observations, None), standing };
         };
         let is_echo = |one: &&&Observation| {
             one.request.kind == ProbeKind::IcmpEcho && one.request.address == question.address
         };
         let told = |one: &&&Observation| matches!(one.outcome, Outcome::Echo | Outcome::Timeout);
         let echo = observations.iter().filter(is_echo).find(told).copied();
-        Self { echo, explored: explored(case, question, observations, Some(port)) }
+        Self { echo, explored: explored(case, question, observations, Some(port)), standing }
     }
 
     /// The connects to others than the named port that were made.
@@ -49,10 +52,17 @@ impl<'a> Beside<'a> {
     pub(super) fn host_answered(&self) -> bool {
         self.echo.is_some_and(|echo| echo.outcome == Outcome::Echo)
             || self.answered(|nearness| nearness == Nearness::Host)
+            || self.stands().is_some()
+    }
+
+    /// A connection to the host that still gets its packets through.
+    fn stands(&self) -> Option<&StandingConnection> {
+        self.standing.iter().find(|standing| standing.is_acknowledged)
     }
 
     fn answered(&self, near: impl Fn(Nearness) -> bool) -> bool {
         self.explored.iter().any(|(one, nearness)| passes(one) && near(*nearness))
+            || (self.stands().is_some() && near(Nearness::Host))
     }
 
     /// What it proves wrong, protocol or no: routes, peerings and hosts carry any packet alike.
@@ -87,11 +97,13 @@ impl<'a> Beside<'a> {
                 format!("{} {}", place_words(one.request.address, one.request.port, *near), answers(one))
             })
         })
+        .or_else(|| self.stands().map(standing_words))
     }
 
     /// What it tells of the causes of a silence.
     pub(super) fn clues(&self, case: &Case, question: &Question) -> Vec<Clue> {
-        self.told(case, question).into_iter().map(|(_, clue)| clue).collect()
+        let standing = self.standing.iter().map(|standing| standing_clue(case, standing));
+        self.told(case, question).into_iter().map(|(_, clue)| clue).chain(standing).collect()
     }
 
     /// Each probe with what it tells.
@@ -114,7 +126,32 @@ impl<'a> Beside<'a> {
 /// What an echo to the target tells that was answered, or was not; `text` says so.
 pub(super) fn echo_clue(case: &Case, question: &Question, answered: bool, text: String) -> Clue {
     let expected = echo_expected(case, question);
-    Clue { near: Nearness::Host, same_port: false, answered, expected, text }
+    Clue { near: Nearness::Host, same_port: false, answered, expected, is_standing: false, text }
+}
+
+/// What a connection tells that stood before, and goes on or not.
+fn standing_clue(case: &Case, standing: &StandingConnection) -> Clue {
+    Clue {
+        near: Nearness::Host,
+        same_port: Some(standing.port) == case.target.port,
+        answered: standing.is_acknowledged,
+        expected: Chances::STANDING,
+        is_standing: true,
+        text: standing_words(standing),
+    }
+}
+
+fn standing_words(standing: &StandingConnection) -> String {
+    let StandingConnection { port, stood, .. } = standing;
+    let stood = length(*stood);
+    match standing.is_acknowledged {
+        true => format!(
+            "a connection to port {port} of the same host, {stood} older than the first bad probe, goes on"
+        ),
+        false => format!(
+            "a connection to port {port} of the same host, {stood} older than the first bad probe, is silent too"
+        ),
+    }
 }
 
 /// What a connect to another port of the target, or to another address, tells that was answered, or was not.
@@ -128,7 +165,8 @@ pub(super) fn connect_clue(
     let near = nearness(case, question, address);
     let documented = case.topology.is_some() && question.networks.is_some();
     let same_port = Some(port) == case.target.port;
-    Clue { near, same_port, answered, expected: near.chance(documented), text }
+    let expected = near.chance(documented);
+    Clue { near, same_port, answered, expected, is_standing: false, text }
 }
 
 /// How likely an echo is answered where nothing beside stops it: whether groups and ACLs admit one may be

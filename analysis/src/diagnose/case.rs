@@ -59,6 +59,26 @@ pub struct Case {
     pub deadline: Duration,
     /// How likely each cause of silence is before anything is known.
     pub priors: Priors,
+    /// Connections to the target that stood before its first bad probe, where there are any.
+    pub standing: Vec<StandingConnection>,
+}
+
+/// A connection that stood before the target was silent, over which nothing is said but that it is still there (the
+/// keepalives of RFC 9293, section 3.8.4).
+///
+/// Security groups track connections: one that stands outlives the rule that let it in, unless rules open to everybody
+/// let it in and out, so that it is not tracked (Amazon VPC user guide, "Security group connection tracking"). Routes,
+/// peerings and network ACLs judge every packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingConnection {
+    /// Whom it leads to.
+    pub address: IpAddr,
+    /// To which port.
+    pub port: u16,
+    /// How long it had stood at the first bad probe.
+    pub stood: Duration,
+    /// Whether the other side acknowledged something since that probe.
+    pub is_acknowledged: bool,
 }
 
 /// What was configured at an earlier time.
@@ -136,6 +156,7 @@ impl Case {
             explore: false,
             deadline: Duration::ZERO,
             priors: Priors::default(),
+            standing: Vec::new(),
         }
     }
 

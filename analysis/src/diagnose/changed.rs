@@ -3,10 +3,9 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::case::Case;
-use super::observed::seconds;
+use super::observed::length;
 use super::together;
 use crate::change::changes;
 use crate::report::{Basis, CauseReport, CauseStatus, Component, Evidence, HypothesisReport};
@@ -60,16 +59,6 @@ pub(super) fn weigh(case: &Case, causes: &mut [CauseReport], hypotheses: &mut [H
     });
 }
 
-/// A length of time, long ones as roughly as a person says them: `200 ms`, `10.0 s`, `5 min`, `3 h`, `2 days`.
-fn length(duration: Duration) -> String {
-    match duration.as_secs() {
-        0..120 => seconds(duration),
-        long @ 120..7_200 => format!("{} min", long / 60),
-        long @ 7_200..172_800 => format!("{} h", long / 3_600),
-        long => format!("{} days", long / 86_400),
-    }
-}
-
 /// Lets each hypothesis become as much likelier, or less, as the causes in it did; all of them stay as likely as they
 /// were.
 fn follow(hypotheses: &mut [HypothesisReport], before: &[CauseReport], after: &[CauseReport]) {
@@ -96,16 +85,4 @@ fn follow(hypotheses: &mut [HypothesisReport], before: &[CauseReport], after: &[
         one.confidence *= whole / now;
     }
     hypotheses.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_length_is_as_rough_as_it_is_long() {
-        let of = |milliseconds| length(Duration::from_millis(milliseconds));
-        let lengths = [200, 10_000, 119_999, 120_000, 7_199_999, 7_200_000, 172_800_000].map(of);
-        assert_eq!(lengths, ["200 ms", "10.0 s", "120.0 s", "2 min", "119 min", "2 h", "2 days"]);
-    }
 }

@@ -191,7 +191,7 @@ mod tests {
     use crate::diagnose::hypothesis::Chances;
 
     fn clue(near: Nearness, expected: f64) -> Clue {
-        Clue { near, same_port: false, answered: false, expected, text: String::new() }
+        Clue { near, same_port: false, answered: false, expected, is_standing: false, text: String::new() }
     }
 
     fn answered(clue: &Clue) -> Clue {

@@ -45,6 +45,8 @@ pub(super) struct Clue {
     pub(super) answered: bool,
     /// How likely an answer is where nothing stops it.
     pub(super) expected: f64,
+    /// Whether it is a connection that stood before, and not a new one: what tracks connections lets it go on.
+    pub(super) is_standing: bool,
     /// What was seen, in a clause.
     pub(super) text: String,
 }
@@ -71,6 +73,11 @@ impl Chances {
     /// An answer although something is taken to stop the packets: a setting that was changed between two
     /// probes, another host at the address.
     pub const STRAY: f64 = 0.0001;
+    /// A connection that stood goes on where nothing stops it: its ends may have died, or given it up.
+    pub const STANDING: f64 = 0.98;
+    /// A connection that stood was not tracked, so that it ends with the rule that let it in: rules open to everybody
+    /// let it in and out.
+    pub const UNTRACKED: f64 = 0.1;
 }
 
 /// Below this a cause that the clues speak against is not named any more...
@@ -100,10 +107,26 @@ impl Extent {
         }
     }
 
+    /// How likely a fault of this extent stops what was asked, 0 to 1.
+    fn stopping(self, code: CauseCode, clue: &Clue) -> f64 {
+        use CauseCode::{EniSgRulesMismatch, HostFirewall, HostOverloaded, SgHasNoRules, UnknownPeeredSgs};
+        if !clue.is_standing {
+            return if self.stops(clue) { 1.0 } else { 0.0 };
+        }
+        let is_concerned = self.stops(clue) || (self == Self::Port && clue.same_port);
+        match code {
+            _ if !is_concerned => 0.0,
+            EniSgRulesMismatch | SgHasNoRules | UnknownPeeredSgs => Chances::UNTRACKED,
+            // Both turn away what is new.
+            HostFirewall | HostOverloaded => 0.0,
+            _ => 1.0,
+        }
+    }
+
     /// How likely the clue is where these are the faults: what any of them stops is stopped.
-    pub(super) fn likelihood(extents: &[Self], clue: &Clue) -> f64 {
-        let is_stopped = extents.iter().any(|extent| extent.stops(clue));
-        let answer = if is_stopped { Chances::STRAY } else { clue.expected };
+    pub(super) fn likelihood(faults: &[(CauseCode, Self)], clue: &Clue) -> f64 {
+        let passes: f64 = faults.iter().map(|(code, extent)| 1.0 - extent.stopping(*code, clue)).product();
+        let answer = passes * clue.expected + (1.0 - passes) * Chances::STRAY;
         if clue.answered { answer } else { 1.0 - answer }
     }
 }
@@ -202,7 +225,7 @@ pub(super) fn is_second(cause: &CauseReport) -> bool {
 /// How likely all clues are where this is the cause.
 pub(super) fn fit(code: CauseCode, clues: &[Clue]) -> f64 {
     let of_extent = |(extent, share): &(Extent, f64)| {
-        share * clues.iter().map(|clue| Extent::likelihood(&[*extent], clue)).product::<f64>()
+        share * clues.iter().map(|clue| Extent::likelihood(&[(code, *extent)], clue)).product::<f64>()
     };
     extents(code).iter().map(of_extent).sum()
 }
@@ -244,7 +267,7 @@ mod tests {
     ];
 
     fn clue(near: Nearness, answered: bool) -> Clue {
-        Clue { near, same_port: true, answered, expected: 0.8, text: String::new() }
+        Clue { near, same_port: true, answered, expected: 0.8, is_standing: false, text: String::new() }
     }
 
     #[test]
@@ -272,6 +295,32 @@ mod tests {
         assert!(fit_beside(CauseCode::SubnetAclRestriction, Nearness::RouteTable) > 0.7);
         assert!(fit(CauseCode::PeeringMissing, &[clue(Nearness::Network, true)]) < 0.01);
         assert!(fit(CauseCode::HostFirewall, &[clue(Nearness::Host, true)]) > 0.7);
+    }
+
+    #[test]
+    fn a_connection_that_stands_outlives_a_rule_of_a_group_and_nothing_that_judges_each_packet() {
+        for same_port in [false, true] {
+            let goes_on =
+                |code| fit(code, &[Clue { is_standing: true, same_port, ..clue(Nearness::Host, true) }]);
+            for code in [CauseCode::EniSgRulesMismatch, CauseCode::SgHasNoRules, CauseCode::HostFirewall] {
+                assert!(goes_on(code) > 0.7, "{code:?}");
+            }
+            for code in [
+                CauseCode::NoRouteToDestination,
+                CauseCode::BadStateRoute,
+                CauseCode::PeeringNotActive,
+                CauseCode::HostSilent,
+            ] {
+                assert!(goes_on(code) < 0.001, "{code:?}");
+            }
+            // An ACL of single ports may leave another one alone.
+            assert_eq!(goes_on(CauseCode::SubnetAclRestriction) < 0.001, same_port);
+        }
+        // Where it ended with a rule, it was not tracked.
+        let ended = Clue { is_standing: true, ..clue(Nearness::Host, false) };
+        let both = fit(CauseCode::EniSgRulesMismatch, slice::from_ref(&ended))
+            / fit(CauseCode::BadStateRoute, slice::from_ref(&ended));
+        assert!((0.1..0.5).contains(&both), "{both}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use peerscope_vocabulary::{Handshake, HandshakeObservation, Observation, ProbeId
 
 use super::approach::{Approach, Means};
 use super::battery::Random;
-use super::case::{Case, Question};
+use super::case::{Case, Question, StandingConnection};
 use super::conclude::conclude;
 use super::observed::{Shows, reason, shows};
 use super::pace::Pace;
@@ -225,6 +225,12 @@ impl Machine {
                 self.observations.push(observation);
             }
         }
+    }
+
+    /// Takes in how connections fare that stood before the target was silent, which can be known after the diagnosis has
+    /// begun.
+    pub fn stand(&mut self, standing: Vec<StandingConnection>) {
+        self.case.standing = standing;
     }
 
     /// What the configuration does to everything that was asked; unknown where no network of the snapshot

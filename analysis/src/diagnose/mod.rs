@@ -57,7 +57,7 @@ mod unshown;
 mod words;
 
 pub use assertion::{Expectation, Judgement, Standing};
-pub use case::{Baseline, Case, SourceSpec};
+pub use case::{Baseline, Case, SourceSpec, StandingConnection};
 pub use explore::MYSQL_PORTS;
 pub use handshake::handshake_report;
 pub use hypothesis::{Chances, Extent, extents};

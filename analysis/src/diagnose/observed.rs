@@ -162,3 +162,25 @@ pub(super) fn seconds(duration: Duration) -> String {
         format!("{:.0} µs", milliseconds * 1000.0)
     }
 }
+
+/// A length of time, long ones as roughly as a person says them: `200 ms`, `10.0 s`, `5 min`, `3 h`, `2 days`.
+pub(super) fn length(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..120 => seconds(duration),
+        long @ 120..7_200 => format!("{} min", long / 60),
+        long @ 7_200..172_800 => format!("{} h", long / 3_600),
+        long => format!("{} days", long / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_as_rough_as_it_is_long() {
+        let of = |milliseconds| length(Duration::from_millis(milliseconds));
+        let lengths = [200, 10_000, 119_999, 120_000, 7_199_999, 7_200_000, 172_800_000].map(of);
+        assert_eq!(lengths, ["200 ms", "10.0 s", "120.0 s", "2 min", "119 min", "2 h", "2 days"]);
+    }
+}

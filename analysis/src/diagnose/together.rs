@@ -59,7 +59,10 @@ fn fit(one: CauseCode, other: CauseCode, clues: &[Clue]) -> f64 {
         let with = |(beside, its_share): &(Extent, f64)| {
             share
                 * its_share
-                * clues.iter().map(|clue| Extent::likelihood(&[*extent, *beside], clue)).product::<f64>()
+                * clues
+                    .iter()
+                    .map(|clue| Extent::likelihood(&[(one, *extent), (other, *beside)], clue))
+                    .product::<f64>()
         };
         extents(other).iter().map(with).sum::<f64>()
     };
@@ -249,7 +252,7 @@ mod tests {
     }
 
     fn clue(near: Nearness, same_port: bool, answered: bool) -> Clue {
-        Clue { near, same_port, answered, expected: 0.9, text: String::new() }
+        Clue { near, same_port, answered, expected: 0.9, is_standing: false, text: String::new() }
     }
 
     #[test]

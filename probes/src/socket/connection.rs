@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::ends::Ends;
 use super::error_queue::{QueuedIcmp, take_first_icmp};
@@ -109,6 +109,21 @@ impl Connection {
     /// How many bytes that were written the other side's system has not acknowledged, where this one tells.
     pub(crate) fn unacknowledged(&self) -> Option<u32> {
         unacknowledged(&self.socket)
+    }
+
+    /// Has the kernel ask for a sign of life where nothing was heard for `idle`, and again each `interval`; after
+    /// `retries` without an answer it gives the connection up (`SO_KEEPALIVE`, tcp(7)). Whole seconds. On a connection
+    /// that stands a new `idle` counts from what was heard last.
+    pub(crate) fn keep_alive(
+        &self,
+        idle: Duration,
+        interval: Duration,
+        retries: u32,
+    ) -> Result<(), ProbeError> {
+        let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(retries);
+        self.socket
+            .set_tcp_keepalive(&keepalive)
+            .map_err(|error| ProbeError::from_io(SystemCall::SetOption, &error))
     }
 
     /// Reads what is there, without waiting.

@@ -15,6 +15,8 @@ use crate::error::{ProbeError, SystemCall};
 
 /// `TCPI_OPT_TIMESTAMPS` of linux/tcp.h: each segment carries the option of RFC 7323.
 const TIMESTAMPS: u8 = 1;
+/// `TCP_ESTABLISHED` of linux/tcp_states.h.
+const ESTABLISHED: u8 = 1;
 /// `TCP_TIME_WAIT`, `TCP_CLOSE`, `TCP_CLOSE_WAIT`, `TCP_LAST_ACK` and `TCP_CLOSING` of linux/tcp_states.h.
 const FINISHED: [u8; 5] = [6, 7, 8, 9, 11];
 /// How many bytes that option takes from a segment, padding included.
@@ -50,6 +52,8 @@ pub(crate) struct Measurement {
     pub(crate) acknowledged_bytes: Option<u64>,
     /// `tcpi_unacked`: segments that were sent and are not acknowledged, SYN and FIN included.
     pub(crate) unacknowledged_segments: u32,
+    /// Whether the handshake is over and neither side has finished (`tcpi_state`).
+    pub(crate) is_established: bool,
     /// Whether its FIN came (`tcpi_state`).
     pub(crate) other_side_has_finished: bool,
     /// `tcpi_dsack_dups`: segments that the other side says it had got twice (RFC 2883).
@@ -143,6 +147,7 @@ pub(crate) fn measure(socket: impl AsFd) -> Measurement {
         data_segments_in: told(info.data_segs_in, offset_of!(TcpInfo, data_segs_in)),
         acknowledged_bytes: tells_bytes.then_some(info.bytes_acked),
         unacknowledged_segments: told(info.unacked, offset_of!(TcpInfo, unacked)),
+        is_established: info.state == ESTABLISHED,
         other_side_has_finished: FINISHED.contains(&info.state),
         arrived_twice: told(info.dsack_dups, offset_of!(TcpInfo, dsack_dups)),
     }

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use peerscope_analysis::diagnose::MYSQL_PORTS;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -187,6 +188,15 @@ fn contradictions(document: &Document, root: &Node) -> Vec<(String, Wrong)> {
                 seconds(path.timeout.0)
             );
             say(place("timeout"), of("timeout"), problem);
+        }
+        let is_mysql = |port: &u16| {
+            MYSQL_PORTS.contains(port) || (path.target.0.is_mysql() && path.target.0.port == Some(*port))
+        };
+        if let Some(port) = path.canary.filter(is_mysql) {
+            let problem = format!(
+                "expected a port that is no MySQL's, which shuts this host out for connections without a login, found {port}"
+            );
+            say(place("canary"), of("canary"), problem);
         }
         for label in path.labels.keys().filter(|label| !is_label(label)) {
             let at = of("labels").and_then(|labels| find(labels, label)).or(node);

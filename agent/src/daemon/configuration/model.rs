@@ -161,6 +161,11 @@ pub(crate) struct PathSection {
     #[serde(default = "timeout")]
     #[schemars(with = "Option<Span>")]
     pub(crate) timeout: Span,
+    /// A port of the same host to which a connection is kept standing, over which nothing is said: whether it goes on
+    /// while new ones are not answered tells a rule of a security group that was removed from a path that was cut. For
+    /// a service that lets others stand silent; a database cuts or logs them.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) canary: Option<u16>,
     /// Labels of its series.
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, String>>")]

@@ -88,7 +88,10 @@ fn what_does_not_go_together_is_told() {
     let errors = parsed(
         "paths:\n  - {name: a, target: \"10.0.0.1:80\", interval: 50ms, timeout: 2s}\n  \
          - {name: a, target: \"mysql://10.0.0.1\", interval: 10s, labels: {path: x, 9: y}}\n  \
-         - {name: b, target: \"10.0.0.1:3306\", interval: 60s}\n",
+         - {name: b, target: \"10.0.0.1:3306\", interval: 60s}\n  \
+         - {name: c, target: \"10.0.0.1:80\", canary: 33060}\n  \
+         - {name: d, target: \"mysql://10.0.0.1:4000\", interval: 60s, canary: 4000}\n  \
+         - {name: e, target: \"10.0.0.1:80\", canary: 9000}\n",
     )
     .unwrap_err();
     let said: Vec<&str> = errors.iter().map(|error| error.split(": ").nth(1).unwrap()).collect();
@@ -101,7 +104,9 @@ fn what_does_not_go_together_is_told() {
             "at paths[1].interval",
             "at paths[1].labels",
             "at paths[1].labels",
-            "at paths[2].interval"
+            "at paths[2].interval",
+            "at paths[3].canary",
+            "at paths[4].canary"
         ],
         "{errors:#?}"
     );

@@ -212,6 +212,13 @@ pub(super) fn facts(view: &View, now: Timestamp) -> Markup {
         let said = format!("{}{rtt}, {} ago", last.result.word(), words::ago(last.at, now));
         facts.push(fact("Last probe", vec![Markup::words(&said)]));
     }
+    if let Some(port) = section.canary {
+        let said = match view.canary {
+            Some(true) => "goes on",
+            _ => "is silent",
+        };
+        facts.push(fact("Canary", vec![Markup::words(&format!("on port {port}, {said}"))]));
+    }
     if !section.labels.is_empty() {
         let links = section.labels.iter().map(|(name, value)| {
             let url = Filter::of_label(name, value).url();

@@ -90,6 +90,8 @@ pub(super) struct View {
     pub(super) state: State,
     pub(super) since: Option<Timestamp>,
     pub(super) last: Option<Last>,
+    /// Whether the connection that stands beside the probing goes on.
+    pub(super) canary: Option<bool>,
     pub(super) diagnosis: Option<Arc<Diagnosis>>,
     pub(super) analysis: Option<Arc<Diagnosis>>,
     pub(super) blocks: Option<Arc<Blocks>>,
@@ -100,8 +102,9 @@ impl View {
         let (blocks, status) = (path.blocks(), path.status());
         let (state, since, last) = (State::of(status.verdict), status.changed, status.last);
         let (diagnosis, analysis) = (status.diagnosis.clone(), status.analysis.clone());
+        let canary = status.canary;
         drop(status);
-        Self { path, state, since, last, diagnosis, analysis, blocks }
+        Self { path, state, since, last, canary, diagnosis, analysis, blocks }
     }
 
     /// All paths, the bad ones first.
