@@ -32,7 +32,7 @@ const SCRIPT: &str = include_str!("html/refresh.js");
 
 /// The Content-Security-Policy of the pages. The hashes are held against styles and scripts by a test, which says what
 /// they should be.
-pub(super) const POLICY: &str = "default-src 'none'; style-src 'sha256-GSgogGIiOWZz3NYLEHRIbGspp3KcJJ3oMYrUQ9UNvxo=' 'sha256-rYG+76ICvt88wMKWEh/EOb/4F7sWzQg2OXrJnQVNIzY='; script-src 'sha256-5ZNPYHaGDKbiDo5/IvDV9ejY2cBQpda2B5/dowWKDhg=' 'sha256-mwjp0ZOq+Q1A+CJQcgmuWx3QVY9YD6iIb/zCqVAot0M='; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'sha256-GSgogGIiOWZz3NYLEHRIbGspp3KcJJ3oMYrUQ9UNvxo=' 'sha256-di/tbJbciJLPIuDWgm/h/3L6vSk+NBxrZFuADfNK9E8='; script-src 'sha256-5ZNPYHaGDKbiDo5/IvDV9ejY2cBQpda2B5/dowWKDhg=' 'sha256-mwjp0ZOq+Q1A+CJQcgmuWx3QVY9YD6iIb/zCqVAot0M='; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// How often a page is read again, in seconds.
 const REFRESH: &str = "10";
