@@ -13,6 +13,7 @@ use super::attention::Attention;
 use super::blocks::Blocks;
 use super::configuration::{PathName, PathSection};
 use super::configured::Configured;
+use super::discovery::Failures;
 use super::history::{History, Remembered, Turn, VerdictChange};
 use super::push::Pushed;
 use super::recent::{Event, Events, Happening, Recent};
@@ -46,6 +47,8 @@ pub(crate) struct Board {
     pub(super) pushed: Pushed,
     /// How often reading what is configured failed: the provider, the call and why.
     collect_errors: Mutex<BTreeMap<(String, String, String), u64>>,
+    /// How often a look for more paths came to nothing.
+    pub(super) undiscovered: Failures,
     events: Mutex<Events>,
     numbers: AtomicU64,
     is_ready: AtomicBool,
@@ -296,6 +299,7 @@ impl Board {
             missed: AtomicU64::new(0),
             pushed: Pushed::default(),
             collect_errors: Mutex::default(),
+            undiscovered: Failures::default(),
             events: Mutex::default(),
             numbers: AtomicU64::new(0),
             is_ready: AtomicBool::new(false),

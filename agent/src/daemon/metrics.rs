@@ -53,6 +53,8 @@ families! {
         "1 for the verdict on a path by what is configured alone, whatever its probes say; 0 for the others.";
     COLLECT_ERRORS: "peerscope_collect_errors_total", COUNTER,
         "Readings of what is configured that failed, by provider, call and reason.";
+    DISCOVERY_ERRORS: "peerscope_discovery_errors_total", COUNTER,
+        "Looks for more paths that came to nothing, by where it was looked: files, http or interfaces.";
     MISSED: "peerscope_probe_missed_total", COUNTER, "Turns of paths that could not be kept.";
     WRITE_PENDING: "peerscope_remote_write_pending_samples", GAUGE, "Samples that wait for remote write.";
     WRITE_SENT: "peerscope_remote_write_sent_samples_total", COUNTER, "Samples that remote write's receiver took.";
@@ -130,6 +132,9 @@ impl Collector for Paths {
             let labels =
                 [("provider", provider.as_str()), ("call", call.as_str()), ("reason", reason.as_str())];
             families.counter(&COLLECT_ERRORS, &labels, count(failed));
+        }
+        for (kind, failed) in board.undiscovered.all() {
+            families.counter(&DISCOVERY_ERRORS, &[("kind", kind)], count(failed));
         }
         if let Some(counts) = board.pushed.samples.get() {
             families.pushed(counts, &[&WRITE_PENDING, &WRITE_SENT, &WRITE_DROPPED, &WRITE_FAILED]);

@@ -10,6 +10,7 @@ mod attention;
 mod blocks;
 mod board;
 mod canary;
+mod client;
 pub(crate) mod configuration;
 mod configured;
 mod diagnosing;
@@ -28,6 +29,8 @@ mod schedule;
 mod server;
 mod snapshots;
 mod stop;
+#[cfg(test)]
+mod stub;
 mod url;
 mod web;
 

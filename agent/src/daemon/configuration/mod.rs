@@ -2,9 +2,11 @@
 //! meant watches half of the paths, and nobody knows; so every mistake is told in one run, each with its line and column,
 //! and nothing is started, or changed, before there is none.
 
+mod discovery;
 mod hold;
 mod model;
 mod push;
+mod request;
 mod secret;
 mod values;
 mod web;
@@ -88,8 +90,8 @@ fn parse(
         return Err(errors(file, wrong));
     }
     let folder = file.parent().unwrap_or(Path::new(""));
-    let listed = document.discovery.iter_mut().flat_map(|section| &mut section.files);
-    document.snapshot.paths.iter_mut().chain(listed).for_each(|path| *path = beside(folder, path));
+    document.snapshot.paths.iter_mut().for_each(|path| *path = beside(folder, path));
+    discovery::files(&mut document).for_each(|path| *path = beside(folder, path));
     push::files(&mut document).for_each(|path| *path = beside(folder, path));
     if let Some(web) = &document.web_config_file {
         document.access = Arc::new(web::read(&beside(folder, web), environment)?);
@@ -203,30 +205,7 @@ fn contradictions(document: &Document, root: &Node) -> Vec<(String, Wrong)> {
             say(place("labels"), at, unfit_label(label));
         }
     }
-    for (index, section) in document.discovery.iter().enumerate() {
-        let node = find(root, "discovery").and_then(|sections| element(sections, index));
-        let place = format!("discovery[{index}]");
-        if section.files.is_empty() == section.interfaces.is_none() {
-            say(place.clone(), node, "expected files or interfaces, and not both".to_string());
-        }
-        if let Some(selector) = &section.interfaces {
-            let scheme = selector.scheme.as_deref().unwrap_or("tcp");
-            if let Err(error) = TargetUrl::parse(&format!("{scheme}://192.0.2.1:{}", selector.port)) {
-                let problem = error.to_string().trim_start_matches("TARGET: ").to_string();
-                say(format!("{place}.interfaces.scheme"), node, problem);
-            }
-            if selector.tags.is_empty() && selector.vpc.is_none() {
-                say(
-                    format!("{place}.interfaces"),
-                    node,
-                    "expected tags or vpc: all interfaces are too many".to_string(),
-                );
-            }
-        }
-        for label in section.labels.keys().filter(|label| !is_label(label)) {
-            say(format!("{place}.labels"), node, unfit_label(label));
-        }
-    }
+    discovery::contradictions(document, root, &mut say);
     push::contradictions(document, root, &mut say);
     wrong
 }

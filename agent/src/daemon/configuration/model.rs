@@ -172,7 +172,7 @@ pub(crate) struct PathSection {
     pub(crate) labels: BTreeMap<String, String>,
 }
 
-/// Where more paths are found: in files, or among interfaces.
+/// Where more paths are found: in files, by asking a service, or among interfaces.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiscoverySection {
@@ -180,6 +180,18 @@ pub(crate) struct DiscoverySection {
     #[serde(default)]
     #[schemars(with = "Option<Vec<PathBuf>>")]
     pub(crate) files: Vec<PathBuf>,
+    /// The address of a service that names targets in the form of Prometheus's http_sd.
+    pub(crate) url: Option<HttpUrl>,
+    /// A user and a password for it.
+    pub(crate) basic_auth: Option<BasicAuthSection>,
+    /// A token for it.
+    pub(crate) bearer_token: Option<Secret>,
+    /// A file that holds the token. It is read for every request.
+    pub(crate) bearer_token_file: Option<PathBuf>,
+    /// How the service proves who it is, and this daemon to it.
+    #[serde(default)]
+    #[schemars(with = "Option<TlsSection>")]
+    pub(crate) tls: TlsSection,
     /// Interfaces of the snapshot.
     pub(crate) interfaces: Option<InterfaceSelector>,
     /// How often it is looked.
@@ -192,6 +204,17 @@ pub(crate) struct DiscoverySection {
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub(crate) labels: BTreeMap<String, String>,
+}
+
+impl DiscoverySection {
+    /// Where it looks, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match (&self.url, &self.interfaces) {
+            (Some(_), _) => "http",
+            (None, Some(_)) => "interfaces",
+            (None, None) => "files",
+        }
+    }
 }
 
 /// Which interfaces are watched.

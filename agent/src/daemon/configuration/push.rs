@@ -5,25 +5,21 @@ use std::time::Duration;
 
 use ureq::http::HeaderName;
 
-use super::model::{BasicAuthSection, Document, TlsSection};
+use super::model::Document;
+use super::request::{self, Authentication, HALF, is_half};
 use super::yaml::Node;
 use super::{find, seconds};
 
-/// The shortest interval between two times that all metrics are sent.
-const SHORTEST: Duration = Duration::from_secs(1);
+/// The shortest interval between two requests to one server, other than to send what changed.
+pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The files that are named, as they stand in the configuration.
 pub(super) fn files(document: &mut Document) -> impl Iterator<Item = &mut PathBuf> {
     let Document { remote_write, otlp_logs, .. } = document;
     let of_write = remote_write.iter_mut().flat_map(|section| {
-        let password = section.basic_auth.iter_mut().filter_map(|auth| auth.password_file.as_mut());
-        password.chain(section.bearer_token_file.as_mut()).chain(of_tls(&mut section.tls))
+        request::files(&mut section.basic_auth, &mut section.bearer_token_file, &mut section.tls)
     });
-    of_write.chain(otlp_logs.iter_mut().flat_map(|section| of_tls(&mut section.tls)))
-}
-
-fn of_tls(tls: &mut TlsSection) -> impl Iterator<Item = &mut PathBuf> {
-    [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file].into_iter().flatten()
+    of_write.chain(otlp_logs.iter_mut().flat_map(|section| request::tls_files(&mut section.tls)))
 }
 
 /// Says what does not go together.
@@ -46,22 +42,13 @@ pub(super) fn contradictions(
         if section.interval.0 < SHORTEST {
             say("interval", too_short(section.interval.0));
         }
-        if let Some(BasicAuthSection { password, password_file, .. }) = &section.basic_auth
-            && password.is_some() == password_file.is_some()
-        {
-            say("basic_auth", "expected either password or password_file".to_string());
-        }
-        if section.bearer_token.is_some() && section.bearer_token_file.is_some() {
-            say("bearer_token", "expected either this or bearer_token_file".to_string());
-        }
-        if section.basic_auth.is_some()
-            && (section.bearer_token.is_some() || section.bearer_token_file.is_some())
-        {
-            say("bearer_token", "expected either basic_auth or a token".to_string());
-        }
-        if is_half(&section.tls) {
-            say("tls", HALF.to_string());
-        }
+        let authentication = Authentication {
+            basic: section.basic_auth.as_ref(),
+            token: section.bearer_token.as_ref(),
+            token_file: section.bearer_token_file.as_ref(),
+            tls: &section.tls,
+        };
+        authentication.contradictions().into_iter().for_each(|(key, what)| say(key, what.to_string()));
     }
     if let Some(section) = &document.otlp_logs {
         if is_half(&section.tls) {
@@ -73,12 +60,7 @@ pub(super) fn contradictions(
     }
 }
 
-const HALF: &str = "expected cert_file and key_file together";
-
-fn is_half(tls: &TlsSection) -> bool {
-    tls.cert_file.is_some() != tls.key_file.is_some()
-}
-
-fn too_short(found: Duration) -> String {
+/// Words for an interval that is shorter.
+pub(super) fn too_short(found: Duration) -> String {
     format!("expected {} or more, found {}", seconds(SHORTEST), seconds(found))
 }

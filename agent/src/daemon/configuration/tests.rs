@@ -203,3 +203,52 @@ fn the_schema_describes_every_key() {
     }
     look(&schema(), "");
 }
+
+#[test]
+fn a_discovery_looks_in_one_place_and_asks_as_whoever_asks_may() {
+    let document = parsed(
+        "discovery:\n  - {url: 'https://sd.example/targets?key=hunter2', refresh: 30s, bearer_token: hunter2, tls: {ca_file: ca.pem}}\n  \
+         - {files: [a.json]}\n  - {interfaces: {vpc: vpc-1, port: 80}}\n",
+    )
+    .unwrap();
+    let kinds: Vec<&str> = document.discovery.iter().map(DiscoverySection::kind).collect();
+    assert_eq!(kinds, ["http", "files", "interfaces"]);
+    assert!(!format!("{document:?}").contains("hunter2"), "{document:?}");
+    let errors = parsed(
+        "discovery:\n  - {}\n  - {url: 'http://sd.example/', files: [a.json]}\n  \
+         - files: [a.json]\n    bearer_token: hunter2\n    tls: {ca_file: a}\n  \
+         - url: http://sd.example/\n    refresh: 10ms\n    basic_auth: {username: u}\n    bearer_token_file: a\n    tls: {key_file: a}\n  \
+         - url: http://u:hunter2@sd.example/\n  - interfaces: {port: 80, scheme: ftp}\n    labels: {job: x}\n",
+    )
+    .unwrap_err();
+    assert!(!errors.join("\n").contains("hunter2"), "{errors:#?}");
+    assert_eq!(
+        errors,
+        [
+            "peerscope.yml:12:10: at discovery[4].url: expected http:// or https://, a host, and a path if there is one, without user and password, found another text"
+        ]
+    );
+    let errors = parsed(
+        "discovery:\n  - {}\n  - {url: 'http://sd.example/', files: [a.json]}\n  \
+         - files: [a.json]\n    bearer_token: hunter2\n    tls: {ca_file: a}\n  \
+         - url: http://sd.example/\n    refresh: 10ms\n    basic_auth: {username: u}\n    bearer_token_file: a\n    tls: {key_file: a}\n  \
+         - interfaces: {port: 80}\n    labels: {job: x}\n",
+    )
+    .unwrap_err();
+    let said: Vec<&str> =
+        errors.iter().map(|error| error.split(": expected").next().unwrap_or_default()).collect();
+    assert!(!errors.join("\n").contains("hunter2"), "{errors:#?}");
+    let expected = [
+        "peerscope.yml:2:5: at discovery[0]",
+        "peerscope.yml:3:5: at discovery[1]",
+        "peerscope.yml:5:19: at discovery[2].bearer_token",
+        "peerscope.yml:6:10: at discovery[2].tls",
+        "peerscope.yml:7:5: at discovery[3].bearer_token",
+        "peerscope.yml:8:14: at discovery[3].refresh",
+        "peerscope.yml:9:17: at discovery[3].basic_auth",
+        "peerscope.yml:11:10: at discovery[3].tls",
+        "peerscope.yml:12:17: at discovery[4].interfaces",
+        "peerscope.yml:13:13: at discovery[4].labels",
+    ];
+    assert_eq!(said, expected, "{errors:#?}");
+}

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::client::Failed;
 use super::super::log::Log;
-use super::client::Failed;
 use super::queue::{Item, Queue};
 
 /// The first wait after a request that failed; it doubles each time.

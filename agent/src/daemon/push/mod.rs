@@ -5,7 +5,6 @@
 //! which the oldest is dropped, and counted, when it is full; `deliver.rs` sends one after the other, and nobody else
 //! waits for that.
 
-mod client;
 mod counts;
 mod deliver;
 mod l2met;
@@ -13,8 +12,6 @@ mod otlp;
 mod queue;
 mod remote_write;
 mod series;
-#[cfg(test)]
-mod stub;
 mod wire;
 
 use std::sync::{Arc, OnceLock};

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use peerscope_analysis::report::{Diagnosis, Verdict};
 use serde_json::{Value, json};
 
+use super::super::client::{Client, Credential, Failed};
 use super::super::configuration::{Document, OtlpLogsSection};
 use super::super::metrics::word;
-use super::client::{Client, Credential, Failed};
 use super::queue::{Item, Queue};
 
 /// The most records that wait.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use prost::Message;
 
 use super::super::board::Board;
+use super::super::client::{Client, Credential, Failed};
 use super::super::configuration::RemoteWriteSection;
 use super::super::metrics;
 use super::super::stop::Stop;
-use super::client::{Client, Credential, Failed};
 use super::queue::{Item, Queue};
 use super::series::{Labels, series};
 use super::wire::{Sample, TimeSeries, WriteRequest, stale};
@@ -36,12 +36,9 @@ impl RemoteWrite {
     /// # Errors
     /// Where a certificate, a key or an authority's file is none.
     pub(super) fn new(section: &RemoteWriteSection) -> Result<Self, String> {
-        let credential = match (&section.basic_auth, &section.bearer_token, &section.bearer_token_file) {
-            (Some(both), _, _) => Credential::Basic(both.clone()),
-            (None, Some(token), _) => Credential::Token(token.clone()),
-            (None, None, Some(file)) => Credential::TokenFile(file.clone()),
-            (None, None, None) => Credential::None,
-        };
+        let RemoteWriteSection { basic_auth, bearer_token, bearer_token_file, .. } = section;
+        let credential =
+            Credential::of(basic_auth.as_ref(), bearer_token.as_ref(), bearer_token_file.as_deref());
         Ok(Self {
             client: Client::new(&section.url, &section.tls, credential, Vec::new())?,
             interval: section.interval.0,

@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use super::super::super::configuration::{self, LogFormat};
 use super::super::super::log::Log;
+use super::super::super::stub::Stub;
 use super::super::counts::Dropped;
 use super::super::deliver::deliver;
-use super::super::stub::Stub;
 use super::*;
 
 fn document(folder: &tempfile::TempDir, address: &str, rest: &str) -> Document {

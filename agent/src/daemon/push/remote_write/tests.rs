@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::super::super::configuration::{self, Document, LogFormat};
 use super::super::super::log::Log;
+use super::super::super::stub::{Stub, Taken};
 use super::super::counts::Dropped;
 use super::super::deliver::deliver;
-use super::super::stub::{Stub, Taken};
 use super::super::wire::Label;
 use super::*;
 

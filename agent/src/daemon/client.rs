@@ -1,7 +1,8 @@
-//! One POST, and whether it is of use to send it again.
+//! One request to somebody else's HTTP server, and whether it is of use to make it again. This is the one place of the
+//! daemon that holds connections and secrets.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,28 +11,37 @@ use jiff::Timestamp;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use ureq::Agent;
+use ureq::http::request::Builder;
 use ureq::http::uri::{Authority, Uri};
-use ureq::http::{HeaderMap, StatusCode};
+use ureq::http::{HeaderMap, Request, StatusCode};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, AsSendBody};
 
-use super::super::configuration::{BasicAuthSection, HttpUrl, Secret, TlsSection};
+use super::configuration::{BasicAuthSection, HttpUrl, Secret, TlsSection};
 use crate::clock;
 use crate::resolve::ClientNames;
 
-/// The most of an answer that is read.
-const LARGEST_ANSWER: u64 = 64 << 10;
-/// The most of it that is shown, in characters.
+/// The most that is read of the answer of who is sent something.
+const LARGEST_RECEIPT: u64 = 64 << 10;
+/// The most of an answer that is shown, in characters.
 const SHOWN: usize = 200;
 
-/// Why something was not taken.
+/// Why a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failed {
     /// The receiver will not have it, however often it is sent.
     Rejected(String),
     /// It may be taken later; how long the receiver asks to wait.
     Again(String, Option<Duration>),
+}
+
+impl Failed {
+    /// Why.
+    pub(super) fn why(&self) -> &str {
+        let (Self::Rejected(why) | Self::Again(why, _)) = self;
+        why
+    }
 }
 
 /// By what this side proves who it is.
@@ -44,10 +54,43 @@ pub(super) enum Credential {
     /// A token.
     Token(Secret),
     /// A token in a file.
-    TokenFile(std::path::PathBuf),
+    TokenFile(PathBuf),
 }
 
-/// Sends to one receiver.
+impl Credential {
+    /// As it is configured.
+    pub(super) fn of(
+        basic: Option<&BasicAuthSection>,
+        token: Option<&Secret>,
+        token_file: Option<&Path>,
+    ) -> Self {
+        match (basic, token, token_file) {
+            (Some(both), _, _) => Self::Basic(both.clone()),
+            (None, Some(token), _) => Self::Token(token.clone()),
+            (None, None, Some(file)) => Self::TokenFile(file.to_path_buf()),
+            (None, None, None) => Self::None,
+        }
+    }
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) media_type: String,
+    /// An error where it ended too soon, or is larger than is read.
+    pub(super) body: Result<Vec<u8>, Failed>,
+    secrets: Vec<String>,
+}
+
+impl Answer {
+    /// Whether words about it may be shown: they hold nothing that is secret.
+    pub(super) fn may_show(&self, words: &str) -> bool {
+        !has_secret(words, &self.secrets)
+    }
+}
+
+/// Makes requests to one server.
 pub(super) struct Client {
     agent: Agent,
     url: Uri,
@@ -60,7 +103,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// For a receiver.
+    /// For a server.
     ///
     /// # Errors
     /// Where a certificate, a key or an authority's file is none.
@@ -101,29 +144,62 @@ impl Client {
         headers: &[(&str, &str)],
         within: Duration,
     ) -> Result<Vec<u8>, Failed> {
+        let request = Request::post(&self.url);
+        self.ask(request, headers, body, LARGEST_RECEIPT, within)
+            .map(|answer| answer.body.unwrap_or_default())
+    }
+
+    /// Asks once, and gives what was answered with success.
+    ///
+    /// # Errors
+    /// Where nothing was.
+    pub(super) fn get(
+        &self,
+        headers: &[(&str, &str)],
+        largest: u64,
+        within: Duration,
+    ) -> Result<Answer, Failed> {
+        self.ask(Request::get(&self.url), headers, (), largest, within)
+    }
+
+    fn ask(
+        &self,
+        request: Builder,
+        headers: &[(&str, &str)],
+        body: impl AsSendBody,
+        largest: u64,
+        within: Duration,
+    ) -> Result<Answer, Failed> {
+        let again = |why: String| Failed::Again(format!("{}: {why}", self.shown), None);
         let mut secrets: Vec<String> =
             self.headers.iter().map(|(_, secret)| secret.reveal().to_string()).collect();
-        let mut post = self.agent.post(&self.url);
+        let mut request = request;
         for (name, value) in headers {
-            post = post.header(*name, *value);
+            request = request.header(*name, *value);
         }
         for (name, value) in &self.headers {
-            post = post.header(name, value.reveal());
+            request = request.header(name, value.reveal());
         }
         if let Some(host) = &self.host {
-            post = post.header("Host", host);
+            request = request.header("Host", host);
         }
         if let Some((authorization, secret)) = self.authorization()? {
-            post = post.header("Authorization", &authorization);
+            request = request.header("Authorization", &authorization);
             secrets.extend([authorization, secret]);
         }
-        let again = |error| Failed::Again(format!("{}: {}", self.shown, words(error)), None);
-        let answer = post.config().timeout_global(Some(within)).build().send(body).map_err(again)?;
+        // What a header may hold was seen to where it was read.
+        let request = request.body(body).map_err(|_| again("the request cannot be written".to_string()))?;
+        let request = self.agent.configure_request(request).timeout_global(Some(within)).build();
+        let answer = self.agent.run(request).map_err(|error| again(words(error)))?;
         let (head, body) = answer.into_parts();
-        let body = body.into_with_config().limit(LARGEST_ANSWER).read_to_vec();
         let status = head.status;
+        let largest = if status.is_success() { largest } else { LARGEST_RECEIPT };
+        let body = body.into_with_config().limit(largest).read_to_vec();
         if status.is_success() {
-            return Ok(body.unwrap_or_default());
+            let media_type = head.headers.get("content-type").and_then(|value| value.to_str().ok());
+            let media_type = media_type.unwrap_or_default().to_string();
+            let body = body.map_err(|error| again(words(error)));
+            return Ok(Answer { status, media_type, body, secrets });
         }
         let said = said(&body.unwrap_or_default(), &secrets);
         let why = format!("{}: the answer is {}{said}", self.shown, status.as_u16());
@@ -169,10 +245,14 @@ fn read(file: &Path) -> Result<String, Failed> {
 fn said(body: &[u8], secrets: &[String]) -> String {
     let text = String::from_utf8_lossy(body);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    if line.is_empty() || secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret.as_str())) {
+    if line.is_empty() || has_secret(&text, secrets) {
         return String::new();
     }
     format!(": {}", line.chars().take(SHOWN).collect::<String>())
+}
+
+fn has_secret(text: &str, secrets: &[String]) -> bool {
+    secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret.as_str()))
 }
 
 /// How long the receiver asks to wait: seconds, or a time (RFC 9110, section 10.2.3).
@@ -238,7 +318,7 @@ fn words(error: ureq::Error) -> String {
         ureq::Error::Io(error) => error.to_string(),
         ureq::Error::Rustls(error) => format!("TLS: {error}"),
         ureq::Error::Protocol(_) => "the answer is no HTTP".to_string(),
-        ureq::Error::BodyExceedsLimit(_) => "the answer is larger than any".to_string(),
+        ureq::Error::BodyExceedsLimit(_) => "the answer is larger than is read".to_string(),
         ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => {
             "the proxy cannot be used".to_string()
         }
