@@ -2,7 +2,6 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "push/daemon.rs"]
-#[expect(dead_code, reason = "its memory is nothing to these tests")]
 mod daemon;
 #[path = "handshakes/servers.rs"]
 #[expect(dead_code, reason = "of the servers, nginx and certificates alone are needed here")]

@@ -1,4 +1,5 @@
 //! `peerscope run` with a configuration of the test's, and who it is asked by.
+#![allow(dead_code, reason = "each test of a daemon uses its part")]
 
 use std::fs;
 use std::io::Read;
@@ -48,17 +49,22 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts one, and waits until it answers.
     pub(crate) fn start(configuration: &str) -> Self {
+        Self::start_with(configuration, &[])
+    }
+
+    /// The same, in an environment that says more.
+    pub(crate) fn start_with(configuration: &str, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let file = folder.path().join("peerscope.yml");
-        fs::write(&file, format!("listen: 127.0.0.1:{port}\nsource: {{name: here}}\n{configuration}"))
-            .unwrap();
+        fs::write(&file, Self::whole(port, configuration)).unwrap();
         let log = |name: &str| fs::File::create(folder.path().join(name)).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_peerscope"))
             .args(["run", "--config"])
             .arg(&file)
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("PEERSCOPE_TEST_PASSWORD", "hunter2")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log("stdout"))
             .stderr(log("log"))
@@ -67,6 +73,23 @@ impl Daemon {
         let daemon = Self { child, folder, port };
         wait_for("the daemon's first answer", || get(&daemon.url("/-/healthy")));
         daemon
+    }
+
+    /// A configuration, with where it listens and what it is called.
+    fn whole(port: u16, configuration: &str) -> String {
+        format!("listen: 127.0.0.1:{port}\nsource: {{name: here}}\n{configuration}")
+    }
+
+    /// Puts another configuration in the place of its own, in one step as editors do.
+    pub(crate) fn configure(&self, configuration: &str) {
+        let next = self.file().with_extension("next");
+        fs::write(&next, Self::whole(self.port, configuration)).unwrap();
+        fs::rename(next, self.file()).unwrap();
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -100,7 +123,7 @@ impl Daemon {
     /// Ends it as a service manager does; how long that took.
     pub(crate) fn end(&mut self) -> Duration {
         let begun = Instant::now();
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.said("log"));
         begun.elapsed()

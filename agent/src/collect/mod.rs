@@ -11,6 +11,6 @@ mod redact;
 mod writer;
 
 pub(crate) use files::write_snapshot;
-pub(crate) use live::{NotRead, Wanted, credentials_seen, merge, read_accounts, report_gap};
+pub(crate) use live::{Live, NotRead, Wanted, credentials_seen, merge, read_accounts, report_gap};
 pub(crate) use redact::redact;
 pub(crate) use writer::{NotReplaced, SnapshotWriter};

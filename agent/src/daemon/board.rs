@@ -59,8 +59,8 @@ pub(crate) struct Board {
 struct Listed {
     /// In the configuration.
     written: Vec<PathSection>,
-    /// By each discovery.
-    found: BTreeMap<usize, Vec<PathSection>>,
+    /// By discovery.
+    found: Vec<PathSection>,
 }
 
 /// A path, and what is known of it.
@@ -337,10 +337,10 @@ impl Board {
         self.take(&listed);
     }
 
-    /// Takes what a discovery found, in the place of what it found before.
-    pub(super) fn discover(&self, number: usize, sections: Vec<PathSection>) {
+    /// Takes what was found, in the place of what was found before.
+    pub(super) fn discover(&self, sections: Vec<PathSection>) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.found.insert(number, sections);
+        listed.found = sections;
         self.take(&listed);
     }
 
@@ -350,7 +350,7 @@ impl Board {
         let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
         let mut kept = std::mem::take(&mut *paths);
         let mut all_remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        for section in listed.written.iter().chain(listed.found.values().flatten()) {
+        for section in listed.written.iter().chain(&listed.found) {
             if paths.contains_key(&section.name) {
                 continue;
             }
@@ -385,6 +385,16 @@ impl Board {
     /// Takes what was read anew.
     pub(super) fn configure(&self, configured: Arc<Configured>) {
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = Some(configured);
+    }
+
+    /// Knows nothing of what is configured any more.
+    pub(super) fn unconfigure(&self) {
+        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = None;
+        for path in self.paths() {
+            *path.blocks.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            let mut status = path.status();
+            (status.analysis, status.analysed) = (None, None);
+        }
     }
 
     /// Notes what happened at a time, here and in the history, which knows of snapshots by itself.

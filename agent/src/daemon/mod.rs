@@ -6,6 +6,7 @@
 //! together, by the one pace that their engines share.
 
 mod access;
+mod aside;
 mod attention;
 mod blocks;
 mod board;
@@ -36,6 +37,7 @@ mod web;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -51,7 +53,7 @@ use self::log::Log;
 use self::names::Names;
 use self::push::VerdictLog;
 use self::recent::Happening;
-use self::reload::Reload;
+use self::reload::{Reload, Tell};
 use self::stop::Stop;
 use crate::clock;
 use crate::dyno::Dyno;
@@ -108,7 +110,10 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
     let writing = Arc::clone(&history);
     thread::spawn(move || writing.run());
     let (snapshot, discovered) = (document.snapshot.clone(), document.discovery.clone());
-    let reload = Reload::new(file.to_path_buf(), Arc::clone(&shared.board), shared.log, document);
+    let (tell_snapshots, told_snapshots) = channel();
+    let (tell_discovery, told_discovery) = channel();
+    let tell = Tell { snapshots: tell_snapshots.clone(), discovery: tell_discovery.clone() };
+    let reload = Reload::new(file.to_path_buf(), Arc::clone(&shared.board), shared.log, document, tell);
     let reload = Arc::new(reload);
     let mut working = vec![
         go(&shared, |shared| prober::run(&shared.board, &shared.names, shared.pace.clone(), &shared.stop)),
@@ -117,7 +122,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
             Ok(())
         }),
         go(&shared, move |shared| {
-            snapshots::run(shared, &snapshot);
+            snapshots::run(shared, &snapshot, &tell_snapshots, &told_snapshots);
             Ok(())
         }),
         go(&shared, |shared| {
@@ -131,10 +136,15 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         }),
     ];
     working.push(go(&shared, move |shared| {
-        discovery::run(shared, &discovered);
+        discovery::run(shared, &discovered, &tell_discovery, &told_discovery);
         Ok(())
     }));
     working.extend(push.into_iter().map(|work| go(&shared, work)));
+    let looking = Arc::clone(&reload);
+    working.push(go(&shared, move |shared| {
+        looking.on_change(&shared.stop);
+        Ok(())
+    }));
     let served = Arc::clone(&reload);
     working.push(go(&shared, move |shared| server::run(listener, &shared.board, &served, &shared.stop)));
     for _ in 0..DIAGNOSES {

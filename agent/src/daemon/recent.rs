@@ -76,16 +76,19 @@ pub(crate) enum Happening {
     SnapshotRead,
     /// It is other than it was.
     SnapshotChanged,
+    /// It is read no more.
+    SnapshotForgotten,
 }
 
 impl Happening {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Started,
         Self::Stopped,
         Self::Reloaded,
         Self::Rejected,
         Self::SnapshotRead,
         Self::SnapshotChanged,
+        Self::SnapshotForgotten,
     ];
 
     /// Its name in the history.
@@ -97,6 +100,7 @@ impl Happening {
             Self::Rejected => "configuration_rejected",
             Self::SnapshotRead => "snapshot_read",
             Self::SnapshotChanged => "snapshot_changed",
+            Self::SnapshotForgotten => "snapshot_forgotten",
         }
     }
 
@@ -114,6 +118,7 @@ impl Happening {
             Self::Rejected => "a configuration of the daemon was wrong, and the one before went on",
             Self::SnapshotRead => "what is configured in AWS and Heroku was read for the first time",
             Self::SnapshotChanged => "what is configured in AWS and Heroku changed",
+            Self::SnapshotForgotten => "what is configured in AWS and Heroku is read no more",
         }
     }
 }

@@ -50,6 +50,10 @@ pub(crate) struct Document {
     #[serde(default)]
     #[schemars(with = "Option<Vec<DiscoverySection>>")]
     pub(crate) discovery: Vec<DiscoverySection>,
+    /// Whether this file, and that of `web_config_file`, are looked at each second, and taken where they have changed.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(crate) reload_on_change: bool,
     /// In which form the log is written.
     #[serde(default)]
     #[schemars(with = "Option<LogFormat>")]
@@ -207,6 +211,11 @@ pub(crate) struct DiscoverySection {
 }
 
 impl DiscoverySection {
+    /// Whether it looks where another does, if not in the same way.
+    pub(crate) fn is_of_the_place_of(&self, other: &Self) -> bool {
+        (&self.files, &self.url, &self.interfaces) == (&other.files, &other.url, &other.interfaces)
+    }
+
     /// Where it looks, in a word.
     pub(crate) fn kind(&self) -> &'static str {
         match (&self.url, &self.interfaces) {

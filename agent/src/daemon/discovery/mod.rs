@@ -12,12 +12,12 @@ mod http;
 mod interfaces;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 pub(super) use self::failures::Failures;
 use super::Shared;
+use super::aside::aside;
 use super::configuration::{
     DiscoverySection, PathName, PathSection, Span, Target, interval, shortest_interval, timeout,
 };
@@ -30,15 +30,24 @@ const NAP: Duration = Duration::from_millis(200);
 /// The most paths of one source: more is a mistake, and would crowd out the others.
 const MOST: usize = 10_000;
 
+/// What discovery is told.
+pub(super) enum Told {
+    /// It is to be looked elsewhere.
+    Wanted(Vec<DiscoverySection>),
+    /// What a service answered.
+    Found(Found),
+}
+
 /// What a look of a source came to: paths, or why there are none.
-struct Found {
-    number: usize,
+pub(super) struct Found {
+    number: u64,
     paths: Result<Vec<PathSection>, String>,
 }
 
 /// Where it is looked, and what came of it.
 struct Source {
-    number: usize,
+    /// What a service answers is for the source that asked it: a section that is changed is another one.
+    number: u64,
     section: DiscoverySection,
     looked: Option<Instant>,
     /// A service was asked, and has not answered.
@@ -49,15 +58,36 @@ struct Source {
     said: Option<String>,
 }
 
+impl Source {
+    fn is_tried(&self) -> bool {
+        self.looked.is_some() && !self.is_asked
+    }
+}
+
 /// Looks until all is to end.
-pub(super) fn run(shared: &Shared, sections: &[DiscoverySection]) {
-    let (tell, told) = channel();
-    let mut discovery = Discovery { shared, sources: Vec::new(), revision: None, tell, told };
+pub(super) fn run(
+    shared: &Shared,
+    sections: &[DiscoverySection],
+    tell: &Sender<Told>,
+    told: &Receiver<Told>,
+) {
+    let mut discovery = Discovery {
+        shared,
+        sources: Vec::new(),
+        leaving: Vec::new(),
+        is_changed: false,
+        numbers: 0,
+        revision: None,
+        tell,
+    };
     discovery.begin(sections);
     while !shared.stop.is_asked() {
         discovery.look();
-        if let Ok(found) = discovery.told.recv_timeout(NAP) {
-            discovery.take(found);
+        discovery.publish();
+        match told.recv_timeout(NAP) {
+            Ok(Told::Wanted(sections)) => discovery.begin(&sections),
+            Ok(Told::Found(found)) => discovery.take(found),
+            Err(_) => {}
         }
     }
 }
@@ -65,21 +95,46 @@ pub(super) fn run(shared: &Shared, sections: &[DiscoverySection]) {
 struct Discovery<'a> {
     shared: &'a Shared,
     sources: Vec<Source>,
+    /// What sources found that are looked at no more: another may find the same in a moment, which is then no other path.
+    leaving: Vec<PathSection>,
+    /// Whether anything else was found than the board knows of.
+    is_changed: bool,
+    numbers: u64,
     /// That of what is configured.
     revision: Option<u64>,
-    /// What services answered.
-    tell: Sender<Found>,
-    told: Receiver<Found>,
+    tell: &'a Sender<Told>,
 }
 
 impl Discovery<'_> {
+    /// Looks in these places, and in no others any more. Where one stays, what was found there does.
     fn begin(&mut self, sections: &[DiscoverySection]) {
-        for (number, section) in sections.iter().enumerate() {
+        let mut before = std::mem::take(&mut self.sources);
+        for section in sections {
             self.shared.board.undiscovered.expect(section.kind());
-            let section = section.clone();
-            let source =
-                Source { number, section, looked: None, is_asked: false, paths: Vec::new(), said: None };
-            self.sources.push(source);
+            let same = before.iter().position(|source| source.section == *section);
+            if let Some(same) = same {
+                self.sources.push(before.remove(same));
+                continue;
+            }
+            let place = before.iter().position(|source| source.section.is_of_the_place_of(section));
+            let paths = place.map(|place| before.remove(place).paths).unwrap_or_default();
+            let (number, section) = (self.numbers, section.clone());
+            self.numbers += 1;
+            self.sources.push(Source { number, section, looked: None, is_asked: false, paths, said: None });
+        }
+        self.leaving.extend(before.into_iter().flat_map(|source| source.paths));
+        self.is_changed = true;
+    }
+
+    /// Has the board watch what was found.
+    fn publish(&mut self) {
+        if !self.leaving.is_empty() && self.sources.iter().all(Source::is_tried) {
+            self.leaving.clear();
+            self.is_changed = true;
+        }
+        if std::mem::take(&mut self.is_changed) {
+            let all = self.sources.iter().flat_map(|source| &source.paths).chain(&self.leaving);
+            self.shared.board.discover(all.cloned().collect());
         }
     }
 
@@ -102,7 +157,7 @@ impl Discovery<'_> {
             match (&section.url, &section.interfaces, &configured) {
                 (Some(_), ..) => {
                     source.is_asked = true;
-                    ask(number, section.clone(), every, &self.tell);
+                    ask(number, section.clone(), every, self.tell);
                 }
                 (None, None, _) => found.push(Found { number, paths: files::found(section, &section.files) }),
                 (None, Some(selector), Some(configured)) => {
@@ -127,7 +182,7 @@ impl Discovery<'_> {
                 source.said = None;
                 if paths != source.paths {
                     source.paths = paths;
-                    board.discover(source.number, source.paths.clone());
+                    self.is_changed = true;
                 }
             }
             Err(why) => {
@@ -142,16 +197,15 @@ impl Discovery<'_> {
 }
 
 /// Asks a service in a thread of its own: nobody else waits until it answers, or does not.
-fn ask(number: usize, section: DiscoverySection, every: Duration, tell: &Sender<Found>) {
-    let told = tell.clone();
-    let asking = thread::Builder::new().spawn(move || {
-        let paths = section.url.as_ref().map(|url| http::found(&section, url, every));
-        // Nobody is told where all has ended meanwhile.
-        _ = paths.map(|paths| told.send(Found { number, paths }));
+fn ask(number: u64, section: DiscoverySection, every: Duration, tell: &Sender<Told>) {
+    let broken = Told::Found(Found { number, paths: Err("the asking of a service broke off".to_string()) });
+    aside(tell, broken, move || {
+        let paths = match &section.url {
+            Some(url) => http::found(&section, url, every),
+            None => Ok(Vec::new()),
+        };
+        Told::Found(Found { number, paths })
     });
-    if let Err(error) = asking {
-        _ = tell.send(Found { number, paths: Err(format!("no thread: {error}")) });
-    }
 }
 
 fn path(
