@@ -20,6 +20,8 @@ use crate::exit::Failure;
 
 /// The longest sleep: so often it looks whether paths have changed, or all is to end.
 const NAP: Duration = Duration::from_millis(100);
+/// The share of its interval by which a turn may be late and still be kept: the tenth part.
+const GRACE: u32 = 10;
 
 /// Probes until all is to end.
 ///
@@ -36,6 +38,7 @@ pub(super) fn run(board: &Board, names: &Names, pace: Pace, stop: &Stop) -> Resu
         paths: HashMap::new(),
         under_way: HashMap::new(),
         next_id: 0,
+        skipped: 0,
     };
     let mut observations = Vec::new();
     let mut looked = None;
@@ -66,6 +69,8 @@ struct Prober<'a> {
     paths: HashMap<u64, Probed>,
     under_way: HashMap<ProbeId, Arc<Watched>>,
     next_id: u32,
+    /// Turns that came while the last probe was still under way, and were not made up for.
+    skipped: u64,
 }
 
 /// A path, and how often it was asked.
@@ -74,6 +79,8 @@ struct Probed {
     /// The number of its turns: each address of a name has its own.
     turns: usize,
     is_under_way: bool,
+    /// When a turn came while the last probe was under way.
+    owed: Option<Duration>,
 }
 
 impl Prober<'_> {
@@ -88,7 +95,7 @@ impl Prober<'_> {
         for path in paths {
             let probed = self.paths.remove(&path.number).unwrap_or_else(|| {
                 self.schedule.add(path.number, &path.section.name.0, path.section.interval.0, now);
-                Probed { path: Arc::clone(&path), turns: 0, is_under_way: false }
+                Probed { path: Arc::clone(&path), turns: 0, is_under_way: false, owed: None }
             });
             kept.insert(path.number, probed);
         }
@@ -101,41 +108,63 @@ impl Prober<'_> {
     /// Hands over what is due.
     fn submit(&mut self, now: Duration) {
         while let Some(number) = self.schedule.next(now) {
-            // The last one has not ended: a timeout is no longer than the interval, but a handshake may take it twice.
-            if self.paths.get(&number).is_none_or(|probed| probed.is_under_way) {
-                continue;
-            }
-            let address = match self.address(number) {
-                Ok(Some(address)) => address,
-                // It has not been looked up yet.
-                Ok(None) => continue,
-                Err(()) => {
-                    self.note(number, ProbeResult::DnsError, None);
-                    continue;
-                }
-            };
-            self.next_id = self.next_id.wrapping_add(1);
-            let id = ProbeId(self.next_id);
             let Some(probed) = self.paths.get_mut(&number) else { continue };
-            let section = &probed.path.section;
-            let request = Destination::of(&section.target.0, address).request(id, section.timeout.0);
-            let is_taken = match section.target.0.handshake() {
-                Some(handshake) => {
-                    let request =
-                        peerscope_vocabulary::ProbeRequest { greeting_wait: section.timeout.0, ..request };
-                    self.engine.speak(now, request, handshake)
-                }
-                None => self.engine.submit(now, &[request]) == 1,
-            };
-            if is_taken {
-                probed.is_under_way = true;
-                probed.turns = probed.turns.wrapping_add(1);
-                self.under_way.insert(id, Arc::clone(&probed.path));
-            } else {
-                self.note(number, ProbeResult::LocalError, None);
+            if !probed.is_under_way {
+                self.probe(number, now);
+            } else if probed.owed.replace(now).is_some() {
+                self.skipped += 1;
             }
         }
-        self.board.missed.store(self.schedule.missed(), Ordering::Relaxed);
+        self.board.missed.store(self.schedule.missed() + self.skipped, Ordering::Relaxed);
+    }
+
+    /// Hands a path's probe over.
+    fn probe(&mut self, number: u64, now: Duration) {
+        let address = match self.address(number) {
+            Ok(Some(address)) => address,
+            // It has not been looked up yet.
+            Ok(None) => return,
+            Err(()) => {
+                self.note(number, ProbeResult::DnsError, None);
+                return;
+            }
+        };
+        self.next_id = self.next_id.wrapping_add(1);
+        let id = ProbeId(self.next_id);
+        let Some(probed) = self.paths.get_mut(&number) else { return };
+        let section = &probed.path.section;
+        let request = Destination::of(&section.target.0, address).request(id, section.timeout.0);
+        let is_taken = match section.target.0.handshake() {
+            Some(handshake) => {
+                let request =
+                    peerscope_vocabulary::ProbeRequest { greeting_wait: section.timeout.0, ..request };
+                self.engine.speak(now, request, handshake)
+            }
+            None => self.engine.submit(now, &[request]) == 1,
+        };
+        if is_taken {
+            probed.is_under_way = true;
+            probed.turns = probed.turns.wrapping_add(1);
+            self.under_way.insert(id, Arc::clone(&probed.path));
+        } else {
+            self.note(number, ProbeResult::LocalError, None);
+        }
+    }
+
+    /// A path's probe is over. Where its next turn came a moment before, it has it now: silence ends with the timeout,
+    /// which may be as long as the interval, and is counted from when the probe was sent. Where it came long before (a
+    /// handshake may take the timeout twice, and a host that many paths lead to is not asked oftener than it may be),
+    /// that turn was not kept.
+    fn ended(&mut self, number: u64) {
+        let now = self.board.now();
+        let Some(probed) = self.paths.get_mut(&number) else { return };
+        probed.is_under_way = false;
+        let Some(owed) = probed.owed.take() else { return };
+        if now <= owed + probed.path.section.interval.0 / GRACE {
+            self.probe(number, now);
+        } else {
+            self.skipped += 1;
+        }
     }
 
     /// The address whose turn it is; an error where the name has none.
@@ -154,15 +183,72 @@ impl Prober<'_> {
         let spoken = self.engine.spoken(observation);
         let outcome = spoken.map_or(observation.outcome, |spoken| spoken.observation.outcome);
         let Some(path) = self.under_way.remove(&observation.id()) else { return };
-        if let Some(probed) = self.paths.get_mut(&path.number) {
-            probed.is_under_way = false;
-        }
         self.note(path.number, outcome.into(), observation.rtt);
+        self.ended(path.number);
     }
 
     fn note(&mut self, number: u64, result: ProbeResult, rtt: Option<Duration>) {
         let Some(probed) = self.paths.get(&number) else { return };
         let last = Last { at: clock::now(), result, rtt };
         probed.path.probed(self.board.now(), last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::thread;
+
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+    use crate::daemon::configuration::PathSection;
+
+    /// What the probing of these paths comes to in a while: how often each was probed, and the turns that were missed.
+    fn probed(sections: &[PathSection], within: Duration) -> (Vec<u64>, u64) {
+        let (board, stop) = (Board::without_past("here"), Stop::default());
+        board.watch(sections);
+        thread::scope(|scope| {
+            scope.spawn(|| run(&board, &Names::default(), Pace::default(), &stop).unwrap());
+            thread::sleep(within);
+            stop.ask();
+        });
+        let count = |path: &Arc<Watched>| path.status().results.values().sum();
+        (board.paths().iter().map(count).collect(), board.missed.load(Ordering::Relaxed))
+    }
+
+    fn path(name: &str, target: SocketAddr, milliseconds: u32) -> PathSection {
+        let often = format!("{milliseconds}ms");
+        let section = serde_json::json!({ "name": name, "target": format!("tcp://{target}"), "interval": often, "timeout": often });
+        serde_json::from_value(section).unwrap()
+    }
+
+    #[test]
+    fn silence_that_lasts_as_long_as_the_interval_costs_no_turn() {
+        // A listener whose queue is full lets every further SYN fall.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        socket.listen(0).unwrap();
+        let full = TcpListener::from(socket);
+        let address = full.local_addr().unwrap();
+        let _waiting = TcpStream::connect(address).unwrap();
+        let (counts, missed) = probed(&[path("silent", address, 500)], Duration::from_millis(5250));
+        // Of ten turns the last is under way at the end; each begins a little later than it might.
+        assert!((8..=10).contains(&counts[0]), "{counts:?}");
+        assert!(missed <= 1, "{missed}");
+    }
+
+    #[test]
+    fn turns_that_a_host_cannot_be_asked_at_are_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || listener.incoming().for_each(drop));
+        let paths: Vec<PathSection> =
+            (0..20).map(|number| path(&format!("path-{number}"), address, 500)).collect();
+        let (counts, missed) = probed(&paths, Duration::from_secs(3));
+        // Ten a second, of forty that are due.
+        let made: u64 = counts.iter().sum();
+        assert!((20..=36).contains(&made), "{counts:?}");
+        assert!(missed >= 50, "{missed}");
     }
 }
