@@ -1,7 +1,7 @@
 //! Diagnoses the paths that need it, beside the probing: however long one takes, no probe of another path waits for it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use peerscope_analysis::diagnose::{Baseline, Case, Machine};
@@ -58,28 +58,40 @@ pub(super) struct Diagnosing<'a> {
     pub(super) log: &'a Log,
     pub(super) verdicts: &'a VerdictLog,
     pub(super) canaries: &'a Canaries,
+    finding: &'a Mutex<()>,
     pub(super) stop: &'a Stop,
 }
 
 impl<'a> Diagnosing<'a> {
     /// With what everything shares.
     pub(super) fn of(shared: &'a Shared) -> Self {
-        let Shared { board, names, pace, log, verdicts, canaries, stop } = shared;
-        Self { board, names, pace, log, verdicts, canaries, stop }
+        let Shared { board, names, pace, log, verdicts, canaries, finding, stop } = shared;
+        Self { board, names, pace, log, verdicts, canaries, finding, stop }
     }
 
     /// Diagnoses until all is to end. Several threads may.
     pub(super) fn run(self) {
+        while let Some(work) = self.next() {
+            match work {
+                Work::Diagnose(path) => self.diagnose(&path),
+                Work::Analyse(path) => self.analyse(&path),
+            }
+        }
+    }
+
+    /// Waits for something to be done; none where all is to end. Of those that have nothing to do one looks, for all of
+    /// them: a look goes over every path.
+    fn next(self) -> Option<Work> {
+        let _looking = self.finding.lock().unwrap_or_else(PoisonError::into_inner);
         while !self.stop.is_asked() {
             let now = self.board.now();
             let due = self.board.paths().into_iter().find(|path| path.status().attention.begin(now));
-            let next = due.map(Work::Diagnose);
-            match next.or_else(|| self.unanalysed()) {
-                Some(Work::Diagnose(path)) => self.diagnose(&path),
-                Some(Work::Analyse(path)) => self.analyse(&path),
-                None => _ = self.stop.sleep(NAP),
+            if let Some(work) = due.map(Work::Diagnose).or_else(|| self.unanalysed()) {
+                return Some(work);
             }
+            self.stop.sleep(NAP);
         }
+        None
     }
 
     /// A path that what is configured was not asked about since it changed. An address that is not known yet leaves

@@ -36,8 +36,8 @@ mod url;
 mod web;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -76,6 +76,8 @@ struct Shared {
     log: Log,
     verdicts: VerdictLog,
     canaries: Canaries,
+    /// Held by the one diagnosing thread that looks for something to do.
+    finding: Mutex<()>,
     stop: Stop,
 }
 
@@ -99,6 +101,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         log,
         verdicts: VerdictLog::new(&document),
         canaries: Canaries::default(),
+        finding: Mutex::default(),
         stop: Stop::default(),
     });
     let push = push::work(&document, &shared.board.pushed, &shared.verdicts)?;
