@@ -7,7 +7,7 @@ CARGO ?= cargo
 # binary serves the laptop and the dyno.
 DIST_FEATURES := laboratory,aws
 
-.PHONY: demo test torture accuracy bench dist dist-test prepare servers lint purity
+.PHONY: demo test torture accuracy bench bench-daemon dist dist-test prepare servers lint purity
 
 demo: prepare
 	$(CARGO) run --quiet --package peerscope -- demo
@@ -44,6 +44,11 @@ accuracy: prepare
 # Speed, against the size of synthetic organisations; docs/BENCHMARKS.md has the figures and the machine.
 bench:
 	$(CARGO) bench --package peerscope-organisation
+
+# A thousand paths at one second, beside Prometheus's blackbox_exporter. Nothing else should go on meanwhile: what others
+# take of the processors is in the figures.
+bench-daemon: servers
+	$(CARGO) bench --package peerscope --bench watching
 
 prepare:
 	@scripts/prepare

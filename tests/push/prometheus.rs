@@ -1,4 +1,5 @@
 //! Debian's Prometheus, which scrapes and is written to.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,20 +34,31 @@ impl Prometheus {
 
     /// One that scrapes a port of loopback each second.
     pub(crate) fn scraping(port: u16, scraped: Option<u16>) -> Self {
-        Self::start(port, scraped, None, "")
+        let jobs = scraped.map_or_else(String::new, |scraped| {
+            format!("- job_name: scraped\n  static_configs:\n  - targets: ['127.0.0.1:{scraped}']\n")
+        });
+        Self::start(port, &jobs, None, "")
+    }
+
+    /// One that scrapes as these jobs of its configuration say, each second.
+    pub(crate) fn with_jobs(port: u16, jobs: &str) -> Self {
+        Self::start(port, jobs, None, "")
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// One that talks TLS and asks for user and password; `web` is its web configuration.
     pub(crate) fn guarded(port: u16, web: &str, authorization: &str) -> Self {
-        Self::start(port, None, Some(web), authorization)
+        Self::start(port, "", Some(web), authorization)
     }
 
-    fn start(port: u16, scraped: Option<u16>, web: Option<&str>, authorization: &str) -> Self {
+    fn start(port: u16, jobs: &str, web: Option<&str>, authorization: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let jobs = scraped.map_or_else(String::new, |scraped| {
-            format!("scrape_configs:\n- job_name: scraped\n  static_configs:\n  - targets: ['127.0.0.1:{scraped}']\n")
-        });
-        let configuration = format!("global: {{scrape_interval: 1s}}\n{jobs}");
+        let configuration =
+            format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}");
         fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let mut command = Command::new("prometheus");
