@@ -101,6 +101,8 @@ pub(crate) struct Status {
     pub(crate) analysis: Option<Arc<Diagnosis>>,
     /// Which revision of what is configured that is of, or will be in a moment.
     pub(super) analysed: Option<u64>,
+    /// Whether a MySQL greeted that nobody has named, so that it is asked by the hour.
+    pub(crate) is_mysql: bool,
     /// Whether the connection that stands beside the probing goes on, where there is one.
     pub(crate) canary: Option<bool>,
     /// When it is to be diagnosed.
@@ -133,6 +135,7 @@ impl Default for Status {
             diagnosis_took: None,
             analysis: None,
             analysed: None,
+            is_mysql: false,
             canary: None,
             attention: Attention::default(),
         }

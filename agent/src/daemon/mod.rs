@@ -119,7 +119,9 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
     let reload = Reload::new(file.to_path_buf(), Arc::clone(&shared.board), shared.log, document, tell);
     let reload = Arc::new(reload);
     let mut working = vec![
-        go(&shared, |shared| prober::run(&shared.board, &shared.names, shared.pace.clone(), &shared.stop)),
+        go(&shared, |shared| {
+            prober::run(&shared.board, &shared.names, shared.pace.clone(), &shared.log, &shared.stop)
+        }),
         go(&shared, |shared| {
             shared.names.run(&shared.board, &shared.stop);
             Ok(())

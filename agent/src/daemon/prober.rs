@@ -7,9 +7,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use peerscope_probes::{Engine, EngineOptions, Pace, ProbeEngine};
-use peerscope_vocabulary::{Observation, ProbeId};
+use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
 use super::board::{Board, Last, Watched};
+use super::configuration::SHORTEST_OF_MYSQL_UNSPOKEN;
+use super::log::Log;
 use super::names::Names;
 use super::result::ProbeResult;
 use super::schedule::Schedule;
@@ -23,16 +25,22 @@ const NAP: Duration = Duration::from_millis(100);
 /// The share of its interval by which a turn may be late and still be kept: the tenth part.
 const GRACE: u32 = 10;
 
+/// How long a connection is held to hear whether a MySQL greets, which it does at once.
+const GREETING: Duration = Duration::from_millis(300);
+/// How many turns lie between two that listen, where nothing has happened: fewer than a MySQL forgives.
+const UNHEARD: usize = 20;
+
 /// Probes until all is to end.
 ///
 /// # Errors
 /// Where the system gives no engine or no events.
-pub(super) fn run(board: &Board, names: &Names, pace: Pace, stop: &Stop) -> Result<(), Failure> {
+pub(super) fn run(board: &Board, names: &Names, pace: Pace, log: &Log, stop: &Stop) -> Result<(), Failure> {
     let internal = |error: peerscope_probes::ProbeError| Failure::Internal(error.to_string());
     let options = EngineOptions { pace, ..EngineOptions::default() };
     let mut prober = Prober {
         board,
         names,
+        log,
         engine: ProbeEngine::with(options).map_err(internal)?,
         schedule: Schedule::default(),
         paths: HashMap::new(),
@@ -64,6 +72,7 @@ pub(super) fn run(board: &Board, names: &Names, pace: Pace, stop: &Stop) -> Resu
 struct Prober<'a> {
     board: &'a Board,
     names: &'a Names,
+    log: &'a Log,
     engine: ProbeEngine,
     schedule: Schedule,
     paths: HashMap<u64, Probed>,
@@ -79,6 +88,8 @@ struct Probed {
     /// The number of its turns: each address of a name has its own.
     turns: usize,
     is_under_way: bool,
+    /// Whether it is to be heard next who is there.
+    is_to_be_heard: bool,
     /// When a turn came while the last probe was under way.
     owed: Option<Duration>,
 }
@@ -95,7 +106,13 @@ impl Prober<'_> {
         for path in paths {
             let probed = self.paths.remove(&path.number).unwrap_or_else(|| {
                 self.schedule.add(path.number, &path.section.name.0, path.section.interval.0, now);
-                Probed { path: Arc::clone(&path), turns: 0, is_under_way: false, owed: None }
+                Probed {
+                    path: Arc::clone(&path),
+                    turns: 0,
+                    is_under_way: false,
+                    is_to_be_heard: true,
+                    owed: None,
+                }
             });
             kept.insert(path.number, probed);
         }
@@ -136,11 +153,15 @@ impl Prober<'_> {
         let request = Destination::of(&section.target.0, address).request(id, section.timeout.0);
         let is_taken = match section.target.0.handshake() {
             Some(handshake) => {
-                let request =
-                    peerscope_vocabulary::ProbeRequest { greeting_wait: section.timeout.0, ..request };
+                let request = ProbeRequest { greeting_wait: section.timeout.0, ..request };
                 self.engine.speak(now, request, handshake)
             }
-            None => self.engine.submit(now, &[request]) == 1,
+            None => {
+                let is_heard = request.kind == ProbeKind::TcpConnect
+                    && (probed.is_to_be_heard || probed.turns.is_multiple_of(UNHEARD));
+                let greeting_wait = if is_heard { GREETING.min(section.timeout.0) } else { Duration::ZERO };
+                self.engine.submit(now, &[ProbeRequest { greeting_wait, ..request }]) == 1
+            }
         };
         if is_taken {
             probed.is_under_way = true;
@@ -181,10 +202,40 @@ impl Prober<'_> {
 
     fn take(&mut self, observation: &Observation) {
         let spoken = self.engine.spoken(observation);
+        let is_spoken = spoken.is_some();
         let outcome = spoken.map_or(observation.outcome, |spoken| spoken.observation.outcome);
         let Some(path) = self.under_way.remove(&observation.id()) else { return };
         self.note(path.number, outcome.into(), observation.rtt);
+        self.hear(&path, observation, is_spoken);
         self.ended(path.number);
+    }
+
+    /// Who connects to a MySQL and leaves before a login counts against this host, which it shuts out after 100 of those.
+    /// Where one greets that nobody has named, it is asked as seldom as one that is.
+    fn hear(&mut self, path: &Watched, observation: &Observation, is_spoken: bool) {
+        let Some(probed) = self.paths.get_mut(&path.number) else { return };
+        // Another host may be there once something has happened.
+        probed.is_to_be_heard = observation.outcome != Outcome::Connected;
+        let is_mysql = observation.greeting.is_some_and(|greeting| greeting.is_mysql());
+        if is_spoken || !is_mysql || path.section.interval.0 >= SHORTEST_OF_MYSQL_UNSPOKEN {
+            return;
+        }
+        let was_known = std::mem::replace(&mut path.status().is_mysql, true);
+        if !was_known {
+            self.schedule.change(path.number, SHORTEST_OF_MYSQL_UNSPOKEN, self.board.now());
+            probed.owed = None;
+            let target = path.section.target.0.shown();
+            let why = "it shuts this host out after 100 connections without a login; mysql:// may be asked every 60 s";
+            self.log.warn(
+                "mysql_found",
+                &[
+                    ("path", &path.section.name.0),
+                    ("target", &target),
+                    ("asked_every", "3600 s"),
+                    ("why", why),
+                ],
+            );
+        }
     }
 
     fn note(&mut self, number: u64, result: ProbeResult, rtt: Option<Duration>) {
@@ -202,14 +253,14 @@ mod tests {
     use socket2::{Domain, Socket, Type};
 
     use super::*;
-    use crate::daemon::configuration::PathSection;
+    use crate::daemon::configuration::{LogFormat, PathSection};
 
     /// What the probing of these paths comes to in a while: how often each was probed, and the turns that were missed.
     fn probed(sections: &[PathSection], within: Duration) -> (Vec<u64>, u64) {
-        let (board, stop) = (Board::without_past("here"), Stop::default());
+        let (board, log, stop) = (Board::without_past("here"), Log::new(LogFormat::Json), Stop::default());
         board.watch(sections);
         thread::scope(|scope| {
-            scope.spawn(|| run(&board, &Names::default(), Pace::default(), &stop).unwrap());
+            scope.spawn(|| run(&board, &Names::default(), Pace::default(), &log, &stop).unwrap());
             thread::sleep(within);
             stop.ask();
         });
@@ -221,6 +272,24 @@ mod tests {
         let often = format!("{milliseconds}ms");
         let section = serde_json::json!({ "name": name, "target": format!("tcp://{target}"), "interval": often, "timeout": often });
         serde_json::from_value(section).unwrap()
+    }
+
+    #[test]
+    fn a_mysql_that_nobody_has_named_is_asked_once_and_then_by_the_hour() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for taken in listener.incoming().map_while(Result::ok) {
+                let mut taken = taken;
+                // The beginning of MySQL's greeting: a length, a number, protocol 10, and a version.
+                _ = std::io::Write::write_all(&mut taken, b"\x4a\0\0\0\x0a8.0.36\0");
+                thread::sleep(Duration::from_millis(500));
+            }
+        });
+        let (counts, missed) = probed(&[path("found", address, 200)], Duration::from_secs(3));
+        // One more may have been due while the first one listened.
+        assert!((1..=2).contains(&counts[0]), "{counts:?}");
+        assert_eq!(missed, 0);
     }
 
     #[test]

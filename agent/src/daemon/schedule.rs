@@ -25,6 +25,15 @@ impl Schedule {
         self.paths.insert(path, (interval, first));
     }
 
+    /// Gives a path that has turns another interval, which begins now.
+    pub(super) fn change(&mut self, path: u64, interval: Duration, now: Duration) {
+        if self.paths.contains_key(&path) {
+            self.remove(path);
+            self.turns.insert((now + interval, path));
+            self.paths.insert(path, (interval, now + interval));
+        }
+    }
+
     /// Takes all further turns from a path.
     pub(super) fn remove(&mut self, path: u64) {
         if let Some((_, due)) = self.paths.remove(&path) {
@@ -78,6 +87,17 @@ mod tests {
             }
         }
         turns
+    }
+
+    #[test]
+    fn another_interval_begins_when_it_is_given() {
+        let mut schedule = Schedule::default();
+        schedule.add(1, "a", SECOND, Duration::ZERO);
+        assert_eq!(turns(&mut schedule, 0, 3_000).len(), 3);
+        schedule.change(1, SECOND * 10, SECOND * 3);
+        schedule.change(2, SECOND, SECOND * 3);
+        assert_eq!(turns(&mut schedule, 3_000, 33_001), [(13_000, 1), (23_000, 1), (33_000, 1)]);
+        assert_eq!(schedule.missed(), 0);
     }
 
     #[test]

@@ -40,7 +40,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const SHORTEST_OF_MYSQL: Duration = Duration::from_secs(60);
 /// The shortest of a path to a MySQL's port that is left before a login: 100 of those and the server shuts this host
 /// out (MySQL reference manual, "max_connect_errors"). An hour apart, a login of the application comes between.
-const SHORTEST_OF_MYSQL_UNSPOKEN: Duration = Duration::from_secs(3600);
+pub(crate) const SHORTEST_OF_MYSQL_UNSPOKEN: Duration = Duration::from_secs(3600);
 /// The shortest time that history is kept: it is deleted by the hour.
 const SHORTEST_AGE: Duration = Duration::from_secs(3600);
 /// The least room that it is kept in: the tables themselves take a tenth of it.

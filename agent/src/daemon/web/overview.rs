@@ -212,6 +212,10 @@ pub(super) fn facts(view: &View, now: Timestamp) -> Markup {
         let said = format!("{}{rtt}, {} ago", last.result.word(), words::ago(last.at, now));
         facts.push(fact("Last probe", vec![Markup::words(&said)]));
     }
+    if view.is_mysql {
+        let said = "every hour, since a MySQL greets there: mysql:// may be asked every 60 s";
+        facts.push(fact("Asked", vec![Markup::words(said)]));
+    }
     if let Some(port) = section.canary {
         let said = match view.canary {
             Some(true) => "goes on",

@@ -92,6 +92,8 @@ pub(super) struct View {
     pub(super) last: Option<Last>,
     /// Whether the connection that stands beside the probing goes on.
     pub(super) canary: Option<bool>,
+    /// Whether a MySQL greeted that nobody has named.
+    pub(super) is_mysql: bool,
     pub(super) diagnosis: Option<Arc<Diagnosis>>,
     pub(super) analysis: Option<Arc<Diagnosis>>,
     pub(super) blocks: Option<Arc<Blocks>>,
@@ -102,9 +104,9 @@ impl View {
         let (blocks, status) = (path.blocks(), path.status());
         let (state, since, last) = (State::of(status.verdict), status.changed, status.last);
         let (diagnosis, analysis) = (status.diagnosis.clone(), status.analysis.clone());
-        let canary = status.canary;
+        let (canary, is_mysql) = (status.canary, status.is_mysql);
         drop(status);
-        Self { path, state, since, last, canary, diagnosis, analysis, blocks }
+        Self { path, state, since, last, canary, is_mysql, diagnosis, analysis, blocks }
     }
 
     /// All paths, the bad ones first.
