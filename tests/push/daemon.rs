@@ -54,17 +54,23 @@ impl Daemon {
 
     /// The same, in an environment that says more.
     pub(crate) fn start_with(configuration: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peerscope"));
+        command.envs(environment.iter().copied());
+        Self::start_by(command, configuration)
+    }
+
+    /// The same by a command that runs it.
+    pub(crate) fn start_by(mut command: Command, configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let file = folder.path().join("peerscope.yml");
         fs::write(&file, Self::whole(port, configuration)).unwrap();
         let log = |name: &str| fs::File::create(folder.path().join(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_peerscope"))
+        let child = command
             .args(["run", "--config"])
             .arg(&file)
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("PEERSCOPE_TEST_PASSWORD", "hunter2")
-            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log("stdout"))
             .stderr(log("log"))

@@ -8,6 +8,7 @@
 mod access;
 mod aside;
 mod attention;
+mod blackbox;
 mod blocks;
 mod board;
 mod canary;
@@ -54,6 +55,7 @@ use self::names::Names;
 use self::push::VerdictLog;
 use self::recent::Happening;
 use self::reload::{Reload, Tell};
+use self::routes::Daemon;
 use self::stop::Stop;
 use crate::clock;
 use crate::dyno::Dyno;
@@ -105,6 +107,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         stop: Stop::default(),
     });
     let push = push::work(&document, &shared.board.pushed, &shared.verdicts)?;
+    let probing = blackbox::Endpoint::new(&shared, &document.probe_endpoint)?;
     shared.board.watch(&document.paths);
     let (listening, paths) = (document.listen.0.to_string(), document.paths.len().to_string());
     let fields = [("version", env!("CARGO_PKG_VERSION")), ("listen", &listening), ("paths", &paths)];
@@ -150,8 +153,8 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
         looking.on_change(&shared.stop);
         Ok(())
     }));
-    let served = Arc::clone(&reload);
-    working.push(go(&shared, move |shared| server::run(listener, &shared.board, &served, &shared.stop)));
+    let daemon = Daemon { board: Arc::clone(&shared.board), reload: Arc::clone(&reload), probing };
+    working.push(go(&shared, move |shared| server::run(listener, daemon, &shared.stop)));
     for _ in 0..DIAGNOSES {
         working.push(go(&shared, |shared| {
             Diagnosing::of(shared).run();

@@ -156,6 +156,7 @@ fn fixed(current: &Document, new: &Document) -> Option<&'static str> {
         (current.log_metrics != new.log_metrics, "log_metrics"),
         (current.log_metrics_interval != new.log_metrics_interval, "log_metrics_interval"),
         (current.otlp_logs != new.otlp_logs, "otlp_logs"),
+        (current.probe_endpoint != new.probe_endpoint, "probe_endpoint"),
         (current.external_url != new.external_url, "external_url"),
     ];
     is_other.into_iter().find_map(|(is_other, key)| is_other.then_some(key))

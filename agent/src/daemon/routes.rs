@@ -1,19 +1,21 @@
 //! Everything that the daemon answers, as one table: what is asked is looked up in it, and the OpenAPI document is made of
 //! it, so that neither can have what the other has not.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE,
 };
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::blackbox::{self, Endpoint};
 use super::board::{Board, Watched};
 use super::history::{PathHistory, Window};
 use super::reload::Reload;
@@ -28,24 +30,33 @@ pub(super) type Answer = Response<Full<Bytes>>;
 const READERS: usize = 4;
 static READING: Semaphore = Semaphore::const_new(READERS);
 
+/// Whoever knows what is asked for.
+pub(super) struct Daemon {
+    pub(super) board: Arc<Board>,
+    pub(super) reload: Arc<Reload>,
+    pub(super) probing: Arc<Endpoint>,
+}
+
 /// What is asked.
 struct Asked {
-    board: Arc<Board>,
-    reload: Arc<Reload>,
+    daemon: Arc<Daemon>,
     /// What stands in the place of `{name}`.
     name: String,
     /// What stands in the place of `{id}`.
     id: String,
     query: String,
+    headers: HeaderMap,
 }
 
-/// How an answer is come by.
+/// How something is answered.
 #[derive(Clone, Copy)]
 enum Answering {
-    /// At once.
+    /// By what is known.
     Now(fn(&Asked) -> Answer),
     /// From the disk, which may take its time: beside everything else that is asked.
     Reading(fn(&Asked) -> Answer),
+    /// By what is found out; others are served meanwhile.
+    Later(fn(&Asked) -> Pin<Box<dyn Future<Output = Answer> + Send>>),
 }
 
 /// Something that can be asked for.
@@ -125,7 +136,7 @@ pub(super) const ROUTES: &[Route] = &[
         what: "The status page: all paths, or those of a state and labels that the query names.",
         answers: &[possible(StatusCode::OK, "The page.", Body::Html)],
         answer: Answering::Now(|asked| {
-            page(StatusCode::OK, web::overview(&asked.board, &asked.query, clock::now()))
+            page(StatusCode::OK, web::overview(&asked.daemon.board, &asked.query, clock::now()))
         }),
     },
     Route {
@@ -134,7 +145,7 @@ pub(super) const ROUTES: &[Route] = &[
         what: "The page of a path.",
         answers: &[possible(StatusCode::OK, "The page.", Body::Html), NO_NAME, NO_PATH],
         answer: Answering::Now(|asked| {
-            match web::path(&asked.board, &asked.name, &asked.query, clock::now()) {
+            match web::path(&asked.daemon.board, &asked.name, &asked.query, clock::now()) {
                 Some(text) => page(StatusCode::OK, text),
                 None => no_path(),
             }
@@ -146,8 +157,9 @@ pub(super) const ROUTES: &[Route] = &[
         what: "All paths, each with what holds of it and its last probe.",
         answers: &[possible(StatusCode::OK, "The paths.", Body::Json("Paths"))],
         answer: Answering::Now(|asked| {
-            let paths = asked.board.paths().iter().map(|path| summary(path)).collect();
-            let paths = Paths { schema: "peerscope/paths/1", source: asked.board.source.clone(), paths };
+            let paths = asked.daemon.board.paths().iter().map(|path| summary(path)).collect();
+            let paths =
+                Paths { schema: "peerscope/paths/1", source: asked.daemon.board.source.clone(), paths };
             as_json(StatusCode::OK, &paths)
         }),
     },
@@ -161,7 +173,7 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::NOT_FOUND, "No path has this name, or it was not diagnosed yet.", PROBLEM),
         ],
         answer: Answering::Now(|asked| {
-            asked.board.path(&asked.name).map_or_else(no_path, |path| diagnosis(&path))
+            asked.daemon.board.path(&asked.name).map_or_else(no_path, |path| diagnosis(&path))
         }),
     },
     Route {
@@ -196,7 +208,7 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "What is known.", Body::Json("Snapshot")),
             possible(StatusCode::NOT_FOUND, "Nothing that is configured was read.", PROBLEM),
         ],
-        answer: Answering::Now(|asked| snapshot(&asked.board)),
+        answer: Answering::Now(|asked| snapshot(&asked.daemon.board)),
     },
     Route {
         path: "/api/v1/openapi.json",
@@ -213,9 +225,35 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "The metrics.", Body::Metrics),
             possible(StatusCode::INTERNAL_SERVER_ERROR, "They cannot be written.", Body::Text),
         ],
-        answer: Answering::Now(|asked| match metrics::page(&asked.board) {
+        answer: Answering::Now(|asked| match metrics::page(&asked.daemon.board) {
             Ok(page) => with_type(StatusCode::OK, Body::Metrics, page),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
+        }),
+    },
+    Route {
+        path: "/probe",
+        method: Verb::Get,
+        what: "Asks a target now, as blackbox_exporter does.",
+        answers: &[
+            possible(StatusCode::OK, "What came of it, for Prometheus.", Body::Metrics),
+            possible(
+                StatusCode::BAD_REQUEST,
+                "The question makes no sense, or its module is not supported.",
+                Body::Text,
+            ),
+            possible(StatusCode::FORBIDDEN, "The target may not be reached from here.", Body::Text),
+            possible(StatusCode::INTERNAL_SERVER_ERROR, "The question was not asked.", Body::Text),
+            possible(StatusCode::SERVICE_UNAVAILABLE, "As many questions are asked as can be.", Body::Text),
+        ],
+        answer: Answering::Later(|asked| {
+            let timeout = asked.headers.get(blackbox::SCRAPE_TIMEOUT);
+            let timeout = timeout.map(|timeout| timeout.to_str().unwrap_or_default().to_string());
+            let (probing, query) = (Arc::clone(&asked.daemon.probing), asked.query.to_string());
+            Box::pin(async move {
+                let (status, page) = probing.answer(&query, timeout.as_deref()).await;
+                let kind = if status == StatusCode::OK { Body::Metrics } else { Body::Text };
+                with_type(status, kind, page.into_bytes())
+            })
         }),
     },
     Route {
@@ -233,7 +271,7 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "It was.", Body::Text),
             possible(StatusCode::SERVICE_UNAVAILABLE, "Not yet.", Body::Text),
         ],
-        answer: Answering::Now(|asked| match asked.board.is_ready() {
+        answer: Answering::Now(|asked| match asked.daemon.board.is_ready() {
             true => text(StatusCode::OK, "ready\n"),
             false => text(StatusCode::SERVICE_UNAVAILABLE, "reading what is configured\n"),
         }),
@@ -246,7 +284,7 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "It was taken.", Body::Text),
             possible(StatusCode::BAD_REQUEST, "Everything that is wrong with it, a line each.", Body::Text),
         ],
-        answer: Answering::Now(|asked| match asked.reload.now() {
+        answer: Answering::Now(|asked| match asked.daemon.reload.now() {
             Ok(()) => text(StatusCode::OK, "reloaded\n"),
             Err(errors) => text(StatusCode::BAD_REQUEST, &format!("{errors}\n")),
         }),
@@ -254,13 +292,9 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 /// Answers a request.
-pub(super) async fn answer(
-    method: &Method,
-    path: &str,
-    query: &str,
-    board: &Arc<Board>,
-    reload: &Arc<Reload>,
-) -> Answer {
+pub(super) async fn answer(request: &Request<Incoming>, daemon: &Arc<Daemon>) -> Answer {
+    let (method, path) = (request.method(), request.uri().path());
+    let query = request.uri().query().unwrap_or_default();
     let Some((route, places)) = ROUTES.iter().find_map(|route| Some((route, places(route.path, path)?)))
     else {
         return problem(StatusCode::NOT_FOUND, "nothing is here");
@@ -283,10 +317,11 @@ pub(super) async fn answer(
         return problem(StatusCode::BAD_REQUEST, "expected a name, percent-encoded in UTF-8");
     };
     let id = places.next().unwrap_or_default().to_string();
-    let asked =
-        Asked { board: Arc::clone(board), reload: Arc::clone(reload), name, id, query: query.to_string() };
+    let (daemon, headers) = (Arc::clone(daemon), request.headers().clone());
+    let asked = Asked { daemon, name, id, query: query.to_string(), headers };
     match route.answer {
         Answering::Now(answer) => answer(&asked),
+        Answering::Later(answer) => answer(&asked).await,
         Answering::Reading(answer) => {
             let _place = READING.acquire().await;
             let read = tokio::task::spawn_blocking(move || answer(&asked)).await;
@@ -413,12 +448,12 @@ fn snapshot(board: &Board) -> Answer {
 }
 
 fn history(asked: &Asked) -> Answer {
-    if asked.board.path(&asked.name).is_none() {
+    if asked.daemon.board.path(&asked.name).is_none() {
         return no_path();
     }
     match Window::of(Some(&asked.query), clock::now()) {
         Err(wrong) => problem(StatusCode::BAD_REQUEST, &wrong),
-        Ok(window) => match asked.board.history.path(&asked.name, window) {
+        Ok(window) => match asked.daemon.board.history.path(&asked.name, window) {
             Ok(history) => as_json(StatusCode::OK, &history),
             Err(error) => unreadable(&error),
         },
@@ -429,7 +464,7 @@ fn earlier_diagnosis(asked: &Asked) -> Answer {
     let Ok(id) = asked.id.parse() else {
         return problem(StatusCode::BAD_REQUEST, "expected the id of a verdict change, a whole number");
     };
-    match asked.board.history.diagnosis(&asked.name, id) {
+    match asked.daemon.board.history.diagnosis(&asked.name, id) {
         Ok(Some(diagnosis)) => as_json(StatusCode::OK, &diagnosis),
         Ok(None) => {
             problem(StatusCode::NOT_FOUND, "the path has no verdict change of this id with a diagnosis")

@@ -18,9 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::board::Board;
-use super::reload::Reload;
-use super::routes::{answer, unauthorized};
+use super::routes::{Daemon, answer, unauthorized};
 use super::stop::Stop;
 use crate::exit::Failure;
 
@@ -45,15 +43,11 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 ///
 /// # Errors
 /// Where the system gives no runtime.
-pub(super) fn run(
-    listener: TcpListener,
-    board: &Arc<Board>,
-    reload: &Arc<Reload>,
-    stop: &Stop,
-) -> Result<(), Failure> {
+pub(super) fn run(listener: TcpListener, daemon: Daemon, stop: &Stop) -> Result<(), Failure> {
+    let daemon = Arc::new(daemon);
     let internal = |error: std::io::Error| Failure::Internal(format!("HTTP: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(internal)?;
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
@@ -69,42 +63,41 @@ pub(super) fn run(
                     Err(_) => {}
                 }
             };
-            let (board, reload) = (Arc::clone(board), Arc::clone(reload));
+            let daemon = Arc::clone(&daemon);
             tokio::spawn(async move {
                 // How it ended is the client's business.
-                _ = timeout(LONGEST, connection(accepted, board, reload)).await;
+                _ = timeout(LONGEST, connection(accepted, daemon)).await;
                 drop(place);
             });
         }
-    })
+    });
+    // Questions that are under way are left.
+    runtime.shutdown_background();
+    served
 }
 
 /// One connection, from its first byte to its last.
-async fn connection(stream: TcpStream, board: Arc<Board>, reload: Arc<Reload>) {
-    match reload.access().tls.clone() {
-        None => talk(stream, board, reload).await,
+async fn connection(stream: TcpStream, daemon: Arc<Daemon>) {
+    match daemon.reload.access().tls.clone() {
+        None => talk(stream, daemon).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = timeout(HEAD, TlsAcceptor::from(tls).accept(stream)).await {
-                talk(stream, board, reload).await;
+                talk(stream, daemon).await;
             }
         }
     }
 }
 
-async fn talk<S>(stream: S, board: Arc<Board>, reload: Arc<Reload>)
+async fn talk<S>(stream: S, daemon: Arc<Daemon>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let (board, reload) = (Arc::clone(&board), Arc::clone(&reload));
+        let daemon = Arc::clone(&daemon);
         async move {
-            let access = reload.access();
-            let uri = request.uri();
+            let access = daemon.reload.access();
             let mut answer = match access.admits(request.headers().get(AUTHORIZATION)).await {
-                true => {
-                    answer(request.method(), uri.path(), uri.query().unwrap_or_default(), &board, &reload)
-                        .await
-                }
+                true => answer(&request, &daemon).await,
                 false => unauthorized(),
             };
             for (name, value) in &access.headers {

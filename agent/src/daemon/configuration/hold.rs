@@ -22,6 +22,14 @@ pub(super) fn hold(schema: &Value, root: &Node) -> Held {
     Held { value, wrong: holder.wrong }
 }
 
+/// Removes the keys that a schema does not know, and says which: their places in the structure and in the text.
+pub(super) fn prune(schema: &Value, root: &mut Node) -> Vec<(String, Position)> {
+    let holder = Holder { definitions: schema.get("$defs"), wrong: Vec::new() };
+    let mut removed = Vec::new();
+    holder.prune(schema, root, "", &mut removed);
+    removed
+}
+
 struct Holder<'a> {
     definitions: Option<&'a Value>,
     wrong: Vec<(String, Wrong)>,
@@ -53,6 +61,35 @@ impl<'a> Holder<'a> {
                 _ => self.unexpected(schema, node, place),
             },
             _ => self.unexpected(schema, node, place),
+        }
+    }
+
+    fn prune(&self, schema: &'a Value, node: &mut Node, place: &str, removed: &mut Vec<(String, Position)>) {
+        let (schema, _) = self.resolved(schema);
+        match &mut node.content {
+            Content::Map(entries) if kind(schema) == "object" => {
+                let properties = schema.get("properties");
+                let of_any = schema.get("additionalProperties").filter(|one| one.is_object());
+                entries.retain_mut(|(key, value)| {
+                    let within =
+                        if place.is_empty() { key.name.clone() } else { format!("{place}.{}", key.name) };
+                    match properties.and_then(|all| all.get(&key.name)).or(of_any) {
+                        Some(held) => self.prune(held, value, &within, removed),
+                        None => {
+                            removed.push((within, key.position));
+                            return false;
+                        }
+                    }
+                    true
+                });
+            }
+            Content::List(elements) => {
+                let of = schema.get("items").unwrap_or(&Value::Null);
+                for (index, element) in elements.iter_mut().enumerate() {
+                    self.prune(of, element, &format!("{place}[{index}]"), removed);
+                }
+            }
+            _ => {}
         }
     }
 

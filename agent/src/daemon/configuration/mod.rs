@@ -5,6 +5,7 @@
 mod discovery;
 mod hold;
 mod model;
+pub(crate) mod modules;
 mod push;
 mod request;
 mod secret;
@@ -25,10 +26,11 @@ use serde_json::Value;
 
 pub(crate) use self::model::{
     BasicAuthSection, DiscoverySection, Document, InterfaceSelector, LogFormat, OtlpLogsSection, PathSection,
-    REFRESH, RemoteWriteSection, RetentionSection, SnapshotSection, TlsSection, interval, timeout,
+    ProbeEndpointSection, REFRESH, RemoteWriteSection, RetentionSection, SnapshotSection, TlsSection,
+    interval, timeout,
 };
 pub(crate) use self::secret::Secret;
-pub(crate) use self::values::{HttpUrl, PathName, Span, Target};
+pub(crate) use self::values::{Block, HttpUrl, PathName, Span, Target};
 use self::yaml::{Content, Node, Wrong};
 use crate::input_error::InputError;
 use crate::input_file::read_text;
@@ -92,6 +94,7 @@ fn parse(
     let folder = file.parent().unwrap_or(Path::new(""));
     document.snapshot.paths.iter_mut().for_each(|path| *path = beside(folder, path));
     discovery::files(&mut document).for_each(|path| *path = beside(folder, path));
+    document.probe_endpoint.modules_file.iter_mut().for_each(|path| *path = beside(folder, path));
     push::files(&mut document).for_each(|path| *path = beside(folder, path));
     if let Some(web) = &document.web_config_file {
         document.access = Arc::new(web::read(&beside(folder, web), environment)?);

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secret::Secret;
-use super::values::{HttpUrl, Listen, PathName, Role, Size, Span, Target};
+use super::values::{Block, HttpUrl, Listen, PathName, Role, Size, Span, Target};
 use crate::daemon::access::Access;
 
 /// A configuration of `peerscope run`.
@@ -72,6 +72,10 @@ pub(crate) struct Document {
     pub(crate) otlp_logs: Option<OtlpLogsSection>,
     /// Where others find what this daemon serves; otherwise the address that it listens on.
     pub(crate) external_url: Option<HttpUrl>,
+    /// What `GET /probe` may be asked.
+    #[serde(default)]
+    #[schemars(with = "Option<ProbeEndpointSection>")]
+    pub(crate) probe_endpoint: ProbeEndpointSection,
 }
 
 fn listen() -> Listen {
@@ -354,4 +358,15 @@ pub(crate) struct OtlpLogsSection {
     #[serde(default)]
     #[schemars(with = "Option<TlsSection>")]
     pub(crate) tls: TlsSection,
+}
+
+/// What `GET /probe` may be asked.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProbeEndpointSection {
+    /// The addresses that it may reach; otherwise those of the paths' targets, and their ports, alone.
+    pub(crate) allow: Option<Vec<Block>>,
+    /// A configuration of blackbox_exporter, of which the modules are taken; otherwise there are `icmp`, `tcp_connect`,
+    /// `http_2xx` and `dns`.
+    pub(crate) modules_file: Option<PathBuf>,
 }

@@ -71,7 +71,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
         [
             "peerscope.yml:1:9: at listen: expected an address and a port such as 127.0.0.1:9805, found \"nowhere\"",
             "peerscope.yml:2:13: at log_format: expected logfmt or json, found \"xml\"",
-            "peerscope.yml:3:1: expected source, listen, web_config_file, history, history_retention, snapshot, paths, discovery, reload_on_change, log_format, remote_write, log_metrics, log_metrics_interval, otlp_logs or external_url, found \"pats\"",
+            "peerscope.yml:3:1: expected source, listen, web_config_file, history, history_retention, snapshot, paths, discovery, reload_on_change, log_format, remote_write, log_metrics, log_metrics_interval, otlp_logs, external_url or probe_endpoint, found \"pats\"",
             "peerscope.yml:5:11: at paths[0].name: expected a name of 1 to 100 characters without / and control characters, found \"a/b\"",
             "peerscope.yml:6:13: at paths[0].target: expected a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432, found \"ftp://x\" (unknown scheme \"ftp\", expected one of tcp, udp, icmp, http, https, tls, postgres, postgresql, mysql, mysql2, redis, rediss, kafka, kafka+ssl)",
             "peerscope.yml:7:15: at paths[0].interval: expected a duration such as 500ms, 10s, 5m, 24h or 90d, found \"10\"",
@@ -202,6 +202,7 @@ fn the_schema_describes_every_key() {
         }
     }
     look(&schema(), "");
+    look(&modules::schema(), "blackbox.yml ");
 }
 
 #[test]

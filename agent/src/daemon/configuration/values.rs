@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use peerscope_aws::AssumedRole;
+use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use ureq::http::Uri;
@@ -69,6 +71,24 @@ pub(super) const FORMATS: &[Format] = &[
         is_secret: false,
     },
     Format {
+        name: "cidr",
+        expected: "a block of addresses such as 10.100.0.0/16, or an address",
+        check: |text| block(text).map(drop).ok_or_else(String::new),
+        is_secret: false,
+    },
+    Format {
+        name: "address",
+        expected: "an address such as 10.100.2.20",
+        check: |text| text.parse::<IpAddr>().map(drop).map_err(|_| String::new()),
+        is_secret: false,
+    },
+    Format {
+        name: "regexp",
+        expected: "a regular expression",
+        check: |text| Regex::new(text).map(drop).map_err(|error| error.to_string().replace('\n', " ")),
+        is_secret: false,
+    },
+    Format {
         name: "http-url",
         expected: "http:// or https://, a host, and a path if there is one, without user and password",
         check: |text| http_url(text).map(drop).ok_or_else(String::new),
@@ -114,6 +134,18 @@ impl fmt::Debug for HttpUrl {
         write!(formatter, "HttpUrl({self})")
     }
 }
+
+/// A block of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block(pub(crate) IpNet);
+
+/// An address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address(pub(crate) IpAddr);
+
+/// A regular expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern(pub(crate) Regex);
 
 /// A role of AWS to assume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +195,11 @@ fn size(text: &str) -> Option<u64> {
     number.checked_mul(bytes).filter(|bytes| *bytes > 0)
 }
 
+fn block(text: &str) -> Option<Block> {
+    let block = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
+    Some(Block(block))
+}
+
 fn is_path_name(text: &str) -> bool {
     let count = text.chars().count();
     (1..=100).contains(&count) && !text.chars().any(|character| character == '/' || character.is_control())
@@ -197,6 +234,9 @@ of_format! {
     Target: "target", "A target as `peerscope why` takes it.", |text| TargetUrl::parse(text).ok().map(Target);
     Listen: "listen", "An address and a port.", |text| text.parse().ok().map(Listen);
     Role: "role", "A role of AWS, as `--assume-role` takes it.", |text| text.parse().ok().map(Role);
+    Block: "cidr", "A block of addresses, or an address.", block;
+    Address: "address", "An address.", |text| text.parse().ok().map(Address);
+    Pattern: "regexp", "A regular expression.", |text| Regex::new(text).ok().map(Pattern);
     HttpUrl: "http-url", "A URL of http or https, without user and password.", http_url;
     Secret: "secret", "A secret; it is shown nowhere. Better from the environment, or from a file.",
         |text| is_secret(text).then(|| Secret(text.to_string()));

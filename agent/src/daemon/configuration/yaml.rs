@@ -82,9 +82,21 @@ pub(super) struct Wrong {
     pub(super) problem: String,
 }
 
+/// What the environment holds.
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Reads the one document of a text. What can be read is given, with everything that is wrong; nothing is given where
 /// the text is no YAML, or empty.
-pub(super) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> (Option<Node>, Vec<Wrong>) {
+pub(super) fn parse(text: &str, environment: Environment<'_>) -> (Option<Node>, Vec<Wrong>) {
+    read(text, Some(environment))
+}
+
+/// The same of a text in which `${` is nothing but text.
+pub(super) fn parse_plain(text: &str) -> (Option<Node>, Vec<Wrong>) {
+    read(text, None)
+}
+
+fn read(text: &str, environment: Option<Environment<'_>>) -> (Option<Node>, Vec<Wrong>) {
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         environment,
@@ -101,7 +113,7 @@ pub(super) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) ->
 
 struct Reader<'a> {
     events: Parser<'a, saphyr_parser::StrInput<'a>>,
-    environment: &'a dyn Fn(&str) -> Option<String>,
+    environment: Option<Environment<'a>>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
     wrong: Vec<Wrong>,
@@ -199,6 +211,9 @@ impl<'a> Reader<'a> {
     /// A scalar, with what the environment is to fill in.
     fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Scalar {
         let is_plain = style == ScalarStyle::Plain;
+        let Some(environment) = self.environment else {
+            return Scalar { text: text.to_string(), is_plain, is_secret: false };
+        };
         let (mut whole, mut rest, mut is_secret) = (String::new(), text, false);
         while let Some(at) = rest.find("${") {
             let (before, after) = rest.split_at(at);
@@ -216,7 +231,7 @@ impl<'a> Reader<'a> {
                 ));
                 return Scalar { text: String::new(), is_plain: false, is_secret: true };
             };
-            match (self.environment)(name) {
+            match environment(name) {
                 Some(value) => whole.push_str(&value),
                 None => {
                     let problem = format!("expected the environment variable {name}, which is not set");

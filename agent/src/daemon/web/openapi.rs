@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::daemon::blackbox::SCRAPE_TIMEOUT;
 use crate::daemon::routes::{Body, ROUTES, Route, UNAUTHORIZED, Verb, schemas};
 
 /// What a diagnosis and the state of the snapshot look like: they are serialised from types of the analysis, which knows
@@ -101,6 +102,9 @@ fn operation(route: &Route) -> Value {
             "schema": { "type": "object", "additionalProperties": { "type": "string" } },
         }));
     }
+    if route.path == "/probe" {
+        parameters.extend(probe());
+    }
     let responses: Map<String, Value> = route
         .answers
         .iter()
@@ -124,6 +128,37 @@ fn operation(route: &Route) -> Value {
     }
     operation.insert("responses".to_string(), Value::Object(responses));
     Value::Object(operation)
+}
+
+/// What is said with a question of the probe endpoint.
+fn probe() -> [Value; 4] {
+    [
+        json!({
+            "name": "target",
+            "in": "query",
+            "required": true,
+            "description": "What is asked, as the module's kind writes it: HOST, HOST:PORT, or a URL.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 2048 },
+        }),
+        json!({
+            "name": "module",
+            "in": "query",
+            "description": "How it is asked.",
+            "schema": { "type": "string", "default": "http_2xx" },
+        }),
+        json!({
+            "name": "debug",
+            "in": "query",
+            "description": "Whether what was done is told too.",
+            "schema": { "type": "boolean", "default": false },
+        }),
+        json!({
+            "name": SCRAPE_TIMEOUT,
+            "in": "header",
+            "description": "By when whoever asks needs an answer.",
+            "schema": { "type": "number", "minimum": 0 },
+        }),
+    ]
 }
 
 /// `getApiV1PathsName`

@@ -1,0 +1,355 @@
+//! Modules of the probe endpoint, as blackbox_exporter's configuration has them (its CONFIGURATION.md).
+//!
+//! What of it is not supported here is never passed over: a module that has such a key would ask something else than was
+//! meant. So it is said when the file is read, and the module answers that it cannot be had.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::secret::Secret;
+pub(crate) use super::values::Pattern;
+use super::values::{Address, Span};
+use super::{beside, errors, hold, yaml};
+use crate::input_error::InputError;
+use crate::input_file::read_text;
+
+/// A configuration of blackbox_exporter.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct ModulesDocument {
+    /// The modules by name.
+    modules: BTreeMap<String, Module>,
+}
+
+/// How a target is asked.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct Module {
+    /// Of which kind the question is.
+    pub(crate) prober: String,
+    /// How long it may take.
+    pub(crate) timeout: Option<Span>,
+    /// A question by HTTP.
+    #[serde(default)]
+    #[schemars(with = "Option<HttpModule>")]
+    pub(crate) http: HttpModule,
+    /// A connection.
+    #[serde(default)]
+    #[schemars(with = "Option<TcpModule>")]
+    pub(crate) tcp: TcpModule,
+    /// An echo.
+    #[serde(default)]
+    #[schemars(with = "Option<IcmpModule>")]
+    pub(crate) icmp: IcmpModule,
+    /// A question to a DNS server.
+    #[serde(default)]
+    #[schemars(with = "Option<DnsModule>")]
+    pub(crate) dns: DnsModule,
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Family {
+    /// IPv4
+    Ip4,
+    /// IPv6
+    #[default]
+    Ip6,
+}
+
+fn yes() -> bool {
+    true
+}
+
+macro_rules! sections {
+    ($($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $field:ident: $type:ty,)* })+) => {$(
+        $(#[$outer])*
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        pub(crate) struct $name {
+            /// Which family of addresses is asked first.
+            #[serde(default)]
+            #[schemars(with = "Option<Family>")]
+            pub(crate) preferred_ip_protocol: Family,
+            /// Whether the other one is, where the target has none of that.
+            #[serde(default = "yes")]
+            #[schemars(with = "Option<bool>")]
+            pub(crate) ip_protocol_fallback: bool,
+            /// The address to ask from.
+            pub(crate) source_ip_address: Option<Address>,
+            $($(#[$inner])* pub(crate) $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                serde_json::from_str("{}").unwrap_or_else(|_| unreachable!("nothing of a section is required"))
+            }
+        }
+    )+};
+}
+
+sections! {
+    /// A question by HTTP.
+    HttpModule {
+        /// The statuses that are well; otherwise 200 to 299.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<u16>>")]
+        valid_status_codes: Vec<u16>,
+        /// The versions that are well; otherwise all.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<String>>")]
+        valid_http_versions: Vec<String>,
+        /// GET or HEAD.
+        method: Option<String>,
+        /// Headers to send.
+        #[serde(default)]
+        #[schemars(with = "Option<BTreeMap<String, Secret>>")]
+        headers: BTreeMap<String, Secret>,
+        /// Whether redirects are followed.
+        #[serde(default = "yes")]
+        #[schemars(with = "Option<bool>")]
+        follow_redirects: bool,
+        /// Whether HTTP/2 may be spoken. It never is.
+        enable_http2: Option<bool>,
+        /// Whether TLS is a failure.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        fail_if_ssl: bool,
+        /// Whether anything but TLS is.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        fail_if_not_ssl: bool,
+        /// What no body may have.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<Pattern>>")]
+        fail_if_body_matches_regexp: Vec<Pattern>,
+        /// What every body must have.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<Pattern>>")]
+        fail_if_body_not_matches_regexp: Vec<Pattern>,
+        /// What no header may have.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<HeaderMatch>>")]
+        fail_if_header_matches: Vec<HeaderMatch>,
+        /// What headers must have.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<HeaderMatch>>")]
+        fail_if_header_not_matches: Vec<HeaderMatch>,
+        /// TLS.
+        #[serde(default)]
+        #[schemars(with = "Option<TlsModule>")]
+        tls_config: TlsModule,
+    }
+    /// A connection.
+    TcpModule {
+        /// What is said, and what is expected.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<Exchange>>")]
+        query_response: Vec<Exchange>,
+        /// Whether TLS is spoken from the start.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        tls: bool,
+        /// TLS.
+        #[serde(default)]
+        #[schemars(with = "Option<TlsModule>")]
+        tls_config: TlsModule,
+    }
+    /// An echo.
+    IcmpModule {
+        /// Whether no router may divide it.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        dont_fragment: bool,
+        /// How many bytes it carries.
+        #[serde(default)]
+        #[schemars(with = "Option<u16>")]
+        payload_size: u16,
+        /// How many routers it may pass.
+        ttl: Option<u8>,
+    }
+    /// A question to a DNS server.
+    DnsModule {
+        /// The name that is asked for.
+        query_name: Option<String>,
+        /// The type of records.
+        query_type: Option<String>,
+        /// udp or tcp.
+        transport_protocol: Option<String>,
+        /// Whether the server is to ask others.
+        #[serde(default = "yes")]
+        #[schemars(with = "Option<bool>")]
+        recursion_desired: bool,
+        /// The codes that are well; otherwise NOERROR.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<String>>")]
+        valid_rcodes: Vec<String>,
+    }
+}
+
+/// What a header has.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct HeaderMatch {
+    /// Its name.
+    pub(crate) header: String,
+    /// What it has.
+    pub(crate) regexp: Pattern,
+    /// Whether it may be missing.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(crate) allow_missing: bool,
+}
+
+/// A line of a conversation.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct Exchange {
+    /// What a line of the other side must have.
+    pub(crate) expect: Option<Pattern>,
+    /// The line that is sent then; `${1}` is what the expression's first group found.
+    pub(crate) send: Option<String>,
+    /// Whether TLS begins then.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(crate) starttls: bool,
+}
+
+/// TLS.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub(crate) struct TlsModule {
+    /// Whether any certificate will do.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(crate) insecure_skip_verify: bool,
+    /// The authorities that are trusted, in PEM; otherwise the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The name that the certificate has to have; otherwise the target's host.
+    pub(crate) server_name: Option<String>,
+}
+
+/// A module, or what it has that is not supported.
+pub(crate) type Known = Result<Module, Vec<String>>;
+
+/// The modules of a file by name, and what of it is not supported, a line each.
+pub(crate) type Read = (BTreeMap<String, Known>, Vec<String>);
+
+/// The JSON Schema of what is supported.
+pub(super) fn schema() -> Value {
+    schemars::schema_for!(ModulesDocument).to_value()
+}
+
+/// The modules that there are where no file names others.
+pub(crate) fn built_in() -> BTreeMap<String, Known> {
+    let text = "modules: {icmp: {prober: icmp}, tcp_connect: {prober: tcp}, http_2xx: {prober: http}, \
+                dns: {prober: dns, dns: {query_name: ., query_type: NS}}}";
+    parse(Path::new("built-in"), text).map(|(modules, _)| modules).unwrap_or_default()
+}
+
+/// Reads a file of modules; and says, a line each, what of it is not supported.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file.
+pub(crate) fn read(file: &Path) -> Result<Read, Vec<InputError>> {
+    let text = read_text(file, "modules").map_err(|error| vec![error])?;
+    parse(file, &text)
+}
+
+fn parse(file: &Path, text: &str) -> Result<Read, Vec<InputError>> {
+    let (root, wrong) = yaml::parse_plain(text);
+    let mut wrong: Vec<_> = wrong.into_iter().map(|one| (String::new(), one)).collect();
+    let Some(mut root) = root else {
+        if wrong.is_empty() {
+            return Err(vec![InputError::expected(file, "modules", "an empty file")]);
+        }
+        return Err(errors(file, wrong));
+    };
+    let schema = schema();
+    let removed = hold::prune(&schema, &mut root);
+    let held = hold::hold(&schema, &root);
+    wrong.extend(held.wrong);
+    if !wrong.is_empty() {
+        return Err(errors(file, wrong));
+    }
+    let document: ModulesDocument = serde_json::from_value(held.value)
+        .map_err(|error| vec![InputError::new(file, format!("expected modules: {error}"))])?;
+    let mut warnings = Vec::new();
+    let mut lacks: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (place, position) in removed {
+        let line = InputError::new(file, "not supported").at(position).in_place(Some(place.clone()));
+        warnings.push(line.to_string());
+        let names = document.modules.keys();
+        let of = names.filter_map(|name| {
+            Some((name, place.strip_prefix(&format!("modules.{name}."))?)).filter(|(_, key)| !key.is_empty())
+        });
+        // A name may have a dot in it: the longest that fits is the module's.
+        if let Some((name, key)) = of.max_by_key(|(name, _)| name.len()) {
+            lacks.entry(name.clone()).or_default().push(key.to_string());
+        }
+    }
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut known = BTreeMap::new();
+    for (name, mut module) in document.modules {
+        for tls in [&mut module.http.tls_config, &mut module.tcp.tls_config] {
+            tls.ca_file.iter_mut().for_each(|path| *path = beside(folder, path));
+        }
+        let mut lacking = lacks.remove(&name).unwrap_or_default();
+        for value in unsupported(&module) {
+            let line = InputError::new(file, format!("{value} is not supported"));
+            warnings.push(line.in_place(Some(format!("modules.{name}"))).to_string());
+            lacking.push(value);
+        }
+        known.insert(name, if lacking.is_empty() { Ok(module) } else { Err(lacking) });
+    }
+    Ok((known, warnings))
+}
+
+/// Values that are blackbox_exporter's, and not obeyed here.
+fn unsupported(module: &Module) -> Vec<String> {
+    let mut values = Vec::new();
+    if !["http", "tcp", "icmp", "dns"].contains(&module.prober.as_str()) {
+        values.push(format!("prober: {}", module.prober));
+    }
+    if let Some(method) =
+        module.http.method.as_ref().filter(|method| !["GET", "HEAD"].contains(&method.as_str()))
+    {
+        values.push(format!("http.method: {method}"));
+    }
+    if module.http.enable_http2 == Some(true) {
+        values.push("http.enable_http2: true".to_string());
+    }
+    let transport = module.dns.transport_protocol.as_deref().unwrap_or("udp");
+    if !["udp", "tcp"].contains(&transport) {
+        values.push(format!("dns.transport_protocol: {transport}"));
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_in_is_sound() {
+        let modules = built_in();
+        assert_eq!(modules.keys().collect::<Vec<_>>(), ["dns", "http_2xx", "icmp", "tcp_connect"]);
+        assert!(modules.values().all(Result::is_ok));
+    }
+
+    #[test]
+    fn what_is_not_supported_is_said_and_its_module_is_not_to_be_had() {
+        let text = "modules:\n  plain: {prober: tcp, tcp: {query_response: [{expect: '^SSH-(.*)', send: 'got ${1}'}]}}\n  \
+                    plain.one:\n    prober: http\n    http:\n      proxy_url: http://127.0.0.1:3128\n  \
+                    post: {prober: http, http: {method: POST}}\n  rpc: {prober: grpc, grpc: {tls: true}}\n";
+        let (modules, warnings) = parse(Path::new("blackbox.yml"), text).unwrap();
+        let plain = modules["plain"].as_ref().unwrap();
+        assert_eq!(plain.tcp.query_response[0].send.as_deref(), Some("got ${1}"));
+        assert_eq!(modules["plain.one"].as_ref().unwrap_err(), &["http.proxy_url"]);
+        assert_eq!(modules["post"].as_ref().unwrap_err(), &["http.method: POST"]);
+        assert_eq!(modules["rpc"].as_ref().unwrap_err(), &["grpc", "prober: grpc"]);
+        assert_eq!(warnings[0], "blackbox.yml:6:7: at modules.plain.one.http.proxy_url: not supported");
+        assert_eq!(warnings.len(), 4, "{warnings:#?}");
+        let errors = parse(Path::new("blackbox.yml"), "modules: {a: {prober: http, http: {valid_status_codes: [x], fail_if_body_matches_regexp: ['(']}}}").unwrap_err();
+        assert_eq!(errors.len(), 2, "{errors:#?}");
+    }
+}
