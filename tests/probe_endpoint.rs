@@ -3,10 +3,12 @@
 
 #[path = "push/daemon.rs"]
 mod daemon;
+#[path = "probe_endpoint/mysql.rs"]
+mod mysql;
 #[path = "probe_endpoint/server.rs"]
 mod server;
 #[path = "handshakes/servers.rs"]
-#[expect(dead_code, reason = "of the servers, certificates alone are needed here")]
+#[expect(dead_code, reason = "of the servers, MariaDB and certificates alone are needed here")]
 mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -76,6 +76,11 @@ impl Scheme {
         SCHEMES.iter().find(|(_, scheme, _)| *scheme == self).map_or("tcp", |(name, ..)| name)
     }
 
+    /// The port where none is named.
+    pub(crate) fn default_port(self) -> Option<u16> {
+        SCHEMES.iter().find(|(_, scheme, _)| *scheme == self).and_then(|(.., port)| *port)
+    }
+
     /// The transport's word in JSON.
     pub(crate) fn protocol(self) -> &'static str {
         match self {

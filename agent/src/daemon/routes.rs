@@ -242,6 +242,7 @@ pub(super) const ROUTES: &[Route] = &[
                 Body::Text,
             ),
             possible(StatusCode::FORBIDDEN, "The target may not be reached from here.", Body::Text),
+            possible(StatusCode::TOO_MANY_REQUESTS, "A MySQL may not be asked that often.", Body::Text),
             possible(StatusCode::INTERNAL_SERVER_ERROR, "The question was not asked.", Body::Text),
             possible(StatusCode::SERVICE_UNAVAILABLE, "As many questions are asked as can be.", Body::Text),
         ],

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RData, RecordType};
 
-use super::reach::{Allowed, Choice};
+use super::reach::{Allowed, Choice, Entrance};
 use super::wire::Wire;
 use super::{Probe, Stopped};
 
@@ -38,7 +38,8 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
     let begun = Instant::now();
     let address = probe.resolve(host, Some(port), choice)?;
     took(probe, "resolve", begun.elapsed());
-    probe.wait(address)?;
+    let by_tcp = module.transport_protocol.as_deref() == Some("tcp");
+    let entrance = by_tcp.then(|| probe.enter(host, address, port)).transpose()?;
     let asked = Query::query(name, kind);
     let mut message = Message::new(fastrand::u16(..), MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = module.recursion_desired;
@@ -52,9 +53,13 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
             && answer.queries.first().is_none_or(|known| *known == asked);
         is_own.then_some(answer)
     };
-    let by_tcp = module.transport_protocol.as_deref() == Some("tcp");
-    let exchanged =
-        if by_tcp { tcp(probe, address, port, &bytes) } else { udp(probe, address, port, &bytes, is_answer) };
+    let exchanged = match entrance {
+        Some(entrance) => tcp(probe, entrance, &bytes),
+        None => {
+            probe.wait(address)?;
+            udp(probe, address, port, &bytes, is_answer)
+        }
+    };
     let answer = match exchanged {
         Ok(answer) => is_answer(&answer),
         Err(error) => return probe.fail(&format!("asking: {error}")),
@@ -159,10 +164,10 @@ fn udp(
     answer
 }
 
-fn tcp(probe: &mut Probe<'_>, to: Allowed, port: u16, question: &[u8]) -> io::Result<Vec<u8>> {
+fn tcp(probe: &mut Probe<'_>, to: Entrance, question: &[u8]) -> io::Result<Vec<u8>> {
     let begun = Instant::now();
     let source = probe.module.dns.source_ip_address.map(|source| source.0);
-    let mut wire = Wire::connect(to, port, source, probe.reach.deadline())?;
+    let mut wire = Wire::connect(to, source, probe.reach.deadline())?;
     took(probe, "connect", begun.elapsed());
     let begun = Instant::now();
     let length = u16::try_from(question.len()).map_err(io::Error::other)?;

@@ -68,8 +68,8 @@ fn follow(probe: &mut Probe<'_>, target: &str, came: &mut Came) -> Result<(), St
         let is_own = url.authority() == first.as_ref();
         if let Err(stopped) = once(probe, &url, &method, is_own, came) {
             return match stopped {
-                // The first address was allowed: what it led to is its answer.
-                Stopped::Forbidden(line) if came.redirects > 0 => probe.fail(&line),
+                // The first address was asked: what it led to is its answer.
+                Stopped::Refused(_, line) if came.redirects > 0 => probe.fail(&line),
                 stopped => Err(stopped),
             };
         }
@@ -114,10 +114,10 @@ fn once(
     let address = probe.resolve(&host, Some(port), choice);
     came.phases.add("resolve", since);
     let address = address?;
-    probe.wait(address)?;
+    let entrance = probe.enter(&host, address, port)?;
     let since = Instant::now();
     let source = module.source_ip_address.map(|source| source.0);
-    let wire = Wire::connect(address, port, source, probe.reach.deadline());
+    let wire = Wire::connect(entrance, source, probe.reach.deadline());
     let mut wire = match wire {
         Ok(wire) => wire,
         Err(error) => return probe.fail(&format!("connecting: {error}")),

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::time::Instant;
 
-use peerscope_probes::{Engine, EngineOptions, ProbeEngine};
+use peerscope_probes::Engine;
 use peerscope_vocabulary::{Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
 
 use super::reach::Choice;
@@ -25,12 +25,6 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
     let begun = Instant::now();
     let address = probe.resolve(target.trim_matches(['[', ']']), None, choice)?;
     phase(probe, "resolve", begun.elapsed().as_secs_f64());
-    let started = Instant::now();
-    let options = EngineOptions { pace: probe.reach.pace(), ..EngineOptions::default() };
-    let mut engine = match ProbeEngine::with(options) {
-        Ok(engine) => engine,
-        Err(error) => return probe.fail(&error.to_string()),
-    };
     let request = ProbeRequest {
         id: ProbeId(1),
         kind: ProbeKind::IcmpEcho,
@@ -45,21 +39,10 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
         timeout: probe.reach.left(),
         greeting_wait: std::time::Duration::ZERO,
     };
-    engine.submit(started.elapsed(), &[request]);
-    let mut observations = Vec::new();
-    while observations.is_empty() {
-        engine.poll(started.elapsed(), &mut observations);
-        let left = probe.reach.left();
-        if !observations.is_empty() || left.is_zero() {
-            break;
-        }
-        let wake = engine.wake_at().map_or(left, |wake| wake.saturating_sub(started.elapsed()));
-        if let Err(error) = engine.wait(wake.min(left)) {
-            return probe.fail(&error.to_string());
-        }
-    }
-    let Some(observation) = observations.first() else {
-        return probe.fail("no answer in time");
+    let observation = match probe.observe(|engine, now| _ = engine.submit(now, &[request])) {
+        Ok((_, Some(observation))) => observation,
+        Ok((_, None)) => return probe.fail("no answer in time"),
+        Err(why) => return probe.fail(&why),
     };
     phase(probe, "setup", observation.sent_at.as_secs_f64());
     if observation.outcome != Outcome::Echo {

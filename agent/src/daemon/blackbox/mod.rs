@@ -7,8 +7,10 @@
 
 mod conversation;
 mod dns;
+mod engine;
 mod http;
 mod icmp;
+mod mysql;
 mod page;
 mod reach;
 mod tcp;
@@ -45,6 +47,7 @@ pub(super) struct Endpoint {
     shared: Arc<Shared>,
     modules: BTreeMap<String, Known>,
     allow: reach::Allow,
+    mysqls: mysql::Memory,
     places: Semaphore,
 }
 
@@ -53,13 +56,14 @@ pub(super) struct Endpoint {
 enum Stopped {
     /// It was asked, and the answer is no.
     Failed,
-    /// It was not asked: the address may not be reached.
-    Forbidden(String),
+    /// It was not asked, and whoever wants to is told so, and why.
+    Refused(StatusCode, String),
 }
 
 /// A question under way.
 struct Probe<'a> {
     reach: Reach<'a>,
+    mysqls: &'a mysql::Memory,
     module: &'a Module,
     page: Page,
     /// What was done, a line each.
@@ -94,7 +98,13 @@ impl Endpoint {
             }
         };
         let allow = reach::Allow::of(section);
-        Ok(Arc::new(Self { shared: Arc::clone(shared), modules, allow, places: Semaphore::new(AT_A_TIME) }))
+        Ok(Arc::new(Self {
+            shared: Arc::clone(shared),
+            modules,
+            allow,
+            mysqls: mysql::Memory::default(),
+            places: Semaphore::new(AT_A_TIME),
+        }))
     }
 
     /// Answers the query of a URL; `scrape_timeout` is the header of that name.
@@ -130,7 +140,7 @@ impl Endpoint {
         let begun = Instant::now();
         let timeout = module.timeout.map_or(asked.timeout, |timeout| timeout.0.min(asked.timeout));
         let reach = Reach::new(&self.shared, &self.allow, begun + timeout);
-        let mut probe = Probe { reach, module, page: Page::default(), log: Vec::new() };
+        let mut probe = Probe { reach, mysqls: &self.mysqls, module, page: Page::default(), log: Vec::new() };
         probe.say(&format!("beginning: {} of {:?} within {timeout:?}", module.prober, asked.target));
         let ended = match module.prober.as_str() {
             "http" => http::ask(&mut probe, &asked.target),
@@ -138,8 +148,8 @@ impl Endpoint {
             "dns" => dns::ask(&mut probe, &asked.target),
             _ => tcp::ask(&mut probe, &asked.target),
         };
-        if let Err(Stopped::Forbidden(line)) = ended {
-            return (StatusCode::FORBIDDEN, format!("{}\n", escape(&line)));
+        if let Err(Stopped::Refused(status, line)) = ended {
+            return (status, format!("{}\n", escape(&line)));
         }
         let is_good = ended.is_ok();
         probe.say(if is_good { "it succeeded" } else { "it failed" });

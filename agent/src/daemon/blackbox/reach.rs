@@ -3,16 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use hyper::StatusCode;
 use ipnet::IpNet;
 use peerscope_probes::Pace;
 
 use super::super::Shared;
 use super::super::configuration::modules::Family;
 use super::super::configuration::{Block, ProbeEndpointSection};
+use super::mysql::UNFIT;
 use super::page::Page;
 use super::{Probe, Stopped};
 use crate::resolve::addresses;
-use crate::target::{Host, TargetUrl};
+use crate::target::{Host, Scheme, TargetUrl};
 
 /// What may be reached.
 pub(super) enum Allow {
@@ -53,6 +55,17 @@ impl Allowed {
     }
 }
 
+/// An address and a port that may be connected to now, once.
+#[derive(Debug)]
+pub(super) struct Entrance(SocketAddr);
+
+impl Entrance {
+    /// The address and the port.
+    pub(super) fn at(&self) -> SocketAddr {
+        self.0
+    }
+}
+
 impl<'a> Reach<'a> {
     /// For a question that is to end by then.
     pub(super) fn new(shared: &'a Shared, allow: &'a Allow, deadline: Instant) -> Self {
@@ -67,6 +80,11 @@ impl<'a> Reach<'a> {
     /// How long it may still take.
     pub(super) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The time of everything that the daemon does.
+    pub(super) fn now(&self) -> Duration {
+        self.shared.board.now()
     }
 
     /// The pace of an engine that begins now.
@@ -91,6 +109,21 @@ impl<'a> Reach<'a> {
             Host::Address(address) => vec![*address],
             host => self.shared.names.addresses(host).and_then(Result::ok).unwrap_or_default(),
         }
+    }
+
+    /// The MySQL at a port, where one is meant: by its number, or because a path says so.
+    pub(super) fn mysql(&self, host: &str, address: Allowed, port: u16) -> Option<TargetUrl> {
+        let is_it = |target: &TargetUrl| {
+            let is_host =
+                || matches!(target.host, Host::Name(_)) && target.host.to_string().eq_ignore_ascii_case(host);
+            let is_address = || self.of_target(target).iter().any(|known| known.to_canonical() == address.0);
+            target.scheme == Scheme::Mysql && target.port == Some(port) && (is_host() || is_address())
+        };
+        let is_said = self.shared.board.paths().iter().any(|path| is_it(&path.section.target.0));
+        let is_spoken = is_said || Scheme::Mysql.default_port() == Some(port);
+        let scheme = if is_spoken { Scheme::Mysql } else { Scheme::Tcp };
+        let target = TargetUrl { scheme, host: Host::Address(address.0), port: Some(port) };
+        target.is_mysql().then_some(target)
     }
 
     /// The addresses of a host. Where the paths' targets alone may be reached, no other name is even looked up.
@@ -122,7 +155,8 @@ impl<'a> Reach<'a> {
 }
 
 fn forbidden(what: &str) -> Stopped {
-    Stopped::Forbidden(format!("{what} is nothing that may be reached from here (probe_endpoint.allow)"))
+    let line = format!("{what} is nothing that may be reached from here (probe_endpoint.allow)");
+    Stopped::Refused(StatusCode::FORBIDDEN, line)
 }
 
 /// Which addresses of a host are asked.
@@ -168,7 +202,23 @@ impl Probe<'_> {
         Ok(Allowed(address))
     }
 
-    /// Waits until one more connection to an address may begin.
+    /// Waits until a connection to a port may begin, which is none of a MySQL's: those are asked otherwise.
+    pub(super) fn enter(&mut self, host: &str, address: Allowed, port: u16) -> Result<Entrance, Stopped> {
+        if self.reach.mysql(host, address, port).is_some() {
+            let line = format!("{} {UNFIT}", address.with_port(port));
+            return Err(Stopped::Refused(StatusCode::BAD_REQUEST, line));
+        }
+        self.wait(address)?;
+        Ok(Entrance(address.with_port(port)))
+    }
+
+    /// The same for a MySQL, whose turn it is.
+    pub(super) fn enter_mysql(&mut self, address: Allowed, port: u16) -> Result<Entrance, Stopped> {
+        self.wait(address)?;
+        Ok(Entrance(address.with_port(port)))
+    }
+
+    /// Waits until one more packet to an address may be sent.
     pub(super) fn wait(&mut self, address: Allowed) -> Result<(), Stopped> {
         if self.reach.wait(address.0) {
             return Ok(());

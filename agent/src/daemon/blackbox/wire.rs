@@ -19,7 +19,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::configuration::modules::TlsModule;
 use super::page::Page;
-use super::reach::Allowed;
+use super::reach::Entrance;
 
 /// How long the other side may take to end a connection once this one has.
 const ENDING: Duration = Duration::from_millis(100);
@@ -101,17 +101,16 @@ impl Write for Wire {
 }
 
 impl Wire {
-    /// Connects to an address that may be reached.
+    /// Connects to what may be connected to.
     ///
     /// # Errors
     /// Where that fails, or takes too long.
     pub(super) fn connect(
-        to: Allowed,
-        port: u16,
+        to: Entrance,
         from: Option<std::net::IpAddr>,
         deadline: Instant,
     ) -> io::Result<Self> {
-        let to = to.with_port(port);
+        let to = to.at();
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
         if let Some(from) = from {
             socket.bind(&SockAddr::from(SocketAddr::new(from, 0)))?;
