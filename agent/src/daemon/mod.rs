@@ -6,6 +6,7 @@
 //! together, by the one pace that their engines share.
 
 mod access;
+mod answer;
 mod aside;
 mod attention;
 mod blackbox;

@@ -4,17 +4,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE,
-};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
+use hyper::{Method, Request, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::answer::{Answer, Body, Problem, as_json, not_allowed, page, problem, text, with_type};
 use super::blackbox::{self, Endpoint};
 use super::board::{Board, Watched};
 use super::history::{PathHistory, Window};
@@ -22,9 +20,6 @@ use super::reload::Reload;
 use super::url::{decoded, decoded_query};
 use super::{metrics, web};
 use crate::clock;
-
-/// What is said to whoever asks.
-pub(super) type Answer = Response<Full<Bytes>>;
 
 /// How many read the disk at a time.
 const READERS: usize = 4;
@@ -84,29 +79,6 @@ pub(super) struct Possible {
     pub(super) status: StatusCode,
     pub(super) what: &'static str,
     pub(super) body: Body,
-}
-
-/// What an answer holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Body {
-    Html,
-    Text,
-    /// Prometheus's text format.
-    Metrics,
-    /// JSON, by the name of its schema.
-    Json(&'static str),
-}
-
-impl Body {
-    /// Its media type.
-    pub(super) fn media_type(self) -> &'static str {
-        match self {
-            Self::Html => "text/html; charset=utf-8",
-            Self::Text => "text/plain; charset=utf-8",
-            Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
-            Self::Json(_) => "application/json",
-        }
-    }
 }
 
 const fn possible(status: StatusCode, what: &'static str, body: Body) -> Possible {
@@ -389,13 +361,6 @@ struct LastProbe {
     rtt_seconds: Option<f64>,
 }
 
-/// Why there is no answer.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Problem {
-    /// In words.
-    error: String,
-}
-
 /// The schemas that are made of types.
 pub(super) fn schemas() -> [(&'static str, serde_json::Value); 3] {
     [
@@ -478,55 +443,8 @@ fn unreadable(error: &rusqlite::Error) -> Answer {
     problem(UNREADABLE.status, &format!("the history cannot be read now: {error}"))
 }
 
-/// That whoever asks may not, or does not say who it is.
-pub(super) fn unauthorized() -> Answer {
-    let mut answer = problem(UNAUTHORIZED.status, "expected a name and a password that may ask here");
-    let basic = HeaderValue::from_static("Basic realm=\"peerscope\", charset=\"UTF-8\"");
-    answer.headers_mut().insert(WWW_AUTHENTICATE, basic);
-    answer
-}
-
 fn no_path() -> Answer {
     problem(StatusCode::NOT_FOUND, "no path has this name")
-}
-
-fn not_allowed(methods: &'static str) -> Answer {
-    let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "another method is expected here");
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
-    answer
-}
-
-fn problem(status: StatusCode, what: &str) -> Answer {
-    as_json(status, &Problem { error: what.to_string() })
-}
-
-fn page(status: StatusCode, page: String) -> Answer {
-    let mut answer = with_type(status, Body::Html, page.into_bytes());
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(web::POLICY));
-    headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
-    answer
-}
-
-/// Plain words.
-pub(super) fn text(status: StatusCode, text: &str) -> Answer {
-    with_type(status, Body::Text, text.as_bytes().to_vec())
-}
-
-fn as_json(status: StatusCode, value: &impl Serialize) -> Answer {
-    match serde_json::to_vec(value) {
-        Ok(body) => with_type(status, Body::Json(""), body),
-        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written\n"),
-    }
-}
-
-fn with_type(status: StatusCode, kind: Body, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind.media_type()));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    answer
 }
 
 #[cfg(test)]

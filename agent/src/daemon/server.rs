@@ -18,7 +18,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::routes::{Daemon, answer, unauthorized};
+use super::answer::unauthorized;
+use super::routes::{Daemon, answer};
 use super::stop::Stop;
 use crate::exit::Failure;
 
