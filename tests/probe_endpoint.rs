@@ -276,7 +276,9 @@ fn neither_a_name_that_changes_nor_a_redirect_leads_elsewhere() {
     }
     // A name that stands for what is not allowed.
     liar.say(&["127.0.0.2"]);
-    for (target, module) in [(&tcp, "tcp_connect"), (&http, "http_2xx"), (&name.to_string(), "icmp")] {
+    for (target, module) in
+        [(&tcp, "tcp_connect"), (&http, "http_2xx"), (&name.to_string(), "icmp"), (&tcp, "dns")]
+    {
         assert_eq!(ask(daemon.port, target, module).0, 403);
     }
     // The same name, to which a redirect leads once more, and by then it stands for something else.
