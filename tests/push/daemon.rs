@@ -60,7 +60,14 @@ impl Daemon {
     }
 
     /// The same by a command that runs it.
-    pub(crate) fn start_by(mut command: Command, configuration: &str) -> Self {
+    pub(crate) fn start_by(command: Command, configuration: &str) -> Self {
+        let daemon = Self::spawn(command, configuration);
+        wait_for("the daemon's first answer", || get(&daemon.url("/-/healthy")));
+        daemon
+    }
+
+    /// The same without waiting.
+    pub(crate) fn spawn(mut command: Command, configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let file = folder.path().join("peerscope.yml");
@@ -76,9 +83,7 @@ impl Daemon {
             .stderr(log("log"))
             .spawn()
             .unwrap();
-        let daemon = Self { child, folder, port };
-        wait_for("the daemon's first answer", || get(&daemon.url("/-/healthy")));
-        daemon
+        Self { child, folder, port }
     }
 
     /// A configuration, with where it listens and what it is called.
@@ -125,10 +130,15 @@ impl Daemon {
 
     /// The memory that it holds, in bytes.
     pub(crate) fn memory(&self) -> u64 {
+        self.status("VmRSS") * 1024
+    }
+
+    /// A number that the kernel tells of it (proc_pid_status(5)).
+    pub(crate) fn status(&self, name: &str) -> u64 {
         let status =
             fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Ends it as a service manager does; how long that took.
