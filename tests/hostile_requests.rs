@@ -155,6 +155,9 @@ fn broken_heads(path: &str) -> Vec<Vec<u8>> {
         of(format!("GET {path} HTTP/1.1\r\nHost: x\r\nX\0: b\r\n\r\n")),
         of(format!("GET {path} HTTP/1.1\r\nHost: x\r\n folded: b\r\n\r\n")),
         of(format!("GET {path} HTTP/1.1\rHost: x\r\r")),
+        // RFC 9112, section 3.2: a request says to whom it is, once.
+        of(format!("GET {path} HTTP/1.1\r\n\r\n")),
+        of(format!("GET {path} HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")),
         // Larger than anybody's head.
         of(format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-A: {}\r\n\r\n", "a".repeat(1 << 20))),
         of(format!("GET {path} HTTP/1.1\r\nHost: x\r\n{}: a\r\n\r\n", "X".repeat(1 << 20))),

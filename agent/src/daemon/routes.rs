@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request, StatusCode, Version};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -266,6 +266,11 @@ pub(super) const ROUTES: &[Route] = &[
 
 /// Answers a request.
 pub(super) async fn answer(request: &Request<Incoming>, daemon: &Arc<Daemon>) -> Answer {
+    // RFC 9112, section 3.2: whoever stands between may have gone by another.
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        return no_host();
+    }
     let (method, path) = (request.method(), request.uri().path());
     let query = request.uri().query().unwrap_or_default();
     let Some((route, places)) = ROUTES.iter().find_map(|route| Some((route, places(route.path, path)?)))
@@ -441,6 +446,13 @@ fn earlier_diagnosis(asked: &Asked) -> Answer {
 
 fn unreadable(error: &rusqlite::Error) -> Answer {
     problem(UNREADABLE.status, &format!("the history cannot be read now: {error}"))
+}
+
+/// That a request does not say to whom it is. What follows on its connection may be anybody's.
+fn no_host() -> Answer {
+    let mut answer = problem(StatusCode::BAD_REQUEST, "expected one Host");
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 fn no_path() -> Answer {
