@@ -3,11 +3,17 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "push/daemon.rs"]
-#[expect(dead_code, reason = "metrics and the end are others' business")]
 mod daemon;
+#[path = "hostile_requests/many.rs"]
+mod many;
+#[path = "hostile_requests/secured.rs"]
+mod secured;
+#[path = "handshakes/servers.rs"]
+#[expect(dead_code, reason = "of the servers, certificates alone are needed here")]
+mod servers;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -15,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use daemon::{Daemon, get};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 /// How soon whoever behaves is answered, on a machine that others use too.
 const PROMPT: Duration = Duration::from_secs(2);
@@ -41,6 +48,17 @@ fn routes(daemon: &Daemon) -> Vec<(String, String)> {
 
 fn connected(port: u16) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// A connection from another address of loopback than those have who behave.
+fn connected_from_elsewhere(port: u16) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 66, 0, 1], 0)).into()).unwrap();
+    socket.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
+    let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream

@@ -1,9 +1,12 @@
 //! What the daemon says over HTTP. A client that is slow, or says what it should not, holds up nothing but its own
 //! connection, and that not for long.
 
+mod connections;
+
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::Request;
@@ -14,17 +17,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::unauthorized;
+use self::connections::{Connections, State};
+use super::answer::{Answer, unauthorized};
 use super::routes::{Daemon, answer};
 use super::stop::Stop;
 use crate::exit::Failure;
 
-/// How many connections are held at a time; others wait to be taken.
-const CONNECTIONS: usize = 256;
 /// How long a client may take over its request's head.
 const HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may last.
@@ -50,26 +51,24 @@ pub(super) fn run(listener: TcpListener, daemon: Daemon, stop: &Stop) -> Result<
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(internal)?;
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let connections = Connections::default();
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
-            let accepted = loop {
+            let (accepted, from) = loop {
                 if stop.is_asked() {
                     return Ok(());
                 }
                 match timeout(Duration::from_millis(100), listener.accept()).await {
-                    Ok(Ok((stream, _))) => break stream,
+                    Ok(Ok((stream, from))) => break (stream, from.ip()),
                     // Descriptors may have run out; they come back.
                     Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
                     Err(_) => {}
                 }
             };
-            let daemon = Arc::clone(&daemon);
-            tokio::spawn(async move {
-                // How it ended is the client's business.
-                _ = timeout(LONGEST, connection(accepted, daemon)).await;
-                drop(place);
-            });
+            let talk = Talk { daemon: Arc::clone(&daemon), state: Arc::default() };
+            let state = Arc::clone(&talk.state);
+            // How it ends is the client's business.
+            let task = tokio::spawn(timeout(LONGEST, talk.begin(accepted)));
+            connections.hold(from, task.abort_handle(), state);
         }
     });
     // Questions that are under way are left.
@@ -78,39 +77,52 @@ pub(super) fn run(listener: TcpListener, daemon: Daemon, stop: &Stop) -> Result<
 }
 
 /// One connection, from its first byte to its last.
-async fn connection(stream: TcpStream, daemon: Arc<Daemon>) {
-    match daemon.reload.access().tls.clone() {
-        None => talk(stream, daemon).await,
-        Some(tls) => {
-            if let Ok(Ok(stream)) = timeout(HEAD, TlsAcceptor::from(tls).accept(stream)).await {
-                talk(stream, daemon).await;
+struct Talk {
+    daemon: Arc<Daemon>,
+    state: Arc<State>,
+}
+
+impl Talk {
+    async fn begin(self, stream: TcpStream) {
+        match self.daemon.reload.access().tls.clone() {
+            None => self.serve(stream).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = timeout(HEAD, TlsAcceptor::from(tls).accept(stream)).await {
+                    self.serve(stream).await;
+                }
             }
         }
     }
-}
 
-async fn talk<S>(stream: S, daemon: Arc<Daemon>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(move |request: Request<Incoming>| {
-        let daemon = Arc::clone(&daemon);
-        async move {
-            let access = daemon.reload.access();
-            let mut answer = match access.admits(request.headers().get(AUTHORIZATION)).await {
-                true => answer(&request, &daemon).await,
-                false => unauthorized(),
-            };
-            for (name, value) in &access.headers {
-                answer.headers_mut().insert(name, value.clone());
-            }
-            Ok::<_, Infallible>(answer)
+    async fn serve<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let talk = Arc::new(self);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let talk = Arc::clone(&talk);
+            async move { Ok::<_, Infallible>(talk.answer(&request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_headers(64)
+            .serve_connection(TokioIo::new(stream), service);
+        _ = connection.await;
+    }
+
+    async fn answer(&self, request: &Request<Incoming>) -> Answer {
+        let access = self.daemon.reload.access();
+        let is_admitted = access.admits(request.headers().get(AUTHORIZATION)).await;
+        self.state.is_answering.store(is_admitted, Ordering::Relaxed);
+        let mut answer = match is_admitted {
+            true => answer(request, &self.daemon).await,
+            false => unauthorized(),
+        };
+        for (name, value) in &access.headers {
+            answer.headers_mut().insert(name, value.clone());
         }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_headers(64)
-        .serve_connection(TokioIo::new(stream), service);
-    _ = connection.await;
+        self.state.is_answering.store(false, Ordering::Relaxed);
+        answer
+    }
 }
