@@ -1,13 +1,13 @@
 //! The same where the server asks for TLS and a password.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -134,4 +134,35 @@ fn by_tls_neither_broken_requests_nor_broken_handshakes_hold_up_anybody() {
     for stream in &mut left {
         assert!(statuses(&heard(stream)).is_empty(), "nothing is said in the clear");
     }
+}
+
+#[test]
+fn who_guesses_passwords_and_hangs_up_takes_two_threads_at_the_most() {
+    let (daemon, routes) = (daemon(None, 10), all_routes());
+    let port = daemon.port;
+    let ask = move |method: &str, path: &str| {
+        let answer = said(port, request(method, path, "wonderland").as_bytes());
+        statuses(&answer).first().copied().unwrap_or(0)
+    };
+    // Known from now on.
+    assert_eq!(ask("GET", "/-/healthy"), 200);
+    let before = daemon.status("Threads");
+    let witness = Witness::of(routes, ask);
+    let mut most = 0;
+    for index in 0..300 {
+        let mut stream = connected(port);
+        stream.write_all(request("GET", "/", &format!("guess{index}")).as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(3));
+        most = most.max(daemon.status("Threads"));
+    }
+    println!("{} threads more", most - before);
+    assert!(most - before <= 2, "{}", most - before);
+    // Who waits for an answer waits for those before, and gets it.
+    let begun = Instant::now();
+    let mut stream = connected(port);
+    stream.write_all(request("GET", "/", "guess").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    _ = stream.read_to_end(&mut answer);
+    assert_eq!(statuses(&answer), [401], "{:?}", begun.elapsed());
+    witness.end(&daemon);
 }

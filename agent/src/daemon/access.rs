@@ -32,7 +32,7 @@ pub(crate) struct Access {
     /// The pairs that were right.
     verified: Mutex<Vec<hmac::Tag>>,
     key: Option<hmac::Key>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Access {
@@ -61,7 +61,7 @@ impl Access {
             users,
             verified: Mutex::default(),
             key: hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok(),
-            places: Semaphore::new(AT_A_TIME),
+            places: Arc::new(Semaphore::new(AT_A_TIME)),
         }
     }
 
@@ -78,10 +78,13 @@ impl Access {
         if known.is_some() && self.is_verified(said.as_bytes()) {
             return true;
         }
-        let Ok(place) = self.places.acquire().await else { return false };
-        let checked = tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash).unwrap_or(false));
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return false };
+        let checked = tokio::task::spawn_blocking(move || {
+            // It is looked at to the end, even where whoever gave it has gone.
+            let _place = place;
+            bcrypt::verify(password, &hash).unwrap_or(false)
+        });
         let is_right = checked.await.unwrap_or(false) && known.is_some();
-        drop(place);
         if is_right {
             self.remember(said.as_bytes());
         }
