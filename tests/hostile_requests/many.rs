@@ -1,14 +1,14 @@
 //! Clients that are slow, or many.
 
-use std::io::Write;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::daemon::Daemon;
-use super::{PATHS, Witness, connected, connected_from_elsewhere, heard, routes, statuses};
+use super::daemon::{Daemon, wait_for};
+use super::{PATHS, Witness, connected, connected_from_elsewhere, heard, routes, said, statuses};
 
 /// As many connections as are opened, or half of what this process may have.
 fn most(wanted: usize) -> usize {
@@ -84,4 +84,40 @@ fn who_never_reads_and_who_asks_for_everything_at_once_hold_up_nobody() {
     let answers = statuses(&heard(&mut stream));
     written.join().unwrap().unwrap();
     assert_eq!((answers.len(), answers.iter().all(|status| *status == 200)), (2001, true));
+}
+
+#[test]
+fn a_question_whose_client_hung_up_still_counts_as_one_that_is_asked() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = silent.local_addr().unwrap();
+    let daemon = Daemon::start("probe_endpoint: {allow: [127.0.0.1]}\n");
+    let witness = Witness::plain(&daemon);
+    let before = daemon.status("Threads");
+    for _ in 0..400 {
+        let mut stream = connected(daemon.port);
+        let request = format!("GET /probe?target=http://{target}/ HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        // It has been taken by then.
+        thread::sleep(Duration::from_millis(5));
+    }
+    let threads = daemon.status("Threads") - before;
+    println!("{threads} threads more");
+    assert!(threads <= 70, "{threads} questions at a time");
+    // Then there is no place, which is said at once.
+    let asked =
+        format!("GET /probe?target=http://{target}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_eq!(statuses(&said(daemon.port, asked.as_bytes())), [503]);
+    // Whoever asks the target lets it go: there are places again.
+    silent.set_nonblocking(true).unwrap();
+    wait_for("places for questions", || {
+        while silent.accept().is_ok() {}
+        let answer = said(daemon.port, asked.replace("http:", "ftp:").as_bytes());
+        (statuses(&answer) == [200]).then_some(())
+    });
+    let mut stream = connected(daemon.port);
+    stream.write_all(asked.replace("http:", "ftp:").as_bytes()).unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(page.contains("\nprobe_success 0\n"), "{page}");
+    witness.end(&daemon);
 }

@@ -48,7 +48,7 @@ pub(super) struct Endpoint {
     modules: BTreeMap<String, Known>,
     allow: reach::Allow,
     mysqls: mysql::Memory,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 /// Why a question has no good end.
@@ -103,7 +103,7 @@ impl Endpoint {
             modules,
             allow,
             mysqls: mysql::Memory::default(),
-            places: Semaphore::new(AT_A_TIME),
+            places: Arc::new(Semaphore::new(AT_A_TIME)),
         }))
     }
 
@@ -113,7 +113,7 @@ impl Endpoint {
         query: &str,
         scrape_timeout: Option<&str>,
     ) -> (StatusCode, String) {
-        let Ok(_place) = self.places.try_acquire() else {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return (StatusCode::SERVICE_UNAVAILABLE, "as many questions are asked as can be\n".to_string());
         };
         let asked = match Asked::of(query, scrape_timeout) {
@@ -121,7 +121,12 @@ impl Endpoint {
             Err(line) => return (StatusCode::BAD_REQUEST, format!("{line}\n")),
         };
         let asking = Arc::clone(&self);
-        let answered = tokio::task::spawn_blocking(move || asking.ask(&asked)).await;
+        let answered = tokio::task::spawn_blocking(move || {
+            // It is asked to the end, even where whoever wants to know has gone.
+            let _place = place;
+            asking.ask(&asked)
+        })
+        .await;
         answered.unwrap_or_else(|_| {
             (StatusCode::INTERNAL_SERVER_ERROR, "the question was not asked\n".to_string())
         })
