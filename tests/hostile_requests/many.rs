@@ -87,6 +87,24 @@ fn who_never_reads_and_who_asks_for_everything_at_once_hold_up_nobody() {
 }
 
 #[test]
+fn heads_that_never_end_take_little_memory() {
+    let daemon = Daemon::start(PATHS);
+    let before = daemon.memory();
+    let part = format!("GET / HTTP/1.1\r\nHost: x\r\nX-A: {}", "a".repeat(400_000));
+    let mut left = Vec::new();
+    for _ in 0..250 {
+        let mut stream = connected(daemon.port);
+        stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+        _ = stream.write_all(part.as_bytes());
+        left.push(stream);
+    }
+    thread::sleep(Duration::from_millis(500));
+    let more = daemon.memory().saturating_sub(before);
+    println!("{} KiB more", more >> 10);
+    assert!(more < 64 << 20, "{} MiB", more >> 20);
+}
+
+#[test]
 fn a_question_whose_client_hung_up_still_counts_as_one_that_is_asked() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = silent.local_addr().unwrap();

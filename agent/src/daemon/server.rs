@@ -28,6 +28,8 @@ use crate::exit::Failure;
 
 /// How long a client may take over its request's head.
 const HEAD: Duration = Duration::from_secs(10);
+/// The longest head of a request, and how much of one connection is kept for its client.
+const BUFFER: usize = 64 << 10;
 /// How long a connection may last.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -107,6 +109,7 @@ impl Talk {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
             .max_headers(64)
+            .max_buf_size(BUFFER)
             .serve_connection(TokioIo::new(stream), service);
         _ = connection.await;
     }
