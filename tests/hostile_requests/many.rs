@@ -105,6 +105,31 @@ fn heads_that_never_end_take_little_memory() {
 }
 
 #[test]
+fn answers_that_are_never_read_take_little_memory() {
+    let path = |index: usize| {
+        format!(
+            "- {{name: path-{index}, target: 'tcp://127.0.0.1:1', interval: 1h, labels: {{team: {}}}}}\n",
+            "x".repeat(200)
+        )
+    };
+    let paths: String = (0..500).map(path).collect();
+    let daemon = Daemon::start(&format!("paths:\n{paths}"));
+    let page = said(daemon.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").len();
+    let before = daemon.memory();
+    let mut deaf = Vec::new();
+    for _ in 0..250 {
+        let mut stream = connected(daemon.port);
+        stream.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
+        _ = stream.write_all("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(20).as_bytes());
+        deaf.push(stream);
+    }
+    thread::sleep(Duration::from_secs(15));
+    let more = daemon.memory().saturating_sub(before);
+    println!("{} KiB more, for pages of {} KiB", more >> 10, page >> 10);
+    assert!(more < 128 << 20, "{} MiB", more >> 20);
+}
+
+#[test]
 fn a_question_whose_client_hung_up_still_counts_as_one_that_is_asked() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = silent.local_addr().unwrap();

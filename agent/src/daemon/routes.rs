@@ -51,7 +51,16 @@ enum Answering {
     /// From the disk, which may take its time: beside everything else that is asked.
     Reading(fn(&Asked) -> Answer),
     /// By what is found out; others are served meanwhile.
-    Later(fn(&Asked) -> Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Later(fn(&Asked) -> Sought),
+}
+
+/// An answer that is being found out.
+pub(super) type Sought = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// An answer, now or later.
+pub(super) enum Promised {
+    Given(Answer),
+    Sought(Sought),
 }
 
 /// Something that can be asked for.
@@ -265,24 +274,24 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 /// Answers a request.
-pub(super) async fn answer(request: &Request<Incoming>, daemon: &Arc<Daemon>) -> Answer {
+pub(super) fn answer(request: &Request<Incoming>, daemon: &Arc<Daemon>) -> Promised {
     // RFC 9112, section 3.2: whoever stands between may have gone by another.
     let hosts = request.headers().get_all(HOST).iter().count();
     if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
-        return no_host();
+        return Promised::Given(no_host());
     }
     let (method, path) = (request.method(), request.uri().path());
     let query = request.uri().query().unwrap_or_default();
     let Some((route, places)) = ROUTES.iter().find_map(|route| Some((route, places(route.path, path)?)))
     else {
-        return problem(StatusCode::NOT_FOUND, "nothing is here");
+        return Promised::Given(problem(StatusCode::NOT_FOUND, "nothing is here"));
     };
     let (is_meant, allowed) = match route.method {
         Verb::Get => (*method == Method::GET || *method == Method::HEAD, "GET, HEAD"),
         Verb::Post => (*method == Method::POST, "POST"),
     };
     if !is_meant {
-        return not_allowed(allowed);
+        return Promised::Given(not_allowed(allowed));
     }
     // Browsers make folders of the names `.` and `..`, which the query can hold.
     let asked_for = || decoded_query(query).find(|(key, _)| key == "name").map(|(_, name)| name);
@@ -292,19 +301,22 @@ pub(super) async fn answer(request: &Request<Incoming>, daemon: &Arc<Daemon>) ->
         name => decoded(name),
     };
     let Some(name) = name else {
-        return problem(StatusCode::BAD_REQUEST, "expected a name, percent-encoded in UTF-8");
+        return Promised::Given(problem(
+            StatusCode::BAD_REQUEST,
+            "expected a name, percent-encoded in UTF-8",
+        ));
     };
     let id = places.next().unwrap_or_default().to_string();
     let (daemon, headers) = (Arc::clone(daemon), request.headers().clone());
     let asked = Asked { daemon, name, id, query: query.to_string(), headers };
     match route.answer {
-        Answering::Now(answer) => answer(&asked),
-        Answering::Later(answer) => answer(&asked).await,
-        Answering::Reading(answer) => {
+        Answering::Now(answer) => Promised::Given(answer(&asked)),
+        Answering::Later(answer) => Promised::Sought(answer(&asked)),
+        Answering::Reading(answer) => Promised::Sought(Box::pin(async move {
             let _place = READING.acquire().await;
             let read = tokio::task::spawn_blocking(move || answer(&asked)).await;
             read.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be made\n"))
-        }
+        })),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
@@ -22,14 +23,14 @@ use tokio_rustls::TlsAcceptor;
 
 use self::connections::{Connections, State};
 use super::answer::{Answer, unauthorized};
-use super::routes::{Daemon, answer};
+use super::routes::{Daemon, Promised, answer};
 use super::stop::Stop;
 use crate::exit::Failure;
 
-/// How long a client may take over its request's head.
-const HEAD: Duration = Duration::from_secs(10);
 /// The longest head of a request, and how much of one connection is kept for its client.
 const BUFFER: usize = 64 << 10;
+/// How long a client may take over its request's head.
+const HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may last.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -53,7 +54,7 @@ pub(super) fn run(listener: TcpListener, daemon: Daemon, stop: &Stop) -> Result<
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(internal)?;
-        let connections = Connections::default();
+        let connections = Arc::new(Connections::default());
         loop {
             let (accepted, from) = loop {
                 if stop.is_asked() {
@@ -66,7 +67,11 @@ pub(super) fn run(listener: TcpListener, daemon: Daemon, stop: &Stop) -> Result<
                     Err(_) => {}
                 }
             };
-            let talk = Talk { daemon: Arc::clone(&daemon), state: Arc::default() };
+            let talk = Talk {
+                daemon: Arc::clone(&daemon),
+                connections: Arc::clone(&connections),
+                state: Arc::default(),
+            };
             let state = Arc::clone(&talk.state);
             // How it ends is the client's business.
             let task = tokio::spawn(timeout(LONGEST, talk.begin(accepted)));
@@ -81,6 +86,7 @@ pub(super) fn run(listener: TcpListener, daemon: Daemon, stop: &Stop) -> Result<
 /// One connection, from its first byte to its last.
 struct Talk {
     daemon: Arc<Daemon>,
+    connections: Arc<Connections>,
     state: Arc<State>,
 }
 
@@ -110,6 +116,8 @@ impl Talk {
             .header_read_timeout(HEAD)
             .max_headers(64)
             .max_buf_size(BUFFER)
+            // An answer is not copied, so that it is known when it is read.
+            .writev(true)
             .serve_connection(TokioIo::new(stream), service);
         _ = connection.await;
     }
@@ -118,14 +126,25 @@ impl Talk {
         let access = self.daemon.reload.access();
         let is_admitted = access.admits(request.headers().get(AUTHORIZATION)).await;
         self.state.is_answering.store(is_admitted, Ordering::Relaxed);
-        let mut answer = match is_admitted {
-            true => answer(request, &self.daemon).await,
-            false => unauthorized(),
+        let mut turn = self.connections.turn().await;
+        let promised =
+            if is_admitted { answer(request, &self.daemon) } else { Promised::Given(unauthorized()) };
+        let answer = match promised {
+            Promised::Given(answer) => answer,
+            Promised::Sought(answer) => {
+                drop(turn);
+                let answer = answer.await;
+                turn = self.connections.turn().await;
+                answer
+            }
         };
+        let (mut head, body) = answer.into_parts();
         for (name, value) in &access.headers {
-            answer.headers_mut().insert(name, value.clone());
+            head.headers.insert(name, value.clone());
         }
+        let body = self.connections.keep(&self.state, body.into_inner().unwrap_or_default()).await;
+        drop(turn);
         self.state.is_answering.store(false, Ordering::Relaxed);
-        answer
+        Answer::from_parts(head, Full::new(body))
     }
 }

@@ -1,4 +1,4 @@
-//! The connections that are held: so many at a time.
+//! The connections that are held: so many at a time, and so much of answers that their clients have not read.
 //!
 //! Where there is no room, one goes that waits for its client: the oldest of the address that has most of them. So whoever
 //! opens many and says nothing, or reads nothing, takes their own places, and of those who come by one address (a proxy's)
@@ -6,19 +6,26 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::task::AbortHandle;
+use hyper::body::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{AbortHandle, yield_now};
 
 /// How many are held.
 const MOST: usize = 256;
+/// How much is kept of answers that are not read yet, over all connections, in units.
+const UNREAD: u32 = 64 << 10;
+const UNIT: usize = 1 << 10;
 
 /// The connections.
-#[derive(Default)]
 pub(super) struct Connections {
     /// The oldest first.
     held: Mutex<Vec<Held>>,
+    unread: Arc<Semaphore>,
+    /// Of those that make an answer one has its turn: what is made and has no room yet is one answer's.
+    turn: tokio::sync::Mutex<()>,
 }
 
 struct Held {
@@ -32,6 +39,38 @@ struct Held {
 pub(super) struct State {
     /// Whether its client may ask, and waits for an answer that is not there yet.
     pub(super) is_answering: AtomicBool,
+    /// How many answers its client has not read to the end.
+    unread: AtomicUsize,
+}
+
+/// An answer, until it is read.
+struct Unread {
+    bytes: Bytes,
+    state: Arc<State>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Unread {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.state.unread.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        let unread = usize::try_from(UNREAD).unwrap_or(usize::MAX);
+        Self {
+            held: Mutex::default(),
+            unread: Arc::new(Semaphore::new(unread)),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
 }
 
 impl Connections {
@@ -43,6 +82,27 @@ impl Connections {
             return task.abort();
         }
         held.push(Held { from, task, state });
+    }
+
+    /// The turn to make an answer, until it is kept.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// An answer that counts as not read until it is. Where there is no room for it, the oldest goes whose client has not
+    /// read theirs.
+    pub(super) async fn keep(&self, state: &Arc<State>, bytes: Bytes) -> Bytes {
+        let units = u32::try_from(bytes.len().div_ceil(UNIT)).unwrap_or(UNREAD).min(UNREAD);
+        let room = loop {
+            match Arc::clone(&self.unread).try_acquire_many_owned(units) {
+                Ok(room) => break room,
+                Err(_) => _ = end_one(&mut self.lock(), |state| state.unread.load(Ordering::Relaxed) > 0),
+            }
+            // What has been ended is gone once it had its turn.
+            yield_now().await;
+        };
+        state.unread.fetch_add(1, Ordering::Relaxed);
+        Bytes::from_owner(Unread { bytes, state: Arc::clone(state), _room: room })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Held>> {
@@ -64,8 +124,6 @@ fn end_one(held: &mut Vec<Held>, is_such: impl Fn(&State) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-
-    use tokio::task::yield_now;
 
     use super::*;
 
@@ -104,6 +162,27 @@ mod tests {
             tasks.push(task);
         }
         assert_eq!(settled(&tasks).await, [MOST]);
+    }
+
+    #[tokio::test]
+    async fn there_is_room_for_an_answer_once_it_is_read_or_its_reader_ended() {
+        let connections = Arc::new(Connections::default());
+        let whole = Bytes::from(vec![0; UNIT * 40_000]);
+        let state = Arc::new(State::default());
+        let kept = connections.keep(&state, whole.clone()).await;
+        let task = tokio::spawn(async move {
+            std::future::pending::<()>().await;
+            drop(kept);
+        });
+        connections.hold(address(1), task.abort_handle(), Arc::clone(&state));
+        let other = Arc::new(State::default());
+        let kept = connections.keep(&other, whole.clone()).await;
+        assert!(task.await.is_err_and(|error| error.is_cancelled()));
+        assert_eq!(state.unread.load(Ordering::Relaxed), 0);
+        drop(kept);
+        // What is larger than all the room has it alone.
+        let large = Bytes::from(vec![0; UNIT * 80_000]);
+        assert_eq!(connections.keep(&other, large).await.len(), UNIT * 80_000);
     }
 
     async fn settled(tasks: &[tokio::task::JoinHandle<()>]) -> Vec<usize> {
