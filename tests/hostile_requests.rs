@@ -6,6 +6,8 @@
 mod daemon;
 #[path = "hostile_requests/many.rs"]
 mod many;
+#[path = "hostile_requests/names.rs"]
+mod names;
 #[path = "hostile_requests/secured.rs"]
 mod secured;
 #[path = "handshakes/servers.rs"]

@@ -70,7 +70,8 @@ fn show(harmful: char, text: &mut String) {
     }
 }
 
-fn is_harmful(character: char) -> bool {
+/// Whether a character does something to a person's terminal, or to the order of what is read.
+pub(crate) fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

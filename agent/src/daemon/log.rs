@@ -1,4 +1,5 @@
-//! The log: one line an event, on standard error, `key=value` or JSON. No value can end a line, or a quote.
+//! The log: one line an event, on standard error, `key=value` or JSON. No value can end a line, or a quote, or command the
+//! terminal of whoever reads it.
 
 use std::io::Write;
 
@@ -6,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::configuration::LogFormat;
 use crate::clock;
+use crate::escape::is_harmful;
 
 /// Writes events.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +43,25 @@ impl Log {
             LogFormat::Json => {
                 let map: Map<String, Value> =
                     all.map(|(key, value)| ((*key).to_string(), Value::from(*value))).collect();
-                Value::Object(map).to_string()
+                json(&Value::Object(map))
             }
         };
         // Whoever reads the log may be gone; that ends nothing.
         _ = writeln!(std::io::stderr().lock(), "{line}");
     }
+}
+
+/// A value in JSON, in which what JSON may hold and a terminal heeds is written by its number.
+fn json(value: &Value) -> String {
+    let mut line = String::new();
+    for character in value.to_string().chars() {
+        match character {
+            // All of them have four digits, and stand in strings alone.
+            character if is_harmful(character) => line.push_str(&format!("\\u{:04x}", u32::from(character))),
+            character => line.push(character),
+        }
+    }
+    line
 }
 
 /// A value of logfmt: quoted where it has to be.
@@ -63,7 +78,7 @@ fn logfmt(value: &str) -> String {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
             '\n' => quoted.push_str("\\n"),
-            character if character.is_control() => quoted.extend(character.escape_unicode()),
+            character if is_harmful(character) => quoted.extend(character.escape_unicode()),
             character => quoted.push(character),
         }
     }
@@ -84,8 +99,17 @@ mod tests {
             ("a=\"b\"", "\"a=\\\"b\\\"\""),
             ("line\nlevel=error", "\"line\\nlevel=error\""),
             ("\u{1b}[2J", "\"\\u{1b}[2J\""),
+            ("\u{9b}2J\u{202e}", "\"\\u{9b}2J\\u{202e}\""),
         ] {
             assert_eq!(logfmt(value), expected);
         }
+    }
+
+    #[test]
+    fn json_says_the_same_without_what_a_terminal_heeds() {
+        let value = Value::from("a\u{1b}[2J\u{9b}2J\u{7f}\u{202e}\u{2028}é");
+        let line = json(&value);
+        assert_eq!(line, "\"a\\u001b[2J\\u009b2J\\u007f\\u202e\\u2028é\"");
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value);
     }
 }
