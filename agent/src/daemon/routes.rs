@@ -21,9 +21,10 @@ use super::url::{decoded, decoded_query};
 use super::{metrics, web};
 use crate::clock;
 
-/// How many read the disk at a time.
-const READERS: usize = 4;
-static READING: Semaphore = Semaphore::const_new(READERS);
+/// Who reads the disk: so many at a time.
+static READING: Semaphore = Semaphore::const_new(4);
+/// Who writes out all that is known: so many at a time, whatever the disk does.
+static WRITING: Semaphore = Semaphore::const_new(2);
 
 /// Whoever knows what is asked for.
 pub(super) struct Daemon {
@@ -48,8 +49,8 @@ struct Asked {
 enum Answering {
     /// By what is known.
     Now(fn(&Asked) -> Answer),
-    /// From the disk, which may take its time: beside everything else that is asked.
-    Reading(fn(&Asked) -> Answer),
+    /// By work that takes its time, which so many do at a time, beside everything else that is asked.
+    Beside(&'static Semaphore, fn(&Asked) -> Answer),
     /// By what is found out; others are served meanwhile.
     Later(fn(&Asked) -> Sought),
 }
@@ -116,7 +117,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Verb::Get,
         what: "The status page: all paths, or those of a state and labels that the query names.",
         answers: &[possible(StatusCode::OK, "The page.", Body::Html)],
-        answer: Answering::Now(|asked| {
+        answer: Answering::Beside(&WRITING, |asked| {
             page(StatusCode::OK, web::overview(&asked.daemon.board, &asked.query, clock::now()))
         }),
     },
@@ -137,7 +138,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Verb::Get,
         what: "All paths, each with what holds of it and its last probe.",
         answers: &[possible(StatusCode::OK, "The paths.", Body::Json("Paths"))],
-        answer: Answering::Now(|asked| {
+        answer: Answering::Beside(&WRITING, |asked| {
             let paths = asked.daemon.board.paths().iter().map(|path| summary(path)).collect();
             let paths =
                 Paths { schema: "peerscope/paths/1", source: asked.daemon.board.source.clone(), paths };
@@ -167,7 +168,7 @@ pub(super) const ROUTES: &[Route] = &[
             NO_PATH,
             UNREADABLE,
         ],
-        answer: Answering::Reading(history),
+        answer: Answering::Beside(&READING, history),
     },
     Route {
         path: "/api/v1/paths/{name}/history/{id}",
@@ -179,7 +180,7 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::NOT_FOUND, "The path has no such change with a diagnosis.", PROBLEM),
             UNREADABLE,
         ],
-        answer: Answering::Reading(earlier_diagnosis),
+        answer: Answering::Beside(&READING, earlier_diagnosis),
     },
     Route {
         path: "/api/v1/snapshot",
@@ -189,14 +190,14 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "What is known.", Body::Json("Snapshot")),
             possible(StatusCode::NOT_FOUND, "Nothing that is configured was read.", PROBLEM),
         ],
-        answer: Answering::Now(|asked| snapshot(&asked.daemon.board)),
+        answer: Answering::Beside(&WRITING, |asked| snapshot(&asked.daemon.board)),
     },
     Route {
         path: "/api/v1/openapi.json",
         method: Verb::Get,
         what: "This document.",
         answers: &[possible(StatusCode::OK, "An OpenAPI document.", Body::Json("Document"))],
-        answer: Answering::Now(|_| as_json(StatusCode::OK, &web::openapi())),
+        answer: Answering::Beside(&WRITING, |_| as_json(StatusCode::OK, &web::openapi())),
     },
     Route {
         path: "/metrics",
@@ -206,7 +207,7 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "The metrics.", Body::Metrics),
             possible(StatusCode::INTERNAL_SERVER_ERROR, "They cannot be written.", Body::Text),
         ],
-        answer: Answering::Now(|asked| match metrics::page(&asked.daemon.board) {
+        answer: Answering::Beside(&WRITING, |asked| match metrics::page(&asked.daemon.board) {
             Ok(page) => with_type(StatusCode::OK, Body::Metrics, page),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
         }),
@@ -312,10 +313,15 @@ pub(super) fn answer(request: &Request<Incoming>, daemon: &Arc<Daemon>) -> Promi
     match route.answer {
         Answering::Now(answer) => Promised::Given(answer(&asked)),
         Answering::Later(answer) => Promised::Sought(answer(&asked)),
-        Answering::Reading(answer) => Promised::Sought(Box::pin(async move {
-            let _place = READING.acquire().await;
-            let read = tokio::task::spawn_blocking(move || answer(&asked)).await;
-            read.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be made\n"))
+        Answering::Beside(places, answer) => Promised::Sought(Box::pin(async move {
+            let place = places.acquire().await;
+            let work = move || {
+                // Until it is done, whether or not whoever asked still waits for it.
+                let _place = place;
+                answer(&asked)
+            };
+            let done = tokio::task::spawn_blocking(work).await;
+            done.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be made\n"))
         })),
     }
 }
