@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -84,6 +86,40 @@ fn who_never_reads_and_who_asks_for_everything_at_once_hold_up_nobody() {
     let answers = statuses(&heard(&mut stream));
     written.join().unwrap().unwrap();
     assert_eq!((answers.len(), answers.iter().all(|status| *status == 200)), (2001, true));
+}
+
+#[test]
+fn who_asks_again_and_again_for_what_takes_long_holds_up_nobody() {
+    let path = |index: usize| {
+        let team = "x".repeat(200);
+        format!(
+            "- {{name: path-{index}, target: 'tcp://127.0.0.1:1', interval: 1h, labels: {{team: {team}}}}}\n"
+        )
+    };
+    let daemon = Daemon::start(&format!("paths:\n{}", (0..500).map(path).collect::<String>()));
+    let port = daemon.port;
+    let ends = Arc::new(AtomicBool::new(false));
+    let asking: Vec<_> = (0..100)
+        .map(|_| {
+            let ends = Arc::clone(&ends);
+            thread::spawn(move || {
+                while !ends.load(Ordering::SeqCst) {
+                    let mut stream = connected_from_elsewhere(port);
+                    _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                    _ = stream.read(&mut [0; 1]);
+                }
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_secs(1));
+    let witness = Witness::of(vec![("GET".to_string(), "/-/healthy".to_string())], move |method, path| {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        statuses(&said(port, request.as_bytes())).first().copied().unwrap_or(0)
+    });
+    thread::sleep(Duration::from_secs(6));
+    ends.store(true, Ordering::SeqCst);
+    witness.end(&daemon);
+    asking.into_iter().for_each(|one| one.join().unwrap());
 }
 
 #[test]

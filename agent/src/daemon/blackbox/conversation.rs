@@ -16,7 +16,7 @@ pub(super) fn converse(probe: &mut Probe<'_>, wire: Wire, host: &str) -> (Option
     let module = probe.module;
     let mut reader = BufReader::new(wire);
     for (index, exchange) in module.tcp.query_response.iter().enumerate() {
-        let mut send = exchange.send.clone();
+        let mut send = exchange.send.as_ref().map(|line| line.0.clone());
         if let Some(expected) = &exchange.expect {
             let heard = match line_like(&mut reader, &expected.0) {
                 Ok(heard) => heard,
@@ -32,7 +32,7 @@ pub(super) fn converse(probe: &mut Probe<'_>, wire: Wire, host: &str) -> (Option
             };
             if let (Some(template), Some(found)) = (&exchange.send, expected.0.captures(&heard)) {
                 let mut filled = String::new();
-                found.expand(template, &mut filled);
+                found.expand(&template.0, &mut filled);
                 send = Some(filled);
             }
         }

@@ -4,6 +4,7 @@
 //! meant. So it is said when the file is read, and the module answers that it cannot be had.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -202,13 +203,24 @@ pub(crate) struct HeaderMatch {
     pub(crate) allow_missing: bool,
 }
 
+/// What is sent, which may be a password; it is shown nowhere.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct Line(pub(crate) String);
+
+impl fmt::Debug for Line {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Line")
+    }
+}
+
 /// A line of a conversation.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct Exchange {
     /// What a line of the other side must have.
     pub(crate) expect: Option<Pattern>,
     /// The line that is sent then; `${1}` is what the expression's first group found.
-    pub(crate) send: Option<String>,
+    pub(crate) send: Option<Line>,
     /// Whether TLS begins then.
     #[serde(default)]
     #[schemars(with = "Option<bool>")]
@@ -343,7 +355,9 @@ mod tests {
                     post: {prober: http, http: {method: POST}}\n  rpc: {prober: grpc, grpc: {tls: true}}\n";
         let (modules, warnings) = parse(Path::new("blackbox.yml"), text).unwrap();
         let plain = modules["plain"].as_ref().unwrap();
-        assert_eq!(plain.tcp.query_response[0].send.as_deref(), Some("got ${1}"));
+        assert_eq!(plain.tcp.query_response[0].send.as_ref().map(|line| &*line.0), Some("got ${1}"));
+        // It may be a password.
+        assert!(!format!("{plain:#?}").contains("got"));
         assert_eq!(modules["plain.one"].as_ref().unwrap_err(), &["http.proxy_url"]);
         assert_eq!(modules["post"].as_ref().unwrap_err(), &["http.method: POST"]);
         assert_eq!(modules["rpc"].as_ref().unwrap_err(), &["grpc", "prober: grpc"]);
