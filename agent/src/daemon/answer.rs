@@ -52,6 +52,11 @@ pub(super) fn unauthorized() -> Answer {
     answer
 }
 
+/// That no path is called so.
+pub(super) fn no_path() -> Answer {
+    problem(StatusCode::NOT_FOUND, "no path has this name")
+}
+
 /// That another method is meant.
 pub(super) fn not_allowed(methods: &'static str) -> Answer {
     let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "another method is expected here");

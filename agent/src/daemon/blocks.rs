@@ -9,8 +9,9 @@ use peerscope_analysis::diagnose::Machine;
 use peerscope_analysis::report::{Diagnosis, Vantage, VantageKind, Verdict};
 
 use super::Shared;
-use super::board::{Board, Watched};
+use super::board::Board;
 use super::configured::Configured;
+use super::watched::Watched;
 use crate::case::{case, linux_source_ports, source};
 use crate::clock;
 

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use peerscope_analysis::diagnose::StandingConnection;
 use peerscope_probes::{Canary, CanaryEnd, CanaryState, Pace};
 
-use super::board::{Board, Watched};
+use super::board::Board;
 use super::log::Log;
 use super::names::Names;
 use super::stop::Stop;
+use super::watched::Watched;
 use crate::clock;
 
 /// How often each is looked at.

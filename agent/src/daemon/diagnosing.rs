@@ -9,13 +9,14 @@ use peerscope_analysis::report::{Diagnosis, Verdict};
 use peerscope_probes::{EngineOptions, Pace};
 
 use super::Shared;
-use super::board::{Board, Watched};
+use super::board::Board;
 use super::canary::Canaries;
 use super::log::Log;
 use super::metrics::word;
 use super::names::Names;
 use super::push::VerdictLog;
 use super::stop::Stop;
+use super::watched::Watched;
 use crate::case::{Known, Resolved, case, vantage};
 use crate::clock;
 use crate::drive::drive_with;

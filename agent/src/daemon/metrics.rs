@@ -10,8 +10,9 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{Encoder, Registry, TextEncoder};
 use serde::Serialize;
 
-use super::board::{Board, ROUND_TRIPS, Status, Watched};
+use super::board::Board;
 use super::push::{Counts, Dropped};
+use super::watched::{ROUND_TRIPS, Status, Watched};
 use crate::clock;
 
 /// A family of metrics: the one place where its name, its kind and its help stand.

@@ -7,6 +7,7 @@
 
 mod access;
 mod answer;
+mod api;
 mod aside;
 mod attention;
 mod blackbox;
@@ -35,6 +36,7 @@ mod stop;
 #[cfg(test)]
 mod stub;
 mod url;
+mod watched;
 mod web;
 
 use std::path::Path;

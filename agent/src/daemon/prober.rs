@@ -9,13 +9,14 @@ use std::time::Duration;
 use peerscope_probes::{Engine, EngineOptions, Pace, ProbeEngine};
 use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
-use super::board::{Board, Last, Watched};
+use super::board::Board;
 use super::configuration::SHORTEST_OF_MYSQL_UNSPOKEN;
 use super::log::Log;
 use super::names::Names;
 use super::result::ProbeResult;
 use super::schedule::Schedule;
 use super::stop::Stop;
+use super::watched::{Last, Watched};
 use crate::clock;
 use crate::destination::Destination;
 use crate::exit::Failure;

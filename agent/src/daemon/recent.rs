@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use peerscope_analysis::report::{Diagnosis, Verdict};
 
-use super::board::Last;
+use super::watched::Last;
 
 /// How many probes are kept: an hour of one each 10 s.
 const PROBES: usize = 360;

@@ -7,18 +7,14 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode, Version};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::answer::{Answer, Body, Problem, as_json, not_allowed, page, problem, text, with_type};
+use super::answer::{Answer, Body, as_json, no_path, not_allowed, page, problem, text, with_type};
 use super::blackbox::{self, Endpoint};
-use super::board::{Board, Watched};
-use super::history::{PathHistory, Window};
+use super::board::Board;
 use super::reload::Reload;
 use super::url::{decoded, decoded_query};
-use super::{metrics, web};
+use super::{api, metrics, web};
 use crate::clock;
 
 /// Who reads the disk: so many at a time.
@@ -126,7 +122,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Verb::Get,
         what: "The page of a path.",
         answers: &[possible(StatusCode::OK, "The page.", Body::Html), NO_NAME, NO_PATH],
-        answer: Answering::Now(|asked| {
+        answer: Answering::Beside(&READING, |asked| {
             match web::path(&asked.daemon.board, &asked.name, &asked.query, clock::now()) {
                 Some(text) => page(StatusCode::OK, text),
                 None => no_path(),
@@ -138,12 +134,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Verb::Get,
         what: "All paths, each with what holds of it and its last probe.",
         answers: &[possible(StatusCode::OK, "The paths.", Body::Json("Paths"))],
-        answer: Answering::Beside(&WRITING, |asked| {
-            let paths = asked.daemon.board.paths().iter().map(|path| summary(path)).collect();
-            let paths =
-                Paths { schema: "peerscope/paths/1", source: asked.daemon.board.source.clone(), paths };
-            as_json(StatusCode::OK, &paths)
-        }),
+        answer: Answering::Beside(&WRITING, |asked| api::paths(&asked.daemon.board)),
     },
     Route {
         path: "/api/v1/paths/{name}",
@@ -154,9 +145,7 @@ pub(super) const ROUTES: &[Route] = &[
             NO_NAME,
             possible(StatusCode::NOT_FOUND, "No path has this name, or it was not diagnosed yet.", PROBLEM),
         ],
-        answer: Answering::Now(|asked| {
-            asked.daemon.board.path(&asked.name).map_or_else(no_path, |path| diagnosis(&path))
-        }),
+        answer: Answering::Now(|asked| api::diagnosis(&asked.daemon.board, &asked.name)),
     },
     Route {
         path: "/api/v1/paths/{name}/history",
@@ -168,7 +157,9 @@ pub(super) const ROUTES: &[Route] = &[
             NO_PATH,
             UNREADABLE,
         ],
-        answer: Answering::Beside(&READING, history),
+        answer: Answering::Beside(&READING, |asked| {
+            api::history(&asked.daemon.board, &asked.name, &asked.query)
+        }),
     },
     Route {
         path: "/api/v1/paths/{name}/history/{id}",
@@ -180,7 +171,9 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::NOT_FOUND, "The path has no such change with a diagnosis.", PROBLEM),
             UNREADABLE,
         ],
-        answer: Answering::Beside(&READING, earlier_diagnosis),
+        answer: Answering::Beside(&READING, |asked| {
+            api::earlier_diagnosis(&asked.daemon.board, &asked.name, &asked.id)
+        }),
     },
     Route {
         path: "/api/v1/snapshot",
@@ -190,7 +183,7 @@ pub(super) const ROUTES: &[Route] = &[
             possible(StatusCode::OK, "What is known.", Body::Json("Snapshot")),
             possible(StatusCode::NOT_FOUND, "Nothing that is configured was read.", PROBLEM),
         ],
-        answer: Answering::Beside(&WRITING, |asked| snapshot(&asked.daemon.board)),
+        answer: Answering::Beside(&WRITING, |asked| api::snapshot(&asked.daemon.board)),
     },
     Route {
         path: "/api/v1/openapi.json",
@@ -340,141 +333,11 @@ fn places<'a>(route: &str, path: &'a str) -> Option<Vec<&'a str>> {
     told.next().is_none().then_some(places)
 }
 
-/// All paths.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Paths {
-    /// `peerscope/paths/1`
-    schema: &'static str,
-    /// What this daemon is called.
-    source: String,
-    /// The paths, by name.
-    paths: Vec<PathSummary>,
-}
-
-/// A path in a list.
-#[derive(Serialize, JsonSchema)]
-struct PathSummary {
-    /// What it is called.
-    name: String,
-    /// What is asked, without credentials.
-    target: String,
-    /// The labels of its series.
-    labels: std::collections::BTreeMap<String, String>,
-    /// How often it is asked.
-    interval_seconds: f64,
-    /// What holds; null before anything is known.
-    #[schemars(with = "Option<String>", extend("enum" = ["reachable", "blocked", "impaired", "undetermined", null]))]
-    verdict: Option<peerscope_analysis::report::Verdict>,
-    /// Since when, in RFC 3339.
-    since: Option<String>,
-    /// The last diagnosis in a sentence.
-    summary: Option<String>,
-    /// The last probe.
-    last: Option<LastProbe>,
-}
-
-/// A probe.
-#[derive(Serialize, JsonSchema)]
-struct LastProbe {
-    /// When it was answered, or given up, in RFC 3339.
-    at: String,
-    /// What it came to: connected, refused, timeout and so on, as in the metrics.
-    result: &'static str,
-    /// The round trip.
-    rtt_seconds: Option<f64>,
-}
-
-/// The schemas that are made of types.
-pub(super) fn schemas() -> [(&'static str, serde_json::Value); 3] {
-    [
-        ("PathHistory", schemars::schema_for!(PathHistory).to_value()),
-        ("Paths", schemars::schema_for!(Paths).to_value()),
-        ("Problem", schemars::schema_for!(Problem).to_value()),
-    ]
-}
-
-fn summary(path: &Watched) -> PathSummary {
-    let status = path.status();
-    PathSummary {
-        name: path.section.name.0.clone(),
-        target: path.section.target.0.shown(),
-        labels: path.section.labels.clone(),
-        interval_seconds: path.section.interval.0.as_secs_f64(),
-        verdict: status.verdict,
-        since: status.changed.map(|changed| changed.to_string()),
-        summary: status.diagnosis.as_ref().map(|diagnosis| diagnosis.summary.clone()),
-        last: status.last.map(|last| LastProbe {
-            at: last.at.to_string(),
-            result: last.result.word(),
-            rtt_seconds: last.rtt.map(|rtt| rtt.as_secs_f64()),
-        }),
-    }
-}
-
-fn diagnosis(path: &Watched) -> Answer {
-    let last = path.status().diagnosis.clone();
-    match last {
-        Some(diagnosis) => as_json(StatusCode::OK, &*diagnosis),
-        None => {
-            problem(StatusCode::NOT_FOUND, "the path has not been diagnosed: nothing was wrong with it yet")
-        }
-    }
-}
-
-fn snapshot(board: &Board) -> Answer {
-    match board.configured() {
-        Some(configured) => as_json(
-            StatusCode::OK,
-            &json!({
-                "schema": "peerscope/snapshot-status/1",
-                "at": configured.at.to_string(),
-                "snapshot": configured.report,
-                "gaps": configured.gaps,
-            }),
-        ),
-        None => problem(StatusCode::NOT_FOUND, "nothing that is configured was read"),
-    }
-}
-
-fn history(asked: &Asked) -> Answer {
-    if asked.daemon.board.path(&asked.name).is_none() {
-        return no_path();
-    }
-    match Window::of(Some(&asked.query), clock::now()) {
-        Err(wrong) => problem(StatusCode::BAD_REQUEST, &wrong),
-        Ok(window) => match asked.daemon.board.history.path(&asked.name, window) {
-            Ok(history) => as_json(StatusCode::OK, &history),
-            Err(error) => unreadable(&error),
-        },
-    }
-}
-
-fn earlier_diagnosis(asked: &Asked) -> Answer {
-    let Ok(id) = asked.id.parse() else {
-        return problem(StatusCode::BAD_REQUEST, "expected the id of a verdict change, a whole number");
-    };
-    match asked.daemon.board.history.diagnosis(&asked.name, id) {
-        Ok(Some(diagnosis)) => as_json(StatusCode::OK, &diagnosis),
-        Ok(None) => {
-            problem(StatusCode::NOT_FOUND, "the path has no verdict change of this id with a diagnosis")
-        }
-        Err(error) => unreadable(&error),
-    }
-}
-
-fn unreadable(error: &rusqlite::Error) -> Answer {
-    problem(UNREADABLE.status, &format!("the history cannot be read now: {error}"))
-}
-
 /// That a request does not say to whom it is. What follows on its connection may be anybody's.
 fn no_host() -> Answer {
     let mut answer = problem(StatusCode::BAD_REQUEST, "expected one Host");
     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
-}
-
-fn no_path() -> Answer {
-    problem(StatusCode::NOT_FOUND, "no path has this name")
 }
 
 #[cfg(test)]

@@ -33,11 +33,11 @@ use self::retention::Limits;
 use self::store::Unusable;
 pub(crate) use self::window::Window;
 use self::writer::Writer;
-use super::board::Last;
 use super::configuration::RetentionSection;
 use super::configured::Configured;
 use super::log::Log;
 use super::recent::Happening;
+use super::watched::Last;
 use crate::clock;
 use crate::exit::Failure;
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use peerscope_analysis::report::{Diagnosis, Verdict};
 
-use super::super::board::Last;
 use super::super::configured::Configured;
 use super::super::recent::Happening;
+use super::super::watched::Last;
 use super::rolled::Rolled;
 
 /// How many outcomes' minutes are held, all paths together: a thousand paths' hour.

@@ -11,8 +11,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::super::board::ROUND_TRIPS;
 use super::super::result::ProbeResult;
+use super::super::watched::ROUND_TRIPS;
 use super::documents::expanded;
 use super::pending::Turn;
 use super::rolled::Rolled;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::board::{Last, ROUND_TRIPS};
 use super::super::result::ProbeResult;
+use super::super::watched::{Last, ROUND_TRIPS};
 
 /// How many buckets the round trips have: one below each bound, and one beyond all.
 pub(super) const BUCKETS: usize = ROUND_TRIPS.len() + 1;

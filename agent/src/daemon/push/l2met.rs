@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
-use super::super::board::{Board, Status, Watched};
+use super::super::board::Board;
 use super::super::result::ProbeResult;
 use super::super::stop::Stop;
+use super::super::watched::{Status, Watched};
 
 /// The longest source that a drain takes, in characters.
 const LONGEST_SOURCE: usize = 255;
@@ -89,8 +90,8 @@ fn source_of(text: &str) -> String {
 #[cfg(test)]
 mod tests {
 
-    use super::super::super::board::Last;
     use super::super::super::configuration;
+    use super::super::super::watched::Last;
     use super::*;
     use crate::clock;
 

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::daemon::answer::Body;
+use crate::daemon::api::schemas;
 use crate::daemon::blackbox::SCRAPE_TIMEOUT;
-use crate::daemon::routes::{ROUTES, Route, UNAUTHORIZED, Verb, schemas};
+use crate::daemon::routes::{ROUTES, Route, UNAUTHORIZED, Verb};
 
 /// What a diagnosis and the state of the snapshot look like: they are serialised from types of the analysis, which knows
 /// nothing of schemas, and held against this by a test.

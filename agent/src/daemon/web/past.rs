@@ -12,9 +12,10 @@ use super::plot::{Axis, HEIGHT, bar, ceiling, drawing, of_probes, of_rolled};
 use super::stretch::Stretch;
 use super::view::{State, View};
 use super::words;
-use crate::daemon::board::{Board, Last};
+use crate::daemon::board::Board;
 use crate::daemon::history::{self, Bucket};
 use crate::daemon::recent::{Change, Event, Happening};
+use crate::daemon::watched::Last;
 use crate::page::{self, Markup, sentence};
 use crate::text::words::age_words;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::daemon::board::Last;
 use crate::daemon::history::Bucket;
+use crate::daemon::watched::Last;
 use crate::page::Markup;
 
 /// The length of the axis, in the drawings' units.

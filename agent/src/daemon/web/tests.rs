@@ -13,11 +13,12 @@ use sha2::{Digest, Sha256};
 
 use super::{POLICY, SCRIPT, STYLE, openapi, overview, page_of, path};
 use crate::command::analyze::diagnosis_for_test;
-use crate::daemon::board::{Board, Last};
+use crate::daemon::board::Board;
 use crate::daemon::configuration::PathSection;
 use crate::daemon::configured::{Configured, Judged};
 use crate::daemon::recent::Happening;
 use crate::daemon::result::ProbeResult;
+use crate::daemon::watched::Last;
 use crate::page;
 use peerscope_analysis::topology::Topology;
 

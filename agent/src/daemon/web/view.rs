@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use peerscope_analysis::report::{Diagnosis, Verdict};
 
 use crate::daemon::blocks::Blocks;
-use crate::daemon::board::{Board, Last, Watched};
+use crate::daemon::board::Board;
 use crate::daemon::diagnosing::is_cut;
+use crate::daemon::watched::{Last, Watched};
 use crate::page::Markup;
 
 /// What holds of a path, the worst first.

@@ -16,7 +16,7 @@ fn the_columns_are_those_of_the_results_and_the_buckets() {
         assert_eq!(columns, format!("start, path, {}", schema::columns()));
     }
     // Counts of other bounds lie in the files that there are: these may change with a migration alone.
-    let bounds = super::super::super::board::ROUND_TRIPS;
+    let bounds = super::super::super::watched::ROUND_TRIPS;
     assert_eq!(bounds, [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]);
 }
 
