@@ -10,6 +10,7 @@ use peerscope_probes::Pace;
 use super::super::Shared;
 use super::super::configuration::modules::Family;
 use super::super::configuration::{Block, ProbeEndpointSection};
+use super::super::watched::Watched;
 use super::mysql::UNFIT;
 use super::page::Page;
 use super::{Probe, Stopped};
@@ -111,15 +112,18 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// The MySQL at a port, where one is meant: by its number, or because a path says so.
+    /// The MySQL at a port, where one is meant: by its number, because a path says so, or because one greeted there.
     pub(super) fn mysql(&self, host: &str, address: Allowed, port: u16) -> Option<TargetUrl> {
-        let is_it = |target: &TargetUrl| {
+        let is_it = |path: &Watched| {
+            let target = &path.section.target.0;
             let is_host =
                 || matches!(target.host, Host::Name(_)) && target.host.to_string().eq_ignore_ascii_case(host);
             let is_address = || self.of_target(target).iter().any(|known| known.to_canonical() == address.0);
-            target.scheme == Scheme::Mysql && target.port == Some(port) && (is_host() || is_address())
+            // One may have greeted that nobody has named.
+            let is_mysql = target.scheme == Scheme::Mysql || path.status().is_mysql;
+            is_mysql && target.port == Some(port) && (is_host() || is_address())
         };
-        let is_said = self.shared.board.paths().iter().any(|path| is_it(&path.section.target.0));
+        let is_said = self.shared.board.paths().iter().any(|path| is_it(path));
         let is_spoken = is_said || Scheme::Mysql.default_port() == Some(port);
         let scheme = if is_spoken { Scheme::Mysql } else { Scheme::Tcp };
         let target = TargetUrl { scheme, host: Host::Address(address.0), port: Some(port) };
