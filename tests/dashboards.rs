@@ -83,6 +83,7 @@ fn prometheus_draws_every_panel_and_fires_with_the_cause() {
     let folder = tempfile::tempdir().unwrap();
     let good = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let good_address = good.local_addr().unwrap();
+    let canary = good_address.port();
     thread::spawn(move || good.incoming().for_each(drop));
     // Nobody listens on this one until it is mended.
     let bad = free();
@@ -93,7 +94,7 @@ fn prometheus_draws_every_panel_and_fires_with_the_cause() {
         format!(
             "listen: {listen}\nsnapshot: {{paths: [snapshot], heroku: {{space: orders, refresh: 5s}}}}\npaths:\n\
              - {{name: good, target: \"tcp://{good_address}\", interval: 1s, timeout: 1s}}\n\
-             - {{name: bad, target: \"tcp://{bad}\", interval: 1s, timeout: 1s, labels: {{team: orders}}}}\n"
+             - {{name: bad, target: \"tcp://{bad}\", interval: 1s, timeout: 1s, canary: {canary}, labels: {{team: orders}}}}\n"
         ),
     )
     .unwrap();

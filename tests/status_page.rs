@@ -224,7 +224,12 @@ fn a_browser_shows_the_pages_on_a_phone_and_on_a_desk_dark_and_light() {
     for size in [(360, 800), (1280, 900)] {
         for scheme in ["light", "dark"] {
             browser.look_as(size, scheme);
-            for (name, path) in [("all", "/"), ("bad", "/paths/orders-db"), ("good", "/paths/cache")] {
+            for (name, path) in [
+                ("all", "/"),
+                ("bad", "/paths/orders-db"),
+                ("good", "/paths/cache"),
+                ("past", "/paths/orders-db?past=day"),
+            ] {
                 browser.open(&format!("{base}{path}"));
                 let overflow = browser.value("document.documentElement.scrollWidth - innerWidth");
                 assert!(
