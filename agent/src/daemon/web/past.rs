@@ -166,7 +166,10 @@ impl Past {
                 let failed = if is_failed { ", a bar one that failed" } else { "" };
                 format!("{trips}: a dot is a probe that was answered{failed}")
             }
-            (Seen::Rolled(_, seconds), _) => {
+            (Seen::Rolled(_, seconds), false) => {
+                format!("Probes: a bar is how many of those of {} failed", age_words(*seconds))
+            }
+            (Seen::Rolled(_, seconds), true) => {
                 let failed = if is_failed { ", a bar how many of its probes failed" } else { "" };
                 let of = age_words(*seconds);
                 format!("{trips}: a dot is the mean of {of}, its line the shortest to the longest{failed}")
