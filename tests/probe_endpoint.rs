@@ -1,25 +1,32 @@
 //! `GET /probe`: beside Debian's blackbox_exporter, and beside whoever would have it reach what it may not.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "probe_endpoint/both.rs"]
+mod both;
 #[path = "push/daemon.rs"]
 mod daemon;
 #[path = "probe_endpoint/mysql.rs"]
 mod mysql;
+#[path = "probe_endpoint/records.rs"]
+mod records;
+#[path = "probe_endpoint/secured.rs"]
+mod secured;
 #[path = "probe_endpoint/server.rs"]
 mod server;
 #[path = "handshakes/servers.rs"]
 #[expect(dead_code, reason = "of the servers, MariaDB and certificates alone are needed here")]
 mod servers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use daemon::{Daemon, free_port, get, wait_for};
+use both::Both;
+use daemon::{Daemon, free_port};
 use server::{Http, Liar, greeter};
-use servers::{Authority, missing, shown};
+use servers::{Authority, shown};
 
 /// A process that ends with this value.
 struct Ending(Child);
@@ -81,44 +88,20 @@ const MODULES: &str = "modules:
   dns_rcode: {prober: dns, dns: {query_name: db.example, query_type: A, valid_rcodes: [NXDOMAIN]}}
 ";
 
-/// What blackbox_exporter says, and this does not: how the chain that was verified looks, and by how many routers an echo
-/// came.
-const LEFT_OUT: [&str; 3] = [
-    "probe_ssl_last_chain_info",
-    "probe_ssl_last_chain_expiry_timestamp_seconds",
-    "probe_icmp_reply_hop_limit",
-];
-
 #[test]
 fn the_answers_are_those_of_blackbox_exporter() {
-    let program = "prometheus-blackbox-exporter";
-    if Command::new(program).arg("--version").output().is_err() || missing(&[Authority::PROGRAM]).is_some() {
-        eprintln!("left out: {program} or openssl is not installed (make servers installs them)");
+    if !Both::can_be() {
         return;
     }
     let authority = Authority::named("endpoint-authority");
     let [certificate, key] = authority.certificate("db", "DNS:db.example", 3);
-    let folder = tempfile::tempdir().unwrap();
-    let modules = folder.path().join("blackbox.yml");
-    fs::write(&modules, MODULES.replace("CA", shown(&authority.root()))).unwrap();
+    let both = Both::with(&MODULES.replace("CA", shown(&authority.root())));
     let tls = free_port();
     let mut openssl = Command::new("openssl");
     openssl.args(["s_server", "-quiet", "-www", "-accept", &format!("127.0.0.1:{tls}")]);
     openssl.args(["-cert", shown(&certificate), "-key", shown(&key)]);
     let _openssl =
         Ending(openssl.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    let theirs = free_port();
-    let mut exporter = Command::new(program);
-    exporter
-        .arg(format!("--config.file={}", modules.display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{theirs}"));
-    let _exporter = Ending(exporter.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    let daemon = Daemon::start(&format!(
-        "probe_endpoint: {{allow: ['127.0.0.0/8', '::1'], modules_file: '{}'}}\n",
-        modules.display()
-    ));
-    wait_for("blackbox_exporter answers", || get(&format!("http://127.0.0.1:{theirs}/-/healthy")));
-    assert!(!daemon.said("log").contains("module_not_supported"), "{}", daemon.said("log"));
 
     let http = Http::at("127.0.0.1:0");
     let at = http.address;
@@ -173,35 +156,9 @@ fn the_answers_are_those_of_blackbox_exporter() {
         cases.push(("icmp", "127.0.0.1".to_string(), 1.0));
     }
     for (module, target, expected) in cases {
-        let (_, their_page) = ask(theirs, &target, module);
-        let (status, page) = ask(daemon.port, &target, module);
-        let told = format!("{module} {target}\n{page}\n---\n{their_page}");
-        assert_eq!(status, 200, "{told}");
-        let (ours, theirs) = (series(&page), series(&their_page));
-        assert_eq!((ours["probe_success"], theirs["probe_success"]), (expected, expected), "{told}");
-        let names = |all: &BTreeMap<String, f64>| -> BTreeSet<String> {
-            let is_told = |name: &&String| !LEFT_OUT.iter().any(|left_out| name.starts_with(left_out));
-            all.keys().filter(is_told).cloned().collect()
-        };
-        assert_eq!(names(&ours), names(&theirs), "{told}");
-        let same = [
-            "probe_failed_due_to_regex",
-            "probe_http_",
-            "probe_ip_",
-            "probe_ssl_earliest",
-            "probe_tls",
-            "probe_dns_answer",
-            "probe_dns_query",
-        ];
-        for (name, value) in &ours {
-            // This server's page is about the handshake, and each client has its own.
-            let is_own = name == "probe_http_uncompressed_body_length" && ours["probe_http_ssl"] > 0.5;
-            let is_same =
-                !is_own && same.iter().any(|start| name.starts_with(start)) && !name.contains("duration");
-            assert!(!is_same || (value - theirs[name]).abs() < 1e-6, "{name}: {value}, {told}");
-        }
+        both.agree(module, &target, expected);
     }
-    let (_, debug) = ask(daemon.port, &url("/ok"), "http_head&debug=true");
+    let (_, debug) = ask(both.daemon.port, &url("/ok"), "http_head&debug=true");
     for part in [
         "Logs for the probe:",
         "the answer is 200",

@@ -1,20 +1,25 @@
 //! A question to a DNS server. (What paths are asked by goes through the engine, which knows addresses alone; here any type
 //! of record may be asked for.)
 
+mod records;
+
 use std::io::{self, Read, Write};
 use std::net::UdpSocket;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 
+use super::page::Page;
 use super::reach::{Allowed, Choice, Entrance};
 use super::wire::Wire;
 use super::{Probe, Stopped};
 
 /// DNS's port.
 const PORT: u16 = 53;
+/// The one of DNS over TLS (RFC 7858).
+const SECURED_PORT: u16 = 853;
 const PHASES: &str = "How long each part of the question took.";
 
 /// Asks `HOST[:PORT]`.
@@ -28,19 +33,25 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
     }
     let name = module.query_name.as_deref().and_then(|name| Name::from_ascii(name).ok());
     let kind = module.query_type.as_deref().unwrap_or("ANY");
-    let (Some(mut name), Ok(kind)) = (name, RecordType::from_str(kind)) else {
+    let class = module.query_class.as_deref().map_or(Ok(DNSClass::IN), DNSClass::from_str);
+    let (Some(mut name), Ok(kind), Ok(class)) = (name, RecordType::from_str(kind), class) else {
         return probe.fail("expected a module with query_name, and query_type as RFC 1035 writes it");
     };
     name.set_fqdn(true);
-    let (host, port) = super::tcp::host_and_port(target).unwrap_or((target.trim_matches(['[', ']']), PORT));
+    let port = if module.dns_over_tls { SECURED_PORT } else { PORT };
+    let (host, port) = super::tcp::host_and_port(target).unwrap_or((target.trim_matches(['[', ']']), port));
     let choice =
         Choice { preferred: module.preferred_ip_protocol, has_fallback: module.ip_protocol_fallback };
     let begun = Instant::now();
     let address = probe.resolve(host, Some(port), choice)?;
     took(probe, "resolve", begun.elapsed());
     let by_tcp = module.transport_protocol.as_deref() == Some("tcp");
+    if module.dns_over_tls && !by_tcp {
+        return probe.fail("expected transport_protocol: tcp beside dns_over_tls");
+    }
     let entrance = by_tcp.then(|| probe.enter(host, address, port)).transpose()?;
-    let asked = Query::query(name, kind);
+    let mut asked = Query::query(name, kind);
+    asked.set_query_class(class);
     let mut message = Message::new(fastrand::u16(..), MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = module.recursion_desired;
     message.add_query(asked.clone());
@@ -54,7 +65,7 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
         is_own.then_some(answer)
     };
     let exchanged = match entrance {
-        Some(entrance) => tcp(probe, entrance, &bytes),
+        Some(entrance) => tcp(probe, entrance, host, &bytes),
         None => {
             probe.wait(address)?;
             udp(probe, address, port, &bytes, is_answer)
@@ -68,12 +79,13 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
     for (name, help, value) in counted(Some(&answer)) {
         probe.page.put(name, help, value);
     }
-    let serial = answer.answers.iter().find_map(|record| match &record.data {
-        RData::SOA(soa) => Some(soa.serial),
-        _ => None,
-    });
-    if let Some(serial) = serial {
-        probe.page.put("probe_dns_serial", "The serial number of the zone.", f64::from(serial));
+    if kind == RecordType::SOA {
+        let serial = answer.answers.iter().find_map(|record| match &record.data {
+            RData::SOA(soa) => Some(soa.serial),
+            _ => None,
+        });
+        let serial = serial.map_or(0.0, f64::from);
+        probe.page.put("probe_dns_serial", "The serial number of the zone.", serial);
     }
     let code = u16::from(answer.metadata.response_code);
     let is_code =
@@ -82,7 +94,13 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
         [] => code == 0,
         codes => codes.iter().any(|name| is_code(name)),
     };
-    if is_valid { Ok(()) } else { probe.fail(&format!("the code {code} is not one that is well")) }
+    if !is_valid {
+        return probe.fail(&format!("the code {code} is not one that is well"));
+    }
+    match records::fault(module, &answer) {
+        Some(fault) => probe.fail(&fault),
+        None => Ok(()),
+    }
 }
 
 /// Codes by their names (RFC 1035, section 4.1.1; RFC 2136, section 2.2).
@@ -113,7 +131,7 @@ fn counted(answer: Option<&Message>) -> [(&'static str, &'static str, f64); 4] {
         (
             "probe_dns_additional_rrs",
             "How many beside them it has.",
-            count(|answer| answer.additionals.len()),
+            count(|answer| answer.additionals.len() + usize::from(answer.edns.is_some())),
         ),
         (
             "probe_dns_query_succeeded",
@@ -164,14 +182,20 @@ fn udp(
     answer
 }
 
-fn tcp(probe: &mut Probe<'_>, to: Entrance, question: &[u8]) -> io::Result<Vec<u8>> {
+fn tcp(probe: &mut Probe<'_>, to: Entrance, host: &str, question: &[u8]) -> io::Result<Vec<u8>> {
     let begun = Instant::now();
-    let source = probe.module.dns.source_ip_address.map(|source| source.0);
+    let module = &probe.module.dns;
+    let source = module.source_ip_address.map(|source| source.0);
     let mut wire = Wire::connect(to, source, probe.reach.deadline())?;
+    if module.dns_over_tls {
+        // What it shows is not among the metrics of such a question.
+        wire = wire.secure(host, &module.tls_config, &mut Page::default())?;
+    }
     took(probe, "connect", begun.elapsed());
     let begun = Instant::now();
     let length = u16::try_from(question.len()).map_err(io::Error::other)?;
     wire.write_all(&[&length.to_be_bytes(), question].concat())?;
+    wire.flush()?;
     let mut length = [0; 2];
     wire.read_exact(&mut length)?;
     let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];

@@ -1,0 +1,284 @@
+//! The sections of blackbox.yml, as far as they are supported.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::secret::Secret;
+use super::super::values::{Address, Pattern, Span};
+
+/// A configuration of blackbox_exporter.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct ModulesDocument {
+    /// The modules by name.
+    pub(super) modules: BTreeMap<String, Module>,
+}
+
+/// How a target is asked.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct Module {
+    /// Of which kind the question is.
+    pub(crate) prober: String,
+    /// How long it may take.
+    pub(crate) timeout: Option<Span>,
+    /// A question by HTTP.
+    #[serde(default)]
+    #[schemars(with = "Option<HttpModule>")]
+    pub(crate) http: HttpModule,
+    /// A connection.
+    #[serde(default)]
+    #[schemars(with = "Option<TcpModule>")]
+    pub(crate) tcp: TcpModule,
+    /// An echo.
+    #[serde(default)]
+    #[schemars(with = "Option<IcmpModule>")]
+    pub(crate) icmp: IcmpModule,
+    /// A question to a DNS server.
+    #[serde(default)]
+    #[schemars(with = "Option<DnsModule>")]
+    pub(crate) dns: DnsModule,
+}
+
+impl Module {
+    /// The files that are named.
+    pub(super) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let of_tls = [&mut self.http.tls_config, &mut self.tcp.tls_config, &mut self.dns.tls_config];
+        of_tls.into_iter().filter_map(|tls| tls.ca_file.as_mut())
+    }
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Family {
+    /// IPv4
+    Ip4,
+    /// IPv6
+    #[default]
+    Ip6,
+}
+
+fn yes() -> bool {
+    true
+}
+
+macro_rules! sections {
+    ($($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $field:ident: $type:ty,)* })+) => {$(
+        $(#[$outer])*
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        pub(crate) struct $name {
+            /// Which family of addresses is asked first.
+            #[serde(default)]
+            #[schemars(with = "Option<Family>")]
+            pub(crate) preferred_ip_protocol: Family,
+            /// Whether the other one is, where the target has none of that.
+            #[serde(default = "yes")]
+            #[schemars(with = "Option<bool>")]
+            pub(crate) ip_protocol_fallback: bool,
+            /// The address to ask from.
+            pub(crate) source_ip_address: Option<Address>,
+            $($(#[$inner])* pub(crate) $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                serde_json::from_str("{}").unwrap_or_else(|_| unreachable!("nothing of a section is required"))
+            }
+        }
+    )+};
+}
+
+sections! {
+    /// A question by HTTP.
+    HttpModule {
+        /// The statuses that are well; otherwise 200 to 299.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<u16>>")]
+        valid_status_codes: Vec<u16>,
+        /// The versions that are well; otherwise all.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<String>>")]
+        valid_http_versions: Vec<String>,
+        /// GET or HEAD.
+        method: Option<String>,
+        /// Headers to send.
+        #[serde(default)]
+        #[schemars(with = "Option<BTreeMap<String, Secret>>")]
+        headers: BTreeMap<String, Secret>,
+        /// Whether redirects are followed.
+        #[serde(default = "yes")]
+        #[schemars(with = "Option<bool>")]
+        follow_redirects: bool,
+        /// Whether HTTP/2 may be spoken. It never is.
+        enable_http2: Option<bool>,
+        /// Whether TLS is a failure.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        fail_if_ssl: bool,
+        /// Whether anything but TLS is.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        fail_if_not_ssl: bool,
+        /// What no body may have.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<Pattern>>")]
+        fail_if_body_matches_regexp: Vec<Pattern>,
+        /// What every body must have.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<Pattern>>")]
+        fail_if_body_not_matches_regexp: Vec<Pattern>,
+        /// What no header may have.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<HeaderMatch>>")]
+        fail_if_header_matches: Vec<HeaderMatch>,
+        /// What headers must have.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<HeaderMatch>>")]
+        fail_if_header_not_matches: Vec<HeaderMatch>,
+        /// TLS.
+        #[serde(default)]
+        #[schemars(with = "Option<TlsModule>")]
+        tls_config: TlsModule,
+    }
+    /// A connection.
+    TcpModule {
+        /// What is said, and what is expected.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<Exchange>>")]
+        query_response: Vec<Exchange>,
+        /// Whether TLS is spoken from the start.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        tls: bool,
+        /// TLS.
+        #[serde(default)]
+        #[schemars(with = "Option<TlsModule>")]
+        tls_config: TlsModule,
+    }
+    /// An echo.
+    IcmpModule {
+        /// Whether no router may divide it.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        dont_fragment: bool,
+        /// How many bytes it carries.
+        #[serde(default)]
+        #[schemars(with = "Option<u16>")]
+        payload_size: u16,
+        /// How many routers it may pass.
+        ttl: Option<u8>,
+    }
+    /// A question to a DNS server.
+    DnsModule {
+        /// The name that is asked for.
+        query_name: Option<String>,
+        /// The type of records.
+        query_type: Option<String>,
+        /// udp or tcp.
+        transport_protocol: Option<String>,
+        /// Whether the server is to ask others.
+        #[serde(default = "yes")]
+        #[schemars(with = "Option<bool>")]
+        recursion_desired: bool,
+        /// The codes that are well; otherwise NOERROR.
+        #[serde(default)]
+        #[schemars(with = "Option<Vec<String>>")]
+        valid_rcodes: Vec<String>,
+        /// The class of records; otherwise IN.
+        query_class: Option<String>,
+        /// Whether TLS is spoken, which needs tcp.
+        #[serde(default)]
+        #[schemars(with = "Option<bool>")]
+        dns_over_tls: bool,
+        /// TLS.
+        #[serde(default)]
+        #[schemars(with = "Option<TlsModule>")]
+        tls_config: TlsModule,
+        /// What the records of the answer have.
+        #[serde(default)]
+        #[schemars(with = "Option<RecordsModule>")]
+        validate_answer_rrs: RecordsModule,
+        /// What those of authority have.
+        #[serde(default)]
+        #[schemars(with = "Option<RecordsModule>")]
+        validate_authority_rrs: RecordsModule,
+        /// What those beside them have.
+        #[serde(default)]
+        #[schemars(with = "Option<RecordsModule>")]
+        validate_additional_rrs: RecordsModule,
+    }
+}
+
+/// What the records of a section have, each as a line of text.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub(crate) struct RecordsModule {
+    /// What none may have.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<Pattern>>")]
+    pub(crate) fail_if_matches_regexp: Vec<Pattern>,
+    /// What each has to have, whatever the key is called: so blackbox_exporter obeys it.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<Pattern>>")]
+    pub(crate) fail_if_all_match_regexp: Vec<Pattern>,
+    /// What each has to have, and there has to be one.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<Pattern>>")]
+    pub(crate) fail_if_not_matches_regexp: Vec<Pattern>,
+    /// Of what one has to have something.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<Pattern>>")]
+    pub(crate) fail_if_none_matches_regexp: Vec<Pattern>,
+}
+
+/// What a header has.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct HeaderMatch {
+    /// Its name.
+    pub(crate) header: String,
+    /// What it has.
+    pub(crate) regexp: Pattern,
+    /// Whether it may be missing.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(crate) allow_missing: bool,
+}
+
+/// What is sent, which may be a password; it is shown nowhere.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct Line(pub(crate) String);
+
+impl fmt::Debug for Line {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Line")
+    }
+}
+
+/// A line of a conversation.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct Exchange {
+    /// What a line of the other side must have.
+    pub(crate) expect: Option<Pattern>,
+    /// The line that is sent then; `${1}` is what the expression's first group found.
+    pub(crate) send: Option<Line>,
+    /// Whether TLS begins then.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(crate) starttls: bool,
+}
+
+/// TLS.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub(crate) struct TlsModule {
+    /// Whether any certificate will do.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(crate) insecure_skip_verify: bool,
+    /// The authorities that are trusted, in PEM; otherwise the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The name that the certificate has to have; otherwise the target's host.
+    pub(crate) server_name: Option<String>,
+}
