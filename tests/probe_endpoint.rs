@@ -9,6 +9,8 @@ mod daemon;
 mod mysql;
 #[path = "probe_endpoint/records.rs"]
 mod records;
+#[path = "probe_endpoint/requests.rs"]
+mod requests;
 #[path = "probe_endpoint/secured.rs"]
 mod secured;
 #[path = "probe_endpoint/server.rs"]
@@ -283,7 +285,7 @@ fn what_makes_no_sense_is_told_and_a_slow_server_ends_in_time() {
     let modules = folder.path().join("blackbox.yml");
     fs::write(
         &modules,
-        "modules:\n  http_2xx: {prober: http}\n  post: {prober: http, http: {method: POST, body: x}}\n",
+        "modules:\n  http_2xx: {prober: http}\n  post: {prober: http, http: {method: POST, body_file: x}}\n",
     )
     .unwrap();
     let daemon = Daemon::start(&format!(
@@ -307,7 +309,7 @@ fn what_makes_no_sense_is_told_and_a_slow_server_ends_in_time() {
         assert!(!page.contains("\nprobe_success 1\n"), "{page}");
     }
     assert!(
-        daemon.said("log").contains("at modules.post.http.body: not supported"),
+        daemon.said("log").contains("at modules.post.http.body_file: not supported"),
         "{}",
         daemon.said("log")
     );

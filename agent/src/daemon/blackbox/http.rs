@@ -1,14 +1,17 @@
 //! A request by HTTP/1.1, and what becomes of it; redirects are followed to where may be reached alone.
 
+mod judge;
 mod message;
+mod request;
 
 use std::io::{BufReader, Write};
 use std::time::Instant;
 
 use ureq::http::Uri;
 
+use self::judge::{judge, most, unpacked};
 use self::message::{Answer, BodyLength};
-use super::super::configuration::modules::{HeaderMatch, HttpModule, Pattern};
+use self::request::Request;
 use super::page::Page;
 use super::reach::Choice;
 use super::tcp::FAILED_DUE_TO_REGEX;
@@ -42,7 +45,17 @@ struct Came {
     is_secured: bool,
     answer: Option<Answer>,
     body: Vec<u8>,
-    has_body: bool,
+    /// What is wrong with the body.
+    failure: Option<String>,
+    /// Whether the body is not compressed as was said.
+    is_other: bool,
+}
+
+impl Came {
+    /// Whether there is more of the body than is known.
+    fn is_unreadable(&self) -> bool {
+        self.failure.is_some() && !self.is_other
+    }
 }
 
 /// Asks a URL, or `HOST[:PORT]`.
@@ -59,14 +72,12 @@ fn follow(probe: &mut Probe<'_>, target: &str, came: &mut Came) -> Result<(), St
     let module = &probe.module.http;
     let has_scheme = target.starts_with("http://") || target.starts_with("https://");
     let whole = if has_scheme { target.to_string() } else { format!("http://{target}") };
-    let Some(mut url) = url(&whole) else {
+    let Some(url) = url(&whole) else {
         return probe.fail("expected http:// or https://, a host, and a path if there is one");
     };
-    let first = url.authority().cloned();
-    let mut method = module.method.clone().unwrap_or_else(|| "GET".to_string());
+    let mut request = Request::of(module, url);
     loop {
-        let is_own = url.authority() == first.as_ref();
-        if let Err(stopped) = once(probe, &url, &method, is_own, came) {
+        if let Err(stopped) = once(probe, &request, came) {
             return match stopped {
                 // The first address was asked: what it led to is its answer.
                 Stopped::Refused(_, line) if came.redirects > 0 => probe.fail(&line),
@@ -74,9 +85,8 @@ fn follow(probe: &mut Probe<'_>, target: &str, came: &mut Came) -> Result<(), St
             };
         }
         let Some(answer) = &came.answer else { return Err(Stopped::Failed) };
-        let location =
-            answer.header("location").filter(|_| [301, 302, 303, 307, 308].contains(&answer.status));
-        let Some(location) = location.map(str::to_string) else { return Ok(()) };
+        let status = answer.status;
+        let Some(location) = redirect(answer).map(str::to_string) else { return Ok(()) };
         if !module.follow_redirects {
             // As blackbox_exporter counts.
             came.redirects += 1;
@@ -85,26 +95,23 @@ fn follow(probe: &mut Probe<'_>, target: &str, came: &mut Came) -> Result<(), St
         if came.redirects == MOST_REDIRECTS {
             return probe.fail("it redirects again and again");
         }
-        if answer.status == 303 && method != "HEAD" {
-            method = "GET".to_string();
-        }
         came.redirects += 1;
-        let Some(next) = joined(&url, &location) else {
+        let Some(next) = joined(&request.url, &location) else {
             return probe.fail("it redirects to what is no URL");
         };
-        url = next;
+        request.redirect(status, next);
     }
 }
 
+/// Where an answer leads.
+fn redirect(answer: &Answer) -> Option<&str> {
+    answer.header("location").filter(|_| [301, 302, 303, 307, 308].contains(&answer.status))
+}
+
 /// Sends one request, and reads its answer.
-fn once(
-    probe: &mut Probe<'_>,
-    url: &Uri,
-    method: &str,
-    is_own: bool,
-    came: &mut Came,
-) -> Result<(), Stopped> {
+fn once(probe: &mut Probe<'_>, request: &Request<'_>, came: &mut Came) -> Result<(), Stopped> {
     let module = &probe.module.http;
+    let url = &request.url;
     let is_secured = url.scheme_str() == Some("https");
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_string();
     let port = url.port_u16().unwrap_or(if is_secured { 443 } else { 80 });
@@ -123,18 +130,23 @@ fn once(
         Err(error) => return probe.fail(&format!("connecting: {error}")),
     };
     came.phases.add("connect", since);
+    // By TLS 1.3 a server refuses a certificate after the handshake; what it showed is told once it answers.
+    let mut shown = Page::default();
     if is_secured {
         let since = Instant::now();
-        wire = match wire.secure(&host, &module.tls_config, &mut probe.page) {
+        wire = match wire.secure(&host, &request.tls(), &mut shown) {
             Ok(wire) => wire,
             Err(error) => return probe.fail(&format!("TLS: {error}")),
         };
         came.phases.add("tls", since);
     }
     let since = Instant::now();
-    let request = request(module, url, method, is_own);
-    probe.say(&format!("asking {method} at {host} port {port}"));
-    if let Err(error) = wire.write_all(request.as_bytes()).and_then(|()| wire.flush()) {
+    let written = match request.written() {
+        Ok(written) => written,
+        Err(error) => return probe.fail(&format!("asking: {error}")),
+    };
+    probe.say(&format!("asking {} at {host} port {port}", request.method));
+    if let Err(error) = wire.write_all(&written).and_then(|()| wire.flush()) {
         return probe.fail(&format!("asking: {error}"));
     }
     let mut reader = BufReader::new(wire);
@@ -143,88 +155,32 @@ fn once(
         Err(error) => return probe.fail(&format!("the answer: {error}")),
     };
     came.phases.add("processing", since);
+    probe.page.add(shown);
     probe.say(&format!("the answer is {}", answer.status));
     let since = Instant::now();
-    let body = message::body(&mut reader, &answer, method);
+    let mut body = Vec::new();
+    let limit = module.body_size_limit.map_or(0, |limit| limit.0);
+    let compression = module.compression.as_deref().filter(|one| !["", "identity"].contains(one));
+    // What a redirect says beside where it leads is nothing that is judged.
+    let read = 'read: {
+        if module.follow_redirects && redirect(&answer).is_some() {
+            break 'read Ok(());
+        }
+        let bound = if compression.is_some() { most(0) } else { most(limit) };
+        let read = message::body(&mut reader, &answer, &request.method, bound, &mut body);
+        let Some(compression) = compression else { break 'read read };
+        let (plain, ended) = unpacked(compression, &body, most(limit));
+        came.is_other = ended.is_err() && plain.is_empty();
+        body = plain;
+        read.and(ended)
+    };
     came.phases.add("transfer", since);
     reader.into_inner().end();
     came.is_secured = is_secured;
-    came.has_body = body.is_ok();
-    let failure = body.as_ref().err().map(ToString::to_string);
-    came.body = body.unwrap_or_default();
+    came.failure = read.err().map(|error| error.to_string());
+    came.body = body;
     came.answer = Some(answer);
-    match failure {
-        Some(error) => probe.fail(&format!("the answer's body: {error}")),
-        None => Ok(()),
-    }
-}
-
-fn request(module: &HttpModule, url: &Uri, method: &str, is_own: bool) -> String {
-    // What was meant for one host is not told to another that it leads to.
-    let own = || module.headers.iter().filter(|_| is_own);
-    let has = |wanted: &str| own().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let mut request = format!("{method} {path} HTTP/1.1\r\n");
-    if !has("host") {
-        request += &format!("Host: {}\r\n", url.authority().map_or("", |authority| authority.as_str()));
-    }
-    if !has("user-agent") {
-        request += concat!("User-Agent: peerscope/", env!("CARGO_PKG_VERSION"), "\r\n");
-    }
-    for (name, value) in own().filter(|(name, _)| !name.eq_ignore_ascii_case("connection")) {
-        request += &format!("{name}: {}\r\n", value.reveal());
-    }
-    request + "Connection: close\r\n\r\n"
-}
-
-/// Whether the answer is as it should be.
-fn judge(probe: &mut Probe<'_>, came: &Came) -> Result<(), Stopped> {
-    let module = &probe.module.http;
-    let Some(answer) = &came.answer else { return Err(Stopped::Failed) };
-    let is_valid = match module.valid_status_codes.as_slice() {
-        [] => (200..300).contains(&answer.status),
-        codes => codes.contains(&answer.status),
-    };
-    if !is_valid {
-        return probe.fail(&format!("the status {} is not one that is well", answer.status));
-    }
-    if !module.valid_http_versions.is_empty()
-        && !module.valid_http_versions.iter().any(|one| *one == answer.version())
-    {
-        return probe.fail(&format!("{} is not a version that is well", answer.version()));
-    }
-    let body = String::from_utf8_lossy(&came.body);
-    let has = |pattern: &Pattern| pattern.0.is_match(&body);
-    let told = if module.fail_if_header_matches.iter().any(|one| matches(answer, one, true)) {
-        Some("a header has what none may have")
-    } else if module.fail_if_header_not_matches.iter().any(|one| !matches(answer, one, false)) {
-        Some("a header has not what it must have")
-    } else if module.fail_if_body_matches_regexp.iter().any(has) {
-        Some("the body has what none may have")
-    } else if module.fail_if_body_not_matches_regexp.iter().any(|pattern| !has(pattern)) {
-        Some("the body has not what it must have")
-    } else {
-        None
-    };
-    if let Some(told) = told {
-        probe.page.put("probe_failed_due_to_regex", FAILED_DUE_TO_REGEX, 1.0);
-        return probe.fail(told);
-    }
-    match (came.is_secured, module.fail_if_ssl, module.fail_if_not_ssl) {
-        (true, true, _) => probe.fail("it is by TLS"),
-        (false, _, true) => probe.fail("it is not by TLS"),
-        _ => Ok(()),
-    }
-}
-
-/// Whether a header has something. One that is missing has it unless that is allowed.
-fn matches(answer: &Answer, wanted: &HeaderMatch, is_bad: bool) -> bool {
-    let mut values = answer.headers(&wanted.header).peekable();
-    if values.peek().is_none() {
-        // What may be missing is well: neither has it what it may not, nor lacks it what it must have.
-        return if is_bad { !wanted.allow_missing } else { wanted.allow_missing };
-    }
-    values.any(|value| wanted.regexp.0.is_match(value))
+    Ok(())
 }
 
 fn tell(page: &mut Page, came: &Came) {

@@ -23,6 +23,13 @@ impl Page {
         self.0.entry(name).or_insert_with(|| (help, BTreeMap::new())).1.insert(labels, value);
     }
 
+    /// Says all that another one says.
+    pub(super) fn add(&mut self, other: Self) {
+        for (name, (help, series)) in other.0 {
+            self.0.entry(name).or_insert_with(|| (help, BTreeMap::new())).1.extend(series);
+        }
+    }
+
     /// In Prometheus's text format.
     pub(super) fn text(&self) -> String {
         let families: Vec<MetricFamily> =

@@ -10,14 +10,15 @@ use peerscope_probes::certificate_facts;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::version::TLS13;
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore, SignatureScheme,
     StreamOwned,
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::super::configuration::modules::TlsModule;
+use super::super::configuration::modules::{TlsModule, TlsVersion};
 use super::page::Page;
 use super::reach::Entrance;
 
@@ -189,15 +190,36 @@ fn other(error: impl ToString) -> io::Error {
 fn configuration(module: &TlsModule) -> io::Result<Arc<ClientConfig>> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let builder = builder.with_safe_default_protocol_versions().map_err(other)?;
-    let configuration = if module.insecure_skip_verify {
-        let any = Arc::new(Any(provider));
-        builder.dangerous().with_custom_certificate_verifier(any).with_no_client_auth()
+    let builder = if module.min_version == Some(TlsVersion::Tls13) {
+        builder.with_protocol_versions(&[&TLS13])
+    } else {
+        builder.with_safe_default_protocol_versions()
+    };
+    let builder = builder.map_err(other)?;
+    let builder = if module.insecure_skip_verify {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Any(provider)))
     } else {
         let roots = module.ca_file.as_deref().map_or_else(|| Ok(system_roots()), roots)?;
-        builder.with_root_certificates(roots).with_no_client_auth()
+        builder.with_root_certificates(roots)
+    };
+    let configuration = match (&module.cert_file, &module.key_file) {
+        (Some(certificate), Some(key)) => {
+            let chain = certificates(certificate)?;
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| named(key, &error))?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| named(certificate, &error))?
+        }
+        _ => builder.with_no_client_auth(),
     };
     Ok(Arc::new(configuration))
+}
+
+fn named(file: &Path, error: &dyn ToString) -> io::Error {
+    other(format!("{}: {}", file.display(), error.to_string()))
+}
+
+fn certificates(file: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    read.map_err(|error| named(file, &error))
 }
 
 fn system_roots() -> Arc<RootCertStore> {
@@ -212,9 +234,8 @@ fn system_roots() -> Arc<RootCertStore> {
 
 fn roots(file: &Path) -> io::Result<Arc<RootCertStore>> {
     let mut roots = RootCertStore::empty();
-    let named = |error: &dyn ToString| other(format!("{}: {}", file.display(), error.to_string()));
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| named(&error))? {
-        roots.add(certificate.map_err(|error| named(&error))?).map_err(|error| named(&error))?;
+    for certificate in certificates(file)? {
+        roots.add(certificate).map_err(|error| named(file, &error))?;
     }
     Ok(Arc::new(roots))
 }

@@ -3,6 +3,7 @@
 //! What of it is not supported here is never passed over: a module that has such a key would ask something else than was
 //! meant. So it is said when the file is read, and the module answers that it cannot be had.
 
+mod contradictions;
 mod sections;
 
 use std::collections::BTreeMap;
@@ -11,10 +12,11 @@ use std::str::FromStr;
 
 use hickory_proto::rr::DNSClass;
 use serde_json::Value;
+use ureq::http::Method;
 
 use self::sections::ModulesDocument;
 pub(crate) use self::sections::{
-    DnsModule, Family, HeaderMatch, HttpModule, Module, RecordsModule, TlsModule,
+    DnsModule, Family, HeaderMatch, HttpModule, Module, RecordsModule, TlsModule, TlsVersion,
 };
 pub(crate) use super::values::Pattern;
 use super::{beside, errors, hold, yaml};
@@ -66,6 +68,10 @@ fn parse(file: &Path, text: &str) -> Result<Read, Vec<InputError>> {
     }
     let document: ModulesDocument = serde_json::from_value(held.value)
         .map_err(|error| vec![InputError::new(file, format!("expected modules: {error}"))])?;
+    let wrong = contradictions::of(&document, &root);
+    if !wrong.is_empty() {
+        return Err(errors(file, wrong));
+    }
     let mut warnings = Vec::new();
     let mut lacks: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (place, position) in removed {
@@ -101,10 +107,20 @@ fn unsupported(module: &Module) -> Vec<String> {
     if !["http", "tcp", "icmp", "dns"].contains(&module.prober.as_str()) {
         values.push(format!("prober: {}", module.prober));
     }
-    if let Some(method) =
-        module.http.method.as_ref().filter(|method| !["GET", "HEAD"].contains(&method.as_str()))
-    {
+    let method = module.http.method.as_deref().unwrap_or_default();
+    // CONNECT is no question about a resource, but one to a proxy.
+    if method.eq_ignore_ascii_case("CONNECT") || (!method.is_empty() && Method::from_str(method).is_err()) {
         values.push(format!("http.method: {method}"));
+    }
+    let compression = module.http.compression.as_deref().unwrap_or_default();
+    if !["", "identity", "gzip", "deflate"].contains(&compression) {
+        values.push(format!("http.compression: {compression}"));
+    }
+    for (place, tls) in module.tls() {
+        // Nothing older is spoken here, so that a server that is as old would fail.
+        if matches!(tls.min_version, Some(TlsVersion::Tls10 | TlsVersion::Tls11)) {
+            values.push(format!("{place}.min_version below TLS12"));
+        }
     }
     if module.http.enable_http2 == Some(true) {
         values.push("http.enable_http2: true".to_string());
@@ -134,17 +150,20 @@ mod tests {
     fn what_is_not_supported_is_said_and_its_module_is_not_to_be_had() {
         let text = "modules:\n  plain: {prober: tcp, tcp: {query_response: [{expect: '^SSH-(.*)', send: 'got ${1}'}]}}\n  \
                     plain.one:\n    prober: http\n    http:\n      proxy_url: http://127.0.0.1:3128\n  \
-                    post: {prober: http, http: {method: POST}}\n  rpc: {prober: grpc, grpc: {tls: true}}\n";
+                    post: {prober: http, http: {method: P ST, compression: br, tls_config: {min_version: TLS11}}}\n  rpc: {prober: grpc, grpc: {tls: true}}\n";
         let (modules, warnings) = parse(Path::new("blackbox.yml"), text).unwrap();
         let plain = modules["plain"].as_ref().unwrap();
         assert_eq!(plain.tcp.query_response[0].send.as_ref().map(|line| &*line.0), Some("got ${1}"));
         // It may be a password.
         assert!(!format!("{plain:#?}").contains("got"));
         assert_eq!(modules["plain.one"].as_ref().unwrap_err(), &["http.proxy_url"]);
-        assert_eq!(modules["post"].as_ref().unwrap_err(), &["http.method: POST"]);
+        assert_eq!(
+            modules["post"].as_ref().unwrap_err(),
+            &["http.method: P ST", "http.compression: br", "http.tls_config.min_version below TLS12"]
+        );
         assert_eq!(modules["rpc"].as_ref().unwrap_err(), &["grpc", "prober: grpc"]);
         assert_eq!(warnings[0], "blackbox.yml:6:7: at modules.plain.one.http.proxy_url: not supported");
-        assert_eq!(warnings.len(), 4, "{warnings:#?}");
+        assert_eq!(warnings.len(), 6, "{warnings:#?}");
         let errors = parse(Path::new("blackbox.yml"), "modules: {a: {prober: http, http: {valid_status_codes: [x], fail_if_body_matches_regexp: ['(']}}}").unwrap_err();
         assert_eq!(errors.len(), 2, "{errors:#?}");
     }

@@ -43,6 +43,12 @@ pub(super) const FORMATS: &[Format] = &[
         is_secret: false,
     },
     Format {
+        name: "body-size",
+        expected: "a size such as 10MB or 1.5MiB, or 0",
+        check: |text| body_size(text).map(drop).ok_or_else(String::new),
+        is_secret: false,
+    },
+    Format {
         name: "target",
         expected: "a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432",
         check: |text| {
@@ -109,6 +115,10 @@ pub(crate) struct Span(pub(crate) Duration);
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Size(pub(crate) u64);
+
+/// The most bytes of a body, of which 0 is no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BodySize(pub(crate) u64);
 
 /// What a path asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,6 +205,24 @@ fn size(text: &str) -> Option<u64> {
     number.checked_mul(bytes).filter(|bytes| *bytes > 0)
 }
 
+/// As blackbox_exporter reads it: units are powers of 1024, with the `i` and without.
+fn body_size(text: &str) -> Option<u64> {
+    if text == "0" {
+        return Some(0);
+    }
+    let unit = text.trim_start_matches(|character: char| character.is_ascii_digit() || character == '.');
+    let number: f64 = text[..text.len() - unit.len()].parse().ok()?;
+    let power = ["B", "KB", "MB", "GB", "TB"].iter().position(|known| *known == unit.replace('i', ""))?;
+    let bytes = number * 1024_f64.powi(i32::try_from(power).ok()?);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is within bounds, and no number of bytes has a fraction"
+    )]
+    let whole = (0.0..1e15).contains(&bytes).then_some(bytes as u64);
+    whole.filter(|_| unit != "iB")
+}
+
 fn block(text: &str) -> Option<Block> {
     let block = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
     Some(Block(block))
@@ -231,6 +259,8 @@ macro_rules! of_format {
 of_format! {
     Span: "duration", "A length of time: a number and ms, s, m, h or d.", |text| duration(text).map(Span);
     Size: "size", "A number of bytes: a number and kB, KiB, MB, MiB, GB, GiB, TB or TiB.", |text| size(text).map(Size);
+    BodySize: "body-size", "A number of bytes: a number and B, KB, KiB, MB, MiB, GB, GiB, TB or TiB, in powers of 1024; or 0.",
+        |text| body_size(text).map(BodySize);
     Target: "target", "A target as `peerscope why` takes it.", |text| TargetUrl::parse(text).ok().map(Target);
     Listen: "listen", "An address and a port.", |text| text.parse().ok().map(Listen);
     Role: "role", "A role of AWS, as `--assume-role` takes it.", |text| text.parse().ok().map(Role);
@@ -298,6 +328,18 @@ mod tests {
         }
         for text in ["", "1", "GiB", "0GiB", "-1GiB", "1.5GiB", "1 GiB", "1gib", "1G", "99999999999999TiB"] {
             assert_eq!(size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_of_bodies_are_in_powers_of_1024_whatever_their_units() {
+        for (text, bytes) in
+            [("0", 0), ("10B", 10), ("1KB", 1024), ("1KiB", 1024), ("1.5MB", 1_572_864), ("2GiB", 2 << 30)]
+        {
+            assert_eq!(body_size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "10", "1M", "1kB", "iB", "1iB", "B", "-1B", "1e9B", "1..2B", "9999999999TB"] {
+            assert_eq!(body_size(text), None, "{text}");
         }
     }
 

@@ -7,7 +7,9 @@ const LONGEST_HEAD: usize = 64 << 10;
 /// The most headers.
 const MOST_HEADERS: usize = 128;
 /// The longest body.
-const LONGEST_BODY: u64 = 16 << 20;
+pub(super) const LONGEST_BODY: u64 = 16 << 20;
+/// What is said of one that is longer.
+pub(super) const TOO_LONG: &str = "it is longer than it may be";
 
 /// Up to where a body goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,19 +110,25 @@ fn one_head(reader: &mut impl BufRead) -> io::Result<Answer> {
     Ok(answer)
 }
 
-/// Reads the body.
-pub(super) fn body(reader: &mut impl BufRead, answer: &Answer, method: &str) -> io::Result<Vec<u8>> {
+/// Reads the body, of which no more than so many bytes are kept.
+///
+/// # Errors
+/// Where there is not all of it; what there is of it is kept.
+pub(super) fn body(
+    reader: &mut impl BufRead,
+    answer: &Answer,
+    method: &str,
+    most: u64,
+    body: &mut Vec<u8>,
+) -> io::Result<()> {
     if method == "HEAD" || [101, 204, 304].contains(&answer.status) {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let mut body = Vec::new();
     match answer.length {
-        BodyLength::Known(length) => exactly(reader, length, &mut body)?,
+        BodyLength::Known(length) => exactly(reader, length, most, body),
         BodyLength::UntilTheEnd => {
-            reader.take(LONGEST_BODY + 1).read_to_end(&mut body)?;
-            if body.len() as u64 > LONGEST_BODY {
-                return Err(wrong("it is longer than 16 MB"));
-            }
+            reader.by_ref().take(most).read_to_end(body)?;
+            if reader.fill_buf()?.is_empty() { Ok(()) } else { Err(wrong(TOO_LONG)) }
         }
         BodyLength::Chunked => loop {
             let line = line(reader)?;
@@ -128,23 +136,23 @@ pub(super) fn body(reader: &mut impl BufRead, answer: &Answer, method: &str) -> 
             let size = u64::from_str_radix(size, 16).map_err(|_| wrong("the size of a part is no number"))?;
             if size == 0 {
                 while !self::line(reader)?.is_empty() {}
-                break;
+                return Ok(());
             }
-            exactly(reader, size, &mut body)?;
+            exactly(reader, size, most, body)?;
             if !self::line(reader)?.is_empty() {
                 return Err(wrong("a part is longer than it says"));
             }
         },
     }
-    Ok(body)
 }
 
-fn exactly(reader: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> io::Result<()> {
-    if length.saturating_add(body.len() as u64) > LONGEST_BODY {
-        return Err(wrong("it is longer than 16 MB"));
+fn exactly(reader: &mut impl BufRead, length: u64, most: u64, body: &mut Vec<u8>) -> io::Result<()> {
+    let left = most.saturating_sub(body.len() as u64);
+    let read = reader.take(length.min(left)).read_to_end(body)? as u64;
+    if read < length.min(left) {
+        return Err(wrong("it ended before its end"));
     }
-    let read = reader.take(length).read_to_end(body)?;
-    if (read as u64) < length { Err(wrong("it ended before its end")) } else { Ok(()) }
+    if length > left { Err(wrong(TOO_LONG)) } else { Ok(()) }
 }
 
 /// A line, without its end.
@@ -164,8 +172,9 @@ mod tests {
     fn read(text: &str) -> io::Result<(u16, String)> {
         let mut reader = text.as_bytes();
         let answer = head(&mut reader)?;
-        let body = body(&mut reader, &answer, "GET")?;
-        Ok((answer.status, String::from_utf8(body).unwrap()))
+        let mut read = Vec::new();
+        body(&mut reader, &answer, "GET", LONGEST_BODY, &mut read)?;
+        Ok((answer.status, String::from_utf8(read).unwrap()))
     }
 
     #[test]
@@ -176,6 +185,22 @@ mod tests {
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nt: r\r\n\r\n",
         ] {
             assert_eq!(read(text).unwrap(), (200, "hello".to_string()), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_more_of_a_body_is_kept_than_may_be() {
+        for text in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            "HTTP/1.0 200 OK\r\n\r\nhello",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        ] {
+            for (most, is_all) in [(4, false), (5, true)] {
+                let (mut reader, mut kept) = (text.as_bytes(), Vec::new());
+                let answer = head(&mut reader).unwrap();
+                assert_eq!(body(&mut reader, &answer, "GET", most, &mut kept).is_ok(), is_all, "{text}");
+                assert_eq!(kept, if is_all { "hello" } else { "hell" }.as_bytes(), "{text}");
+            }
         }
     }
 

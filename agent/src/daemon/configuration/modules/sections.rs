@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::secret::Secret;
-use super::super::values::{Address, Pattern, Span};
+use super::super::values::{Address, BodySize, Pattern, Span};
 
 /// A configuration of blackbox_exporter.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -43,10 +43,24 @@ pub(crate) struct Module {
 }
 
 impl Module {
+    /// What it has of TLS, each with its place.
+    pub(super) fn tls(&self) -> [(&'static str, &TlsModule); 3] {
+        [
+            ("http.tls_config", &self.http.tls_config),
+            ("tcp.tls_config", &self.tcp.tls_config),
+            ("dns.tls_config", &self.dns.tls_config),
+        ]
+    }
+
     /// The files that are named.
     pub(super) fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let of_tls = [&mut self.http.tls_config, &mut self.tcp.tls_config, &mut self.dns.tls_config];
-        of_tls.into_iter().filter_map(|tls| tls.ca_file.as_mut())
+        let HttpModule { basic_auth, authorization, bearer_token_file, tls_config, .. } = &mut self.http;
+        let password = basic_auth.as_mut().and_then(|basic| basic.password_file.as_mut());
+        let credentials = authorization.as_mut().and_then(|given| given.credentials_file.as_mut());
+        let of_tls = [tls_config, &mut self.tcp.tls_config, &mut self.dns.tls_config];
+        let of_tls =
+            of_tls.into_iter().flat_map(|tls| [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file]);
+        of_tls.flatten().chain(bearer_token_file).chain(password).chain(credentials)
     }
 }
 
@@ -102,8 +116,22 @@ sections! {
         #[serde(default)]
         #[schemars(with = "Option<Vec<String>>")]
         valid_http_versions: Vec<String>,
-        /// GET or HEAD.
+        /// The method; otherwise GET.
         method: Option<String>,
+        /// What is sent as the body.
+        body: Option<Line>,
+        /// A user and a password.
+        basic_auth: Option<BasicAuthModule>,
+        /// What else proves who asks.
+        authorization: Option<AuthorizationModule>,
+        /// A token.
+        bearer_token: Option<Secret>,
+        /// A file that holds the token. It is read for every request.
+        bearer_token_file: Option<PathBuf>,
+        /// The longest body that is read, without its compression.
+        body_size_limit: Option<BodySize>,
+        /// How a body is compressed: gzip or deflate.
+        compression: Option<String>,
         /// Headers to send.
         #[serde(default)]
         #[schemars(with = "Option<BTreeMap<String, Secret>>")]
@@ -233,6 +261,31 @@ pub(crate) struct RecordsModule {
     pub(crate) fail_if_none_matches_regexp: Vec<Pattern>,
 }
 
+/// A user and a password.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct BasicAuthModule {
+    /// The user.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(crate) username: String,
+    /// The password.
+    pub(crate) password: Option<Secret>,
+    /// A file that holds the password. It is read for every request.
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// What the header Authorization has.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(crate) struct AuthorizationModule {
+    /// Its first word; otherwise Bearer.
+    #[serde(rename = "type")]
+    pub(crate) scheme: Option<String>,
+    /// The rest.
+    pub(crate) credentials: Option<Secret>,
+    /// A file that holds the rest. It is read for every request.
+    pub(crate) credentials_file: Option<PathBuf>,
+}
+
 /// What a header has.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct HeaderMatch {
@@ -281,4 +334,31 @@ pub(crate) struct TlsModule {
     pub(crate) ca_file: Option<PathBuf>,
     /// The name that the certificate has to have; otherwise the target's host.
     pub(crate) server_name: Option<String>,
+    /// This side's certificate, in PEM.
+    pub(crate) cert_file: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub(crate) key_file: Option<PathBuf>,
+    /// The lowest version that will do; otherwise 1.2.
+    pub(crate) min_version: Option<TlsVersion>,
+}
+
+impl TlsModule {
+    /// The same for a host that a redirect leads to: neither is this side's certificate for it, nor is its name known.
+    pub(crate) fn for_another(&self) -> Self {
+        Self { server_name: None, cert_file: None, key_file: None, ..self.clone() }
+    }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum TlsVersion {
+    /// 1.0
+    Tls10,
+    /// 1.1
+    Tls11,
+    /// 1.2
+    Tls12,
+    /// 1.3
+    Tls13,
 }
