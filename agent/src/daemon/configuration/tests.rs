@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 fn parsed(text: &str) -> Result<Document, Vec<String>> {
@@ -252,4 +254,33 @@ fn a_discovery_looks_in_one_place_and_asks_as_whoever_asks_may() {
         "peerscope.yml:13:13: at discovery[4].labels",
     ];
     assert_eq!(said, expected, "{errors:#?}");
+}
+
+#[test]
+fn the_configurations_of_the_documentation_are_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("web.yml"), "basic_auth_users: {}\n").unwrap();
+    let environment = |name: &str| match name {
+        "REDIS_URL" => Some("redis://10.100.2.21".to_string()),
+        "DATABASE_URL" => Some("postgres://app:hunter2@10.100.2.20/orders".to_string()),
+        "REMOTE_WRITE_URL" => Some("https://mimir.example/api/v1/push".to_string()),
+        name if name.ends_with("_TOKEN") => Some("hunter2".to_string()),
+        _ => None,
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = 0;
+    for page in ["README.md", "docs/daemon.md"] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        for block in text.split("```yaml\n").skip(1) {
+            let block = block.split("```").next().unwrap_or_default();
+            // That is the file of web_config_file, which names certificates.
+            if block.contains("tls_server_config:") {
+                continue;
+            }
+            let read = parse(&folder.path().join("peerscope.yml"), block, &environment);
+            assert!(read.is_ok(), "{page}: {:?}\n{block}", read.err());
+            found += 1;
+        }
+    }
+    assert!(found >= 5, "{found}");
 }
