@@ -21,9 +21,7 @@ use peerscope_analysis::diagnose::{Action, Case, Chances, Extent, Machine, exten
 use peerscope_analysis::report::{CauseReport, Diagnosis, HypothesisReport, Vantage, VantageKind};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::aws::{IpPermission, IpProtocol};
-use peerscope_vocabulary::{
-    BURST, BURST_WINDOW, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits,
-};
+use peerscope_vocabulary::{BURST, BURST_WINDOW, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
 use documents::World;
 use documents::rules::tcp;
@@ -199,18 +197,15 @@ impl<'a> So<'a> {
             let is_named = (*address, *port) == (TARGET, NAMED);
             let source_port = is_named.then(|| 33_000 + place as u16 * 2_000);
             let request = ProbeRequest {
-                id: ProbeId(place as u32),
-                kind: *kind,
                 source: Some(DYNO),
                 source_port,
-                address: *address,
-                port: *port,
-                hop_limit: None,
-                payload_length: 0,
-                dont_fragment: false,
-                segments: SegmentLimits::default(),
-                timeout: end.saturating_sub(*sent_at),
-                greeting_wait: Duration::ZERO,
+                ..ProbeRequest::plain(
+                    ProbeId(place as u32),
+                    *kind,
+                    *address,
+                    *port,
+                    end.saturating_sub(*sent_at),
+                )
             };
             let outcome = match self.meets(&request) {
                 Meets::Connected => Outcome::Echo,
@@ -218,16 +213,10 @@ impl<'a> So<'a> {
                 _ => Outcome::Timeout,
             };
             Observation {
-                request,
                 sent_at: *sent_at,
                 finished_at: if outcome == Outcome::Timeout { end } else { *sent_at + ANSWER },
                 local: Some(SocketAddr::new(DYNO, source_port.unwrap_or(50_000))),
-                outcome,
-                rtt: None,
-                retransmissions: 0,
-                greeting: None,
-                largest_packet: None,
-                tcp: None,
+                ..Observation::bare(request, outcome)
             }
         };
         let observations = battery.iter().enumerate().map(observation).collect();

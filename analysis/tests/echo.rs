@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use peerscope_analysis::diagnose::Machine;
 use peerscope_analysis::report::{CauseStatus, Diagnosis, Verdict};
 use peerscope_analysis::topology::{NetworkId, Topology};
-use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
+use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
 use documents::World;
 use documents::rules::{over_peering, tcp};
@@ -24,29 +24,22 @@ const DYNO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 128, 7));
 fn observed(id: u32, kind: ProbeKind, outcome: Outcome) -> Observation {
     let source_port = (kind == ProbeKind::TcpConnect).then_some(40_000 + id as u16);
     Observation {
-        request: ProbeRequest {
-            id: ProbeId(id),
-            kind,
-            source: Some(DYNO),
-            source_port,
-            address: IpAddr::from([10, 100, 2, 20]),
-            port: if source_port.is_some() { 5432 } else { 0 },
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout: Duration::from_millis(3100),
-            greeting_wait: Duration::ZERO,
-        },
-        sent_at: Duration::ZERO,
         finished_at: Duration::from_millis(3100),
         local: Some(SocketAddr::new(DYNO, source_port.unwrap_or_default())),
-        outcome,
-        rtt: None,
-        retransmissions: 0,
-        greeting: None,
-        largest_packet: None,
-        tcp: None,
+        ..Observation::bare(
+            ProbeRequest {
+                source: Some(DYNO),
+                source_port,
+                ..ProbeRequest::plain(
+                    ProbeId(id),
+                    kind,
+                    IpAddr::from([10, 100, 2, 20]),
+                    if source_port.is_some() { 5432 } else { 0 },
+                    Duration::from_millis(3100),
+                )
+            },
+            outcome,
+        )
     }
 }
 

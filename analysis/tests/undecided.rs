@@ -14,7 +14,7 @@ use peerscope_analysis::diagnose::Machine;
 use peerscope_analysis::report::{CauseReport, CauseStatus, Diagnosis, Verdict};
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::aws::IpProtocol;
-use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
+use peerscope_vocabulary::{Observation, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
 use documents::World;
 use documents::rules::{over_peering, permission, route};
@@ -34,29 +34,22 @@ fn over_transit_gateway() -> World {
 fn connect(outcome: Outcome) -> Observation {
     let (source, address) = (IpAddr::from([10, 1, 0, 10]), IpAddr::from([10, 2, 0, 20]));
     Observation {
-        request: ProbeRequest {
-            id: ProbeId(0),
-            kind: ProbeKind::TcpConnect,
-            source: Some(source),
-            source_port: Some(40_000),
-            address,
-            port: 5432,
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout: Duration::from_millis(3100),
-            greeting_wait: Duration::ZERO,
-        },
-        sent_at: Duration::ZERO,
         finished_at: Duration::from_millis(3100),
         local: Some(SocketAddr::new(source, 40_000)),
-        outcome,
-        rtt: None,
-        retransmissions: 0,
-        greeting: None,
-        largest_packet: None,
-        tcp: None,
+        ..Observation::bare(
+            ProbeRequest {
+                source: Some(source),
+                source_port: Some(40_000),
+                ..ProbeRequest::plain(
+                    ProbeId(0),
+                    ProbeKind::TcpConnect,
+                    address,
+                    5432,
+                    Duration::from_millis(3100),
+                )
+            },
+            outcome,
+        )
     }
 }
 

@@ -12,7 +12,7 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use peerscope_vocabulary::{LocalRefusal, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
+use peerscope_vocabulary::{LocalRefusal, Outcome, ProbeId, ProbeKind, ProbeRequest};
 
 use self::trial::{Failed, ask, ask_while, received_hop_limit, settle};
 use crate::exchange::EchoSockets;
@@ -79,20 +79,7 @@ pub fn capabilities() -> Vec<Capability> {
 }
 
 fn request(kind: ProbeKind, target: SocketAddr) -> ProbeRequest {
-    ProbeRequest {
-        id: ProbeId(0),
-        kind,
-        source: None,
-        source_port: None,
-        address: target.ip(),
-        port: target.port(),
-        hop_limit: None,
-        payload_length: 0,
-        dont_fragment: false,
-        segments: SegmentLimits::default(),
-        timeout: PATIENCE,
-        greeting_wait: Duration::ZERO,
-    }
+    ProbeRequest::plain(ProbeId(0), kind, target.ip(), target.port(), PATIENCE)
 }
 
 fn connected(address: IpAddr) -> Result<Option<Duration>, Failed> {

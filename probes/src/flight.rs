@@ -111,16 +111,5 @@ pub(crate) fn unmeasured(
     finished_at: Duration,
     outcome: Outcome,
 ) -> Observation {
-    Observation {
-        request,
-        sent_at,
-        finished_at,
-        local: None,
-        outcome,
-        rtt: None,
-        retransmissions: 0,
-        greeting: None,
-        largest_packet: None,
-        tcp: None,
-    }
+    Observation { sent_at, finished_at, ..Observation::bare(request, outcome) }
 }

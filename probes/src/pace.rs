@@ -251,25 +251,18 @@ impl Queue {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use peerscope_vocabulary::{ProbeKind, SegmentLimits};
+    use peerscope_vocabulary::ProbeKind;
 
     use super::*;
 
     fn request(id: u32, last_octet: u8) -> ProbeRequest {
-        ProbeRequest {
-            id: ProbeId(id),
-            kind: ProbeKind::TcpConnect,
-            source: None,
-            source_port: None,
-            address: Ipv4Addr::new(127, 0, 0, last_octet).into(),
-            port: 1,
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout: Duration::from_secs(1),
-            greeting_wait: Duration::ZERO,
-        }
+        ProbeRequest::plain(
+            ProbeId(id),
+            ProbeKind::TcpConnect,
+            Ipv4Addr::new(127, 0, 0, last_octet).into(),
+            1,
+            Duration::from_secs(1),
+        )
     }
 
     #[test]

@@ -31,9 +31,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use peerscope_vocabulary::{
-    LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits, Spoken,
-};
+use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, Spoken};
 
 use super::battery::{Random, source_ports};
 use super::case::{Case, Question};
@@ -490,18 +488,10 @@ impl Approach {
         let source = vantage_address(means.case, address);
         source_ports
             .map(|source_port| ProbeRequest {
-                id: means.id(),
-                kind,
                 source,
                 source_port,
-                address,
-                port,
-                hop_limit: None,
-                payload_length: 0,
-                dont_fragment: false,
-                segments: SegmentLimits::default(),
-                timeout,
                 greeting_wait,
+                ..ProbeRequest::plain(means.id(), kind, address, port, timeout)
             })
             .collect()
     }

@@ -235,39 +235,23 @@ mod tests {
     use core::time::Duration;
 
     use peerscope_vocabulary::{
-        CertificateDoubt, Greeting, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits,
-        TlsVersion,
+        CertificateDoubt, Greeting, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, TlsVersion,
     };
 
     use super::*;
 
     fn said(protocol: ApplicationProtocol, end: HandshakeEnd) -> ObservationReport {
         let request = ProbeRequest {
-            id: ProbeId(1),
-            kind: ProbeKind::Handshake,
-            source: None,
-            source_port: None,
-            address: [10, 100, 2, 20].into(),
-            port: 5432,
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout: Duration::from_secs(1),
             greeting_wait: Duration::from_secs(1),
+            ..ProbeRequest::plain(
+                ProbeId(1),
+                ProbeKind::Handshake,
+                [10, 100, 2, 20].into(),
+                5432,
+                Duration::from_secs(1),
+            )
         };
-        let observation = Observation {
-            request,
-            sent_at: Duration::ZERO,
-            finished_at: Duration::ZERO,
-            local: None,
-            outcome: Outcome::ApplicationError,
-            rtt: None,
-            retransmissions: 0,
-            greeting: None,
-            largest_packet: None,
-            tcp: None,
-        };
+        let observation = Observation::bare(request, Outcome::ApplicationError);
         let reply =
             HandshakeReply { end: Some(end), tls: None, took: Duration::from_millis(1500), carried: None };
         let one = HandshakeObservation {

@@ -401,18 +401,10 @@ mod tests {
 
     fn request(limits: SegmentLimits, round: &Round) -> ProbeRequest {
         ProbeRequest {
-            id: ProbeId(0),
-            kind: ProbeKind::Handshake,
-            source: None,
-            source_port: None,
-            address: TARGET,
-            port: 443,
-            hop_limit: None,
             payload_length: round.length,
-            dont_fragment: false,
             segments: limits,
-            timeout: round.patience,
             greeting_wait: round.patience,
+            ..ProbeRequest::plain(ProbeId(0), ProbeKind::Handshake, TARGET, 443, round.patience)
         }
     }
 

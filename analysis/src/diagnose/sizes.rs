@@ -322,7 +322,7 @@ pub(super) fn spread(all: &[u32], count: usize) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use peerscope_vocabulary::{IcmpMessage, ProbeId, SegmentLimits};
+    use peerscope_vocabulary::{IcmpMessage, ProbeId};
 
     use super::*;
 
@@ -350,18 +350,9 @@ mod tests {
             assert!(round.lengths.len() <= 5, "the manners let five out at once: {round:?}");
             for length in &round.lengths {
                 let request = ProbeRequest {
-                    id: ProbeId(0),
-                    kind: ProbeKind::IcmpEcho,
-                    source: None,
-                    source_port: None,
-                    address,
-                    port: 0,
-                    hop_limit: None,
                     payload_length: payload(*length, address),
                     dont_fragment: true,
-                    segments: SegmentLimits::default(),
-                    timeout: round.timeout,
-                    greeting_wait: Duration::ZERO,
+                    ..ProbeRequest::plain(ProbeId(0), ProbeKind::IcmpEcho, address, 0, round.timeout)
                 };
                 assert_eq!(packet_length(&request), *length);
                 let (outcome, largest_packet) = match does(*length, nth) {
@@ -370,16 +361,9 @@ mod tests {
                 };
                 nth += 1;
                 search.sizes.learn(&Observation {
-                    request,
-                    sent_at: Duration::ZERO,
                     finished_at: Duration::from_millis(3),
-                    local: None,
-                    outcome,
-                    rtt: None,
-                    retransmissions: 0,
-                    greeting: None,
                     largest_packet,
-                    tcp: None,
+                    ..Observation::bare(request, outcome)
                 });
             }
             rounds.push(round.lengths);

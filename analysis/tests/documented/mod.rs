@@ -24,7 +24,7 @@ use peerscope_laboratory::scenario::{
 };
 use peerscope_laboratory::world::{Service, World};
 use peerscope_laboratory::{Condition, Host};
-use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
+use peerscope_vocabulary::{ProbeId, ProbeKind, ProbeRequest};
 
 pub(crate) mod drawn;
 pub(crate) mod measured;
@@ -395,18 +395,14 @@ pub(crate) fn differences_from_kernel(scenario: &Scenario, seed: u64) -> Vec<Str
     let target = world.target_address();
     let meets = |flow: &Flow| {
         let request = ProbeRequest {
-            id: ProbeId(0),
-            kind: ProbeKind::TcpConnect,
-            source: None,
             source_port: Some(flow.source_port).filter(|port| *port != 0),
-            address: target.ip(),
-            port: target.port(),
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout: Duration::from_secs(1),
-            greeting_wait: Duration::ZERO,
+            ..ProbeRequest::plain(
+                ProbeId(0),
+                ProbeKind::TcpConnect,
+                target.ip(),
+                target.port(),
+                Duration::from_secs(1),
+            )
         };
         documented.would_meet(&world.snapshot, &so, &request, 0)
     };

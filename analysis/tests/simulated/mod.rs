@@ -213,11 +213,9 @@ fn event(request: ProbeRequest, met: Meets, now: Duration) -> Option<(Duration, 
     let greeting = (matches!(met, Meets::MySql | Meets::LateMySql) && !request.greeting_wait.is_zero())
         .then(|| Greeting::new(b"\x4a\x00\x00\x00\x0a8.0.36\0"));
     let observation = Observation {
-        request,
         sent_at: now,
         finished_at: now + after,
         local: own,
-        outcome,
         rtt: (outcome == answer).then_some(after),
         retransmissions: if met == Meets::Silent && request.kind == ProbeKind::TcpConnect { 2 } else { 0 },
         greeting,
@@ -225,7 +223,7 @@ fn event(request: ProbeRequest, met: Meets, now: Duration) -> Option<(Duration, 
             Meets::TooBig => Some(NARROW),
             _ => (outcome == Outcome::Connected || request.dont_fragment).then_some(OWN),
         },
-        tcp: None,
+        ..Observation::bare(request, outcome)
     };
     Some((now + after, Event::Completed(observation)))
 }

@@ -7,26 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peerscope_probes::{Engine, ProbeEngine};
-use peerscope_vocabulary::{Observation, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
+use peerscope_vocabulary::{Observation, ProbeId, ProbeKind, ProbeRequest};
 use socket2::{Domain, SockRef, Socket, Type};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn to(target: SocketAddr) -> ProbeRequest {
-    ProbeRequest {
-        id: ProbeId(0),
-        kind: ProbeKind::TcpConnect,
-        source: None,
-        source_port: None,
-        address: target.ip(),
-        port: target.port(),
-        hop_limit: None,
-        payload_length: 0,
-        dont_fragment: false,
-        segments: SegmentLimits::default(),
-        timeout: Duration::from_secs(2),
-        greeting_wait: Duration::ZERO,
-    }
+    ProbeRequest::plain(ProbeId(0), ProbeKind::TcpConnect, target.ip(), target.port(), Duration::from_secs(2))
 }
 
 /// Drives an engine by the real clock, as a blocking program would.

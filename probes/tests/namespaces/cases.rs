@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use peerscope_vocabulary::{
-    IcmpMessage, LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits,
-    TcpFacts, UnreachableScope,
+    IcmpMessage, LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, TcpFacts,
+    UnreachableScope,
 };
 
 use crate::client::Report;
@@ -182,20 +182,7 @@ fn parse(address: &str) -> IpAddr {
 }
 
 pub(crate) fn case(name: &'static str, address: &str, port: u16, expected: Outcome) -> Case {
-    let request = ProbeRequest {
-        id: ProbeId(0),
-        kind: ProbeKind::TcpConnect,
-        source: None,
-        source_port: None,
-        address: parse(address),
-        port,
-        hop_limit: None,
-        payload_length: 0,
-        dont_fragment: false,
-        segments: SegmentLimits::default(),
-        timeout: TIMEOUT,
-        greeting_wait: Duration::ZERO,
-    };
+    let request = ProbeRequest::plain(ProbeId(0), ProbeKind::TcpConnect, parse(address), port, TIMEOUT);
     let retransmissions = Some(u32::from(expected == Outcome::Timeout));
     Case { name, request, expected, retransmissions, mysql: false, largest_packet: None, tells: None }
 }

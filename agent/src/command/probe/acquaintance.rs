@@ -133,19 +133,14 @@ mod tests {
 
     fn connected(greeting: Option<&[u8]>, wait: Duration) -> Observation {
         Observation {
-            request: peerscope_vocabulary::ProbeRequest {
-                greeting_wait: wait,
-                ..AT.request(ProbeId(0), Duration::ZERO)
-            },
-            sent_at: Duration::ZERO,
-            finished_at: Duration::ZERO,
-            local: None,
-            outcome: Outcome::Connected,
-            rtt: None,
-            retransmissions: 0,
             greeting: greeting.map(Greeting::new),
-            largest_packet: None,
-            tcp: None,
+            ..Observation::bare(
+                peerscope_vocabulary::ProbeRequest {
+                    greeting_wait: wait,
+                    ..AT.request(ProbeId(0), Duration::ZERO)
+                },
+                Outcome::Connected,
+            )
         }
     }
 

@@ -205,39 +205,15 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
-    use peerscope_vocabulary::{IcmpMessage, LocalRefusal, ProbeId, ProbeRequest, SegmentLimits};
+    use peerscope_vocabulary::{IcmpMessage, LocalRefusal, ProbeId, ProbeRequest};
 
     use super::*;
 
     const TARGET: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 2, 0, 2));
 
     fn saw(outcome: Outcome) -> Observation {
-        let request = ProbeRequest {
-            id: ProbeId(0),
-            kind: ProbeKind::TcpConnect,
-            source: None,
-            source_port: None,
-            address: TARGET,
-            port: 80,
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout: Duration::ZERO,
-            greeting_wait: Duration::ZERO,
-        };
-        Observation {
-            request,
-            sent_at: Duration::ZERO,
-            finished_at: Duration::ZERO,
-            local: None,
-            outcome,
-            rtt: None,
-            retransmissions: 0,
-            greeting: None,
-            largest_packet: None,
-            tcp: None,
-        }
+        let request = ProbeRequest::plain(ProbeId(0), ProbeKind::TcpConnect, TARGET, 80, Duration::ZERO);
+        Observation::bare(request, outcome)
     }
 
     fn from(octet: u8) -> IcmpMessage {

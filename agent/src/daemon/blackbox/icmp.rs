@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::time::Instant;
 
 use peerscope_probes::Engine;
-use peerscope_vocabulary::{Outcome, ProbeId, ProbeKind, ProbeRequest, SegmentLimits};
+use peerscope_vocabulary::{Outcome, ProbeId, ProbeKind, ProbeRequest};
 
 use super::reach::Choice;
 use super::{Probe, Stopped};
@@ -26,18 +26,11 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
     let address = probe.resolve(target.trim_matches(['[', ']']), None, choice)?;
     phase(probe, "resolve", begun.elapsed().as_secs_f64());
     let request = ProbeRequest {
-        id: ProbeId(1),
-        kind: ProbeKind::IcmpEcho,
         source: module.source_ip_address.map(|source| source.0),
-        source_port: None,
-        address: address.address(),
-        port: 0,
         hop_limit: module.ttl.and_then(NonZero::new),
         payload_length: module.payload_size,
         dont_fragment: module.dont_fragment,
-        segments: SegmentLimits::default(),
-        timeout: probe.reach.left(),
-        greeting_wait: std::time::Duration::ZERO,
+        ..ProbeRequest::plain(ProbeId(1), ProbeKind::IcmpEcho, address.address(), 0, probe.reach.left())
     };
     let observation = match probe.observe(|engine, now| _ = engine.submit(now, &[request])) {
         Ok((_, Some(observation))) => observation,

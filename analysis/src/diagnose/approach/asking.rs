@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use peerscope_vocabulary::{Observation, Outcome, ProbeKind, ProbeRequest, SegmentLimits};
+use peerscope_vocabulary::{Observation, Outcome, ProbeKind, ProbeRequest};
 
 use super::{Approach, EARLY_SILENCE, FOLLOWING, LATE_SILENCE, Means, Outstanding, Step, vantage_address};
 use crate::diagnose::case::Case;
@@ -192,16 +192,9 @@ impl Approach {
         let mut sources = means.case.source.ranges.iter().filter(|range| range.family() == family);
         let own = sources.next().map(|range| range.first());
         let silence = |(request, sent_at): (&ProbeRequest, Duration)| Observation {
-            request: ProbeRequest { source: request.source.or(own), ..*request },
             sent_at,
             finished_at: now,
-            local: None,
-            outcome: Outcome::Timeout,
-            rtt: None,
-            retransmissions: 0,
-            greeting: None,
-            largest_packet: None,
-            tcp: None,
+            ..Observation::bare(ProbeRequest { source: request.source.or(own), ..*request }, Outcome::Timeout)
         };
         means.observations.iter().copied().chain(silent.map(silence)).collect()
     }
@@ -230,18 +223,8 @@ impl Approach {
     ) -> ProbeRequest {
         let Permitted { kind, address, port, clue } = permitted;
         let request = ProbeRequest {
-            id: means.id(),
-            kind,
             source: vantage_address(means.case, self.question.address),
-            source_port: None,
-            address,
-            port,
-            hop_limit: None,
-            payload_length: 0,
-            dont_fragment: false,
-            segments: SegmentLimits::default(),
-            timeout,
-            greeting_wait: Duration::ZERO,
+            ..ProbeRequest::plain(means.id(), kind, address, port, timeout)
         };
         means.pace.note(address, now);
         if kind != ProbeKind::IcmpEcho {
