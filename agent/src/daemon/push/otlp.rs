@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::super::client::{Client, Credential, Failed};
 use super::super::configuration::{Document, OtlpLogsSection};
 use super::super::metrics::word;
+use super::super::url::encoded;
 use super::queue::{Item, Queue};
 
 /// The most records that wait.
@@ -101,20 +102,6 @@ fn attribute(name: &str, value: &str) -> Value {
 
 fn cut(text: &str) -> String {
     text.chars().take(LONGEST).collect()
-}
-
-/// A part of a URL's path.
-fn encoded(name: &str) -> String {
-    let mut encoded = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte))
-            }
-            byte => encoded += &format!("%{byte:02X}"),
-        }
-    }
-    encoded
 }
 
 /// A collector of logs.
