@@ -17,6 +17,14 @@ use super::result::ProbeResult;
 /// The upper bounds of the histogram of round trips, in seconds: within a zone, between zones, between Regions.
 pub(crate) const ROUND_TRIPS: [f64; 13] =
     [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
+/// How many buckets they lie in: one below each bound, and one beyond all.
+pub(super) const BUCKETS: usize = ROUND_TRIPS.len() + 1;
+
+/// In which of them a round trip lies.
+pub(super) fn bucket(rtt: Duration) -> usize {
+    let seconds = rtt.as_secs_f64();
+    ROUND_TRIPS.iter().position(|bound| seconds <= *bound).unwrap_or(ROUND_TRIPS.len())
+}
 
 /// A path, and what is known of it.
 #[derive(Debug)]
@@ -37,7 +45,7 @@ pub(crate) struct Status {
     /// How many probes came to what.
     pub(crate) results: BTreeMap<ProbeResult, u64>,
     /// The round trips: how many lie in each bucket, and beyond all; their sum.
-    pub(crate) round_trips: [u64; ROUND_TRIPS.len() + 1],
+    pub(crate) round_trips: [u64; BUCKETS],
     /// Their sum in seconds.
     pub(crate) round_trips_sum: f64,
     /// The last probe.
@@ -80,7 +88,7 @@ impl Default for Status {
         Self {
             // Series are there from the start: a rate over one that begins with its first failure misses it.
             results: ProbeResult::ALL.into_iter().map(|result| (result, 0)).collect(),
-            round_trips: [0; ROUND_TRIPS.len() + 1],
+            round_trips: [0; BUCKETS],
             round_trips_sum: 0.0,
             last: None,
             verdict: None,
@@ -120,12 +128,10 @@ impl Status {
     fn probed(&mut self, now: Duration, last: Last) -> Option<Option<Verdict>> {
         *self.results.entry(last.result).or_default() += 1;
         if let Some(rtt) = last.rtt {
-            let seconds = rtt.as_secs_f64();
-            let bucket = ROUND_TRIPS.iter().position(|bound| seconds <= *bound).unwrap_or(ROUND_TRIPS.len());
-            if let Some(count) = self.round_trips.get_mut(bucket) {
+            if let Some(count) = self.round_trips.get_mut(bucket(rtt)) {
                 *count += 1;
             }
-            self.round_trips_sum += seconds;
+            self.round_trips_sum += rtt.as_secs_f64();
         }
         let is_first = self.verdict.is_none() && last.result.is_up();
         let changed = is_first.then(|| self.decide(Verdict::Reachable, last.at)).flatten();

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::super::result::ProbeResult;
-use super::super::watched::{Last, ROUND_TRIPS};
-
-/// How many buckets the round trips have: one below each bound, and one beyond all.
-pub(super) const BUCKETS: usize = ROUND_TRIPS.len() + 1;
+use super::super::watched::{BUCKETS, Last, bucket};
 
 /// How many probes came to what, and how long those took that were answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,12 +16,6 @@ pub(super) struct Rolled {
     pub(super) sum: Duration,
     /// The shortest and the longest.
     pub(super) extremes: Option<(Duration, Duration)>,
-}
-
-/// In which bucket a round trip lies.
-pub(super) fn bucket(rtt: Duration) -> usize {
-    let seconds = rtt.as_secs_f64();
-    ROUND_TRIPS.iter().position(|bound| seconds <= *bound).unwrap_or(ROUND_TRIPS.len())
 }
 
 impl Rolled {

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::super::result::ProbeResult;
-use super::rolled::BUCKETS;
+use super::super::watched::BUCKETS;
 
 /// Tells a history from any other file of SQLite: "peer".
 pub(super) const APPLICATION: i32 = 0x7065_6572;
