@@ -26,6 +26,7 @@ mod snapshot;
 mod standpoint;
 mod target;
 mod text;
+mod trust;
 
 use std::process::ExitCode;
 

@@ -27,7 +27,7 @@ use self::postgresql::Postgresql;
 use self::recognise::recognise;
 use self::redis::Redis;
 pub(crate) use self::talk::{Talk, Talked};
-pub use self::tls::certificate_facts;
+pub use self::tls::{certificate_facts, system_roots};
 
 /// The longest answer that is waited for: each of these protocols says in less whether it is spoken.
 const LONGEST_ANSWER: usize = 16 * 1024;

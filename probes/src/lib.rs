@@ -82,7 +82,7 @@ pub use engine::Engine;
 pub use error::{ProbeError, SystemCall};
 pub use exchange::EchoSockets;
 pub use flight::{Stray, StrayKind};
-pub use handshake::certificate_facts;
+pub use handshake::{certificate_facts, system_roots};
 pub use local::{DEFAULT_EPHEMERAL_PORTS, echo_permitted, ephemeral_port_range, source_address};
 pub use pace::{Pace, QUEUE_LIMIT};
 pub use peerscope_vocabulary::{BURST, BURST_WINDOW};

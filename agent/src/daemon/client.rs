@@ -3,24 +3,23 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
 use jiff::Timestamp;
-use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use ureq::http::request::Builder;
 use ureq::http::uri::{Authority, Uri};
 use ureq::http::{HeaderMap, Request, StatusCode};
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, AsSendBody};
 
 use super::configuration::{BasicAuthSection, HttpUrl, Secret, TlsSection};
 use crate::clock;
 use crate::resolve::ClientNames;
+use crate::trust::tls_config;
 
 /// The most that is read of the answer of who is sent something.
 const LARGEST_RECEIPT: u64 = 64 << 10;
@@ -121,7 +120,7 @@ impl Client {
             .user_agent(concat!("peerscope/", env!("CARGO_PKG_VERSION")));
         let (mut address, mut host, mut names) = (url.0.clone(), None, ClientNames::default());
         if address.scheme_str() == Some("https") {
-            config = config.tls_config(tls_config(tls)?).https_only(true);
+            config = config.tls_config(tls_of(tls)?).https_only(true);
             if let Some(name) = &tls.server_name {
                 names.instead = address.host().map(str::to_string);
                 host = address.authority().map(|authority| authority.as_str().to_string());
@@ -273,25 +272,15 @@ fn named(url: &Uri, name: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-fn tls_config(section: &TlsSection) -> Result<TlsConfig, String> {
-    let roots = match &section.ca_file {
-        Some(file) => certificates(file)?,
-        None => {
-            let found = rustls_native_certs::load_native_certs().certs;
-            found.iter().map(|root| Certificate::from_der(root).to_owned()).collect()
-        }
-    };
+fn tls_of(section: &TlsSection) -> Result<TlsConfig, String> {
+    let authorities = section.ca_file.as_deref().map(certificates).transpose()?;
     let own = match (&section.cert_file, &section.key_file) {
         (Some(certificate), Some(key)) => {
             Some(ClientCert::new_with_certs(&certificates(certificate)?, private_key(key)?))
         }
         _ => None,
     };
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .client_cert(own)
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build())
+    Ok(tls_config(authorities, own))
 }
 
 fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {

@@ -1,17 +1,15 @@
 //! One GET request and its answer. There is no other verb here, and nobody else holds the connection.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::ring;
 use ureq::http::HeaderMap;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
 
 use super::access::Access;
 use crate::resolve::ClientNames;
+use crate::trust::tls_config;
 
 /// More than the largest answer has by far; what is larger is no answer.
 const LARGEST_ANSWER: u64 = 32 << 20;
@@ -82,14 +80,7 @@ impl Http {
             .https_only(is_encrypted)
             .user_agent(concat!("peerscope/", env!("CARGO_PKG_VERSION")));
         if is_encrypted {
-            let roots = rustls_native_certs::load_native_certs().certs;
-            let roots = roots.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
-            config = config.tls_config(
-                TlsConfig::builder()
-                    .root_certs(RootCerts::Specific(Arc::new(roots)))
-                    .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-                    .build(),
-            );
+            config = config.tls_config(tls_config(None, None));
         } else {
             // What is not encrypted stays on this machine.
             config = config.proxy(None);

@@ -120,7 +120,8 @@ impl ResolvesClientCert for Witness {
 }
 
 /// The system's roots, read once: from `SSL_CERT_FILE` and `SSL_CERT_DIR`, else where the system keeps them.
-pub(super) fn system_roots() -> Arc<RootCertStore> {
+#[must_use]
+pub fn system_roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let read = || {
         let mut roots = RootCertStore::empty();
