@@ -106,6 +106,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Reachable, Self::Blocked, Self::Impaired, Self::Undetermined];
+
     /// The verdict of the model on flows of which it lets some through, stops some, or cannot tell of some.
     #[must_use]
     pub(crate) fn of(admits: bool, stops: bool, leaves_open: bool) -> Self {

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::super::recent::Happening;
 use super::super::result::ProbeResult;
 use super::super::watched::ROUND_TRIPS;
 use super::documents::expanded;
@@ -287,17 +288,18 @@ fn changes(
 fn events(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<Vec<Event>> {
     let mut statement = connection.prepare(
         "SELECT at, event, fields FROM events WHERE at >= ?1 AND at < ?2 \
-         UNION ALL SELECT at, 'snapshot_changed', '{}' FROM snapshots WHERE at >= ?1 AND at < ?2 \
+         UNION ALL SELECT at, ?4, '{}' FROM snapshots WHERE at >= ?1 AND at < ?2 \
          ORDER BY at DESC LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![from, to, ROWS + 1], |row| {
-        let fields: String = row.get(2)?;
-        Ok(Event {
-            at: time(row.get(0)?),
-            event: row.get(1)?,
-            fields: serde_json::from_str(&fields).unwrap_or_else(|_| Value::Object(Map::new())),
-        })
-    })?;
+    let rows =
+        statement.query_map(params![from, to, ROWS + 1, Happening::SnapshotChanged.name()], |row| {
+            let fields: String = row.get(2)?;
+            Ok(Event {
+                at: time(row.get(0)?),
+                event: row.get(1)?,
+                fields: serde_json::from_str(&fields).unwrap_or_else(|_| Value::Object(Map::new())),
+            })
+        })?;
     rows.collect()
 }
 
@@ -349,6 +351,5 @@ pub(super) fn remembered(connection: &Connection) -> rusqlite::Result<BTreeMap<S
 
 /// The verdict of a word.
 pub(crate) fn verdict(word: &str) -> Option<Verdict> {
-    let all = [Verdict::Reachable, Verdict::Blocked, Verdict::Impaired, Verdict::Undetermined];
-    all.into_iter().find(|verdict| super::super::metrics::word(verdict) == word)
+    Verdict::ALL.into_iter().find(|verdict| super::super::metrics::word(verdict) == word)
 }

@@ -381,7 +381,7 @@ fn the_openapi_document_has_every_route_and_answers_are_as_it_says() {
 
 #[test]
 fn all_verdicts_have_words() {
-    for verdict in [Verdict::Reachable, Verdict::Blocked, Verdict::Impaired, Verdict::Undetermined] {
+    for verdict in Verdict::ALL {
         let state = super::view::State::from(verdict);
         assert_eq!(Value::from(state.word()), serde_json::to_value(verdict).unwrap());
     }

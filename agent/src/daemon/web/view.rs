@@ -39,8 +39,7 @@ impl State {
 
     /// The verdict that it stands for.
     pub(super) fn verdict(self) -> Option<Verdict> {
-        let all = [Verdict::Blocked, Verdict::Impaired, Verdict::Undetermined, Verdict::Reachable];
-        all.into_iter().find(|verdict| Self::from(*verdict) == self)
+        Verdict::ALL.into_iter().find(|verdict| Self::from(*verdict) == self)
     }
 
     /// In a word; it is the one of the query too.
