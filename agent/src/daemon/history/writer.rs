@@ -64,18 +64,27 @@ impl Writer {
         if let (true, Some(connection), Some(file)) = (is_damaged, place.as_ref(), &history.file)
             && let Err(error) = store::examine(connection)
         {
-            *place = None;
-            self.numbers.clear();
-            history.put_aside(file, &error)?;
+            self.put_aside(history, place, file, &error)?;
         }
         let mut written = self.try_to_write(history, place, batch);
         if let (Err(Unusable::Corrupt(error)), Some(file)) = (&written, &history.file) {
-            *place = None;
-            self.numbers.clear();
-            history.put_aside(file, error)?;
+            self.put_aside(history, place, file, error)?;
             written = self.try_to_write(history, place, batch);
         }
         written
+    }
+
+    /// Puts a damaged file aside; the next write begins another.
+    fn put_aside(
+        &mut self,
+        history: &History,
+        place: &mut Option<Connection>,
+        file: &Path,
+        error: &rusqlite::Error,
+    ) -> Result<(), Unusable> {
+        *place = None;
+        self.numbers.clear();
+        history.put_aside(file, error)
     }
 
     fn try_to_write(
@@ -108,8 +117,7 @@ impl Writer {
             Err(error) => {
                 let error = Unusable::from(error);
                 if let (Unusable::Corrupt(error), Some(file)) = (&error, &history.file) {
-                    *place = None;
-                    history.put_aside(file, error)?;
+                    self.put_aside(history, place, file, error)?;
                 }
                 return Err(error);
             }
