@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use peerscope_analysis::diagnose::StandingConnection;
-use peerscope_probes::{Canary, CanaryEnd, CanaryState, Pace};
+use peerscope_probes::{Canary, CanaryState, Pace};
 
-use super::board::Board;
+use super::Shared;
 use super::log::Log;
 use super::names::Names;
-use super::stop::Stop;
 use super::watched::Watched;
 use crate::clock;
 
@@ -53,7 +52,8 @@ impl Default for Kept {
 
 impl Canaries {
     /// Keeps one for each path that is to have it, until all is to end.
-    pub(super) fn run(&self, board: &Board, names: &Names, pace: &Pace, log: &Log, stop: &Stop) {
+    pub(super) fn run(&self, shared: &Shared) {
+        let Shared { board, names, pace, log, stop, .. } = shared;
         while !stop.sleep(NAP) {
             let paths = board.paths();
             let wanted = || paths.iter().filter(|path| path.section.canary.is_some());
@@ -109,13 +109,14 @@ impl Kept {
     }
 
     fn look(&mut self, path: &Watched, log: &Log) {
-        let Some(canary) = &mut self.canary else { return };
+        let (Some(canary), Some(target)) = (&mut self.canary, self.target) else { return };
+        let (name, target) = (path.section.name.0.as_str(), target.to_string());
         match canary.look() {
             CanaryState::Connecting => {}
             CanaryState::Standing { segments } => {
                 if self.since.is_none() {
                     self.since = Some(clock::now());
-                    log.info("canary_stands", &fields(path, self.target, None).each());
+                    log.info("canary_stands", &[("path", name), ("target", &target)]);
                 }
                 let before = self.heard.map(|(before, _)| before);
                 if segments > before
@@ -125,7 +126,7 @@ impl Kept {
                 }
             }
             CanaryState::Ended(end) => {
-                log.warn("canary_ended", &fields(path, self.target, Some(end)).each());
+                log.warn("canary_ended", &[("path", name), ("target", &target), ("end", end.word())]);
                 *self = Self { again: Instant::now() + PAUSE, ..Self::default() };
             }
         }
@@ -170,23 +171,4 @@ fn targets(path: &Watched, names: &Names) -> Vec<SocketAddr> {
     let addresses = names.addresses(&path.section.target.0.host).and_then(Result::ok).unwrap_or_default();
     let port = path.section.canary;
     addresses.into_iter().filter_map(|address| Some(SocketAddr::new(address, port?))).collect()
-}
-
-/// What the log says of one.
-struct Fields {
-    path: String,
-    target: String,
-    end: Option<&'static str>,
-}
-
-fn fields(path: &Watched, target: Option<SocketAddr>, end: Option<CanaryEnd>) -> Fields {
-    let target = target.map(|target| target.to_string()).unwrap_or_default();
-    Fields { path: path.section.name.0.clone(), target, end: end.map(CanaryEnd::word) }
-}
-
-impl Fields {
-    fn each(&self) -> Vec<(&'static str, &str)> {
-        let named = [("path", self.path.as_str()), ("target", self.target.as_str())];
-        named.into_iter().chain(self.end.map(|end| ("end", end))).collect()
-    }
 }

@@ -141,8 +141,7 @@ pub(crate) fn run(file: &Path) -> Result<Status, Failure> {
             Ok(())
         }),
         go(&shared, |shared| {
-            let Shared { board, names, pace, log, stop, .. } = shared;
-            shared.canaries.run(board, names, pace, log, stop);
+            shared.canaries.run(shared);
             Ok(())
         }),
     ];
