@@ -1,7 +1,7 @@
 //! Takes another configuration without a restart: whole, or not at all.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -88,10 +88,9 @@ impl Reload {
 
     fn contents(&self) -> Contents {
         let web = self.current.lock().unwrap_or_else(PoisonError::into_inner).web_config_file.clone();
-        let folder = self.file.parent().unwrap_or(Path::new(""));
         Contents {
             own: read_text(&self.file, "configuration").ok(),
-            web: web.and_then(|web| read_text(&folder.join(web), "configuration").ok()),
+            web: web.and_then(|web| read_text(&web, "configuration").ok()),
         }
     }
 

@@ -12,7 +12,7 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 
 use super::page::Page;
-use super::reach::{Allowed, Choice, Entrance};
+use super::reach::{Allowed, Entrance};
 use super::wire::Wire;
 use super::{Probe, Stopped};
 
@@ -40,10 +40,8 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
     name.set_fqdn(true);
     let port = if module.dns_over_tls { SECURED_PORT } else { PORT };
     let (host, port) = super::tcp::host_and_port(target).unwrap_or((target.trim_matches(['[', ']']), port));
-    let choice =
-        Choice { preferred: module.preferred_ip_protocol, has_fallback: module.ip_protocol_fallback };
     let begun = Instant::now();
-    let address = probe.resolve(host, Some(port), choice)?;
+    let address = probe.resolve(host, Some(port), module.addresses())?;
     took(probe, "resolve", begun.elapsed());
     let by_tcp = module.transport_protocol.as_deref() == Some("tcp");
     if module.dns_over_tls && !by_tcp {
@@ -155,7 +153,7 @@ fn udp(
 ) -> io::Result<Vec<u8>> {
     let begun = Instant::now();
     let any = if to.address().is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let source = probe.module.dns.source_ip_address.map(|source| (source.0, 0).into());
+    let source = probe.module.dns.addresses().from.map(|from| (from, 0).into());
     let socket = UdpSocket::bind(
         source.map_or_else(|| any.parse().map_err(io::Error::other), Ok::<std::net::SocketAddr, _>)?,
     )?;
@@ -185,7 +183,7 @@ fn udp(
 fn tcp(probe: &mut Probe<'_>, to: Entrance, host: &str, question: &[u8]) -> io::Result<Vec<u8>> {
     let begun = Instant::now();
     let module = &probe.module.dns;
-    let source = module.source_ip_address.map(|source| source.0);
+    let source = module.addresses().from;
     let mut wire = Wire::connect(to, source, probe.reach.deadline())?;
     if module.dns_over_tls {
         // What it shows is not among the metrics of such a question.

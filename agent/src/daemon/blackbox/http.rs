@@ -12,8 +12,8 @@ use ureq::http::Uri;
 use self::judge::{judge, most, unpacked};
 use self::message::{Answer, BodyLength};
 use self::request::Request;
+use super::super::configuration::leads_to_a_host;
 use super::page::Page;
-use super::reach::Choice;
 use super::tcp::FAILED_DUE_TO_REGEX;
 use super::wire::Wire;
 use super::{Probe, Stopped};
@@ -115,15 +115,13 @@ fn once(probe: &mut Probe<'_>, request: &Request<'_>, came: &mut Came) -> Result
     let is_secured = url.scheme_str() == Some("https");
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_string();
     let port = url.port_u16().unwrap_or(if is_secured { 443 } else { 80 });
-    let choice =
-        Choice { preferred: module.preferred_ip_protocol, has_fallback: module.ip_protocol_fallback };
     let since = Instant::now();
-    let address = probe.resolve(&host, Some(port), choice);
+    let address = probe.resolve(&host, Some(port), module.addresses());
     came.phases.add("resolve", since);
     let address = address?;
     let entrance = probe.enter(&host, address, port)?;
     let since = Instant::now();
-    let source = module.source_ip_address.map(|source| source.0);
+    let source = module.addresses().from;
     let wire = Wire::connect(entrance, source, probe.reach.deadline());
     let mut wire = match wire {
         Ok(wire) => wire,
@@ -241,11 +239,7 @@ fn number(length: u64) -> f64 {
 
 /// A URL of a host, without a user.
 fn url(text: &str) -> Option<Uri> {
-    let url: Uri = text.split('#').next()?.parse().ok()?;
-    let is_whole = matches!(url.scheme_str(), Some("http" | "https"))
-        && url.host().is_some_and(|host| !host.is_empty())
-        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    is_whole.then_some(url)
+    text.split('#').next()?.parse().ok().filter(leads_to_a_host)
 }
 
 /// Where a redirect leads (RFC 3986, section 5.2, of what servers send).

@@ -6,7 +6,6 @@ use std::time::Instant;
 use peerscope_probes::Engine;
 use peerscope_vocabulary::{Outcome, ProbeId, ProbeKind, ProbeRequest};
 
-use super::reach::Choice;
 use super::{Probe, Stopped};
 
 const HELP: &str = "How long each part of the question took.";
@@ -20,13 +19,11 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
     for name in ["resolve", "setup", "rtt"] {
         phase(probe, name, 0.0);
     }
-    let choice =
-        Choice { preferred: module.preferred_ip_protocol, has_fallback: module.ip_protocol_fallback };
     let begun = Instant::now();
-    let address = probe.resolve(target.trim_matches(['[', ']']), None, choice)?;
+    let address = probe.resolve(target.trim_matches(['[', ']']), None, module.addresses())?;
     phase(probe, "resolve", begun.elapsed().as_secs_f64());
     let request = ProbeRequest {
-        source: module.source_ip_address.map(|source| source.0),
+        source: module.addresses().from,
         hop_limit: module.ttl.and_then(NonZero::new),
         payload_length: module.payload_size,
         dont_fragment: module.dont_fragment,

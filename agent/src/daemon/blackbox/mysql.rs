@@ -146,7 +146,7 @@ enum Made {
 }
 
 fn converse(probe: &mut Probe<'_>, target: &TargetUrl, address: Allowed, port: u16) -> Made {
-    let source = probe.module.tcp.source_ip_address.map(|source| source.0);
+    let source = probe.module.tcp.addresses().from;
     let Some(handshake) = target.handshake() else {
         let Ok(entrance) = probe.enter_mysql(address, port) else { return Made::No };
         return match Wire::connect(entrance, source, probe.reach.deadline()) {

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use peerscope_probes::Pace;
 
 use super::super::Shared;
-use super::super::configuration::modules::Family;
+use super::super::configuration::modules::{Addresses, Family};
 use super::super::configuration::{Block, ProbeEndpointSection};
 use super::super::watched::Watched;
 use super::mysql::UNFIT;
@@ -163,15 +163,6 @@ fn forbidden(what: &str) -> Stopped {
     Stopped::Refused(StatusCode::FORBIDDEN, line)
 }
 
-/// Which addresses of a host are asked.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Choice {
-    /// The family that comes first.
-    pub(super) preferred: Family,
-    /// Whether the other will do.
-    pub(super) has_fallback: bool,
-}
-
 impl Probe<'_> {
     /// The address of a host that is asked, which may be reached at this port, or at all where there is none. It is the one
     /// that is connected to: nothing is looked up again.
@@ -179,7 +170,7 @@ impl Probe<'_> {
         &mut self,
         host: &str,
         port: Option<u16>,
-        choice: Choice,
+        addresses: Addresses,
     ) -> Result<Allowed, Stopped> {
         self.page.begin();
         let begun = Instant::now();
@@ -192,8 +183,8 @@ impl Probe<'_> {
             Err(why) => return self.fail(&format!("{host}: {why}")),
         };
         let found: Vec<IpAddr> = found.into_iter().map(|address| address.to_canonical()).collect();
-        let is_preferred = |address: &&IpAddr| address.is_ipv4() == (choice.preferred == Family::Ip4);
-        let other = found.first().filter(|_| choice.has_fallback);
+        let is_preferred = |address: &&IpAddr| address.is_ipv4() == (addresses.preferred == Family::Ip4);
+        let other = found.first().filter(|_| addresses.has_fallback);
         let Some(address) = found.iter().find(is_preferred).or(other).copied() else {
             return self.fail(&format!("{host} has no address of this family"));
         };

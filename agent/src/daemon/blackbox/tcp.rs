@@ -1,7 +1,6 @@
 //! A connection, and what is said over it.
 
 use super::conversation::converse;
-use super::reach::Choice;
 use super::wire::Wire;
 use super::{Probe, Stopped};
 
@@ -12,15 +11,13 @@ pub(super) fn ask(probe: &mut Probe<'_>, target: &str) -> Result<(), Stopped> {
     let Some((host, port)) = host_and_port(target) else {
         return probe.fail("expected HOST:PORT");
     };
-    let choice =
-        Choice { preferred: module.preferred_ip_protocol, has_fallback: module.ip_protocol_fallback };
-    let address = probe.resolve(host, Some(port), choice)?;
+    let address = probe.resolve(host, Some(port), module.addresses())?;
     let is_bare = !module.tls && module.query_response.is_empty();
     if let Some(mysql) = probe.reach.mysql(host, address, port).filter(|_| is_bare) {
         return super::mysql::ask(probe, &mysql, address, port);
     }
     let entrance = probe.enter(host, address, port)?;
-    let source = module.source_ip_address.map(|source| source.0);
+    let source = module.addresses().from;
     let mut wire = match Wire::connect(entrance, source, probe.reach.deadline()) {
         Ok(wire) => wire,
         Err(error) => return probe.fail(&format!("connecting: {error}")),

@@ -30,7 +30,7 @@ pub(crate) use self::model::{
     interval, timeout,
 };
 pub(crate) use self::secret::Secret;
-pub(crate) use self::values::{Block, HttpUrl, PathName, Span, Target};
+pub(crate) use self::values::{Block, HttpUrl, PathName, Span, Target, leads_to_a_host};
 use self::yaml::{Content, Node, Wrong};
 use crate::input_error::InputError;
 use crate::input_file::read_text;
@@ -62,6 +62,9 @@ const RESERVED: &[&str] = &[
     "instance",
     "job",
 ];
+
+/// What is wrong, each with its place in the tree.
+type Mistakes = Vec<(String, Wrong)>;
 
 /// The JSON Schema of a configuration, for editors and for what writes one.
 pub(crate) fn schema() -> Value {
@@ -96,8 +99,9 @@ fn parse(
     discovery::files(&mut document).for_each(|path| *path = beside(folder, path));
     document.probe_endpoint.modules_file.iter_mut().for_each(|path| *path = beside(folder, path));
     push::files(&mut document).for_each(|path| *path = beside(folder, path));
+    document.web_config_file.iter_mut().for_each(|path| *path = beside(folder, path));
     if let Some(web) = &document.web_config_file {
-        document.access = Arc::new(web::read(&beside(folder, web), environment)?);
+        document.access = Arc::new(web::read(web, environment)?);
     }
     // Whatever it is called it is a file: SQLite would take ":memory:" by itself for something else.
     let file = |path: &PathBuf| std::path::absolute(beside(folder, path)).ok();
@@ -116,14 +120,7 @@ fn tree<T: JsonSchema + DeserializeOwned>(
     environment: &dyn Fn(&str) -> Option<String>,
     secret: &[&str],
 ) -> Result<(T, Node), Vec<InputError>> {
-    let (root, wrong) = yaml::parse(text, environment);
-    let mut wrong: Vec<(String, Wrong)> = wrong.into_iter().map(|one| (String::new(), one)).collect();
-    let Some(mut root) = root else {
-        if wrong.is_empty() {
-            return Err(vec![InputError::expected(file, "a configuration", "an empty file")]);
-        }
-        return Err(errors(file, wrong));
-    };
+    let (mut root, mut wrong) = not_empty(file, yaml::parse(text, environment), "a configuration")?;
     if let Content::Map(entries) = &mut root.content {
         let hidden = entries.iter_mut().filter(|(key, _)| secret.contains(&key.name.as_str()));
         hidden.for_each(|(_, value)| value.hide());
@@ -138,12 +135,29 @@ fn tree<T: JsonSchema + DeserializeOwned>(
     Ok((made, root))
 }
 
+/// The tree that was read of a file, and what is wrong with it so far, at no place of its own.
+///
+/// # Errors
+/// Where there is no tree.
+fn not_empty(
+    file: &Path,
+    (root, wrong): (Option<Node>, Vec<Wrong>),
+    expected: &str,
+) -> Result<(Node, Mistakes), Vec<InputError>> {
+    let wrong: Mistakes = wrong.into_iter().map(|one| (String::new(), one)).collect();
+    match root {
+        Some(root) => Ok((root, wrong)),
+        None if wrong.is_empty() => Err(vec![InputError::expected(file, expected, "an empty file")]),
+        None => Err(errors(file, wrong)),
+    }
+}
+
 /// A path as the file's own folder sees it.
 fn beside(folder: &Path, path: &Path) -> PathBuf {
     folder.join(path)
 }
 
-fn errors(file: &Path, wrong: Vec<(String, Wrong)>) -> Vec<InputError> {
+fn errors(file: &Path, wrong: Mistakes) -> Vec<InputError> {
     let mut wrong = wrong;
     wrong.sort_by_key(|(_, one)| one.position);
     let each = wrong.into_iter().map(|(place, one)| {
@@ -154,7 +168,7 @@ fn errors(file: &Path, wrong: Vec<(String, Wrong)>) -> Vec<InputError> {
 }
 
 /// What no single value shows: that two of them do not go together.
-fn contradictions(document: &Document, root: &Node) -> Vec<(String, Wrong)> {
+fn contradictions(document: &Document, root: &Node) -> Mistakes {
     let mut wrong = Vec::new();
     let mut say = |place: String, at: Option<&Node>, problem: String| {
         let position = at.map_or(root.position, |node| node.position);

@@ -16,10 +16,10 @@ use ureq::http::Method;
 
 use self::sections::ModulesDocument;
 pub(crate) use self::sections::{
-    DnsModule, Family, HeaderMatch, HttpModule, Module, RecordsModule, TlsModule, TlsVersion,
+    Addresses, DnsModule, Family, HeaderMatch, HttpModule, Module, RecordsModule, TlsModule, TlsVersion,
 };
 pub(crate) use super::values::Pattern;
-use super::{beside, errors, hold, yaml};
+use super::{beside, errors, hold, not_empty, yaml};
 use crate::input_error::InputError;
 use crate::input_file::read_text;
 
@@ -51,14 +51,7 @@ pub(crate) fn read(file: &Path) -> Result<Read, Vec<InputError>> {
 }
 
 fn parse(file: &Path, text: &str) -> Result<Read, Vec<InputError>> {
-    let (root, wrong) = yaml::parse_plain(text);
-    let mut wrong: Vec<_> = wrong.into_iter().map(|one| (String::new(), one)).collect();
-    let Some(mut root) = root else {
-        if wrong.is_empty() {
-            return Err(vec![InputError::expected(file, "modules", "an empty file")]);
-        }
-        return Err(errors(file, wrong));
-    };
+    let (mut root, mut wrong) = not_empty(file, yaml::parse_plain(text), "modules")?;
     let schema = schema();
     let removed = hold::prune(&schema, &mut root);
     let held = hold::hold(&schema, &root);

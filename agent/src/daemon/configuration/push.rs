@@ -51,7 +51,7 @@ pub(super) fn contradictions(
         authentication.contradictions().into_iter().for_each(|(key, what)| say(key, what.to_string()));
     }
     if let Some(section) = &document.otlp_logs {
-        if is_half(&section.tls) {
+        if is_half(section.tls.cert_file.as_ref(), section.tls.key_file.as_ref()) {
             at("otlp_logs", "tls", HALF.to_string());
         }
         for name in section.headers.keys().filter(|name| HeaderName::try_from(name.as_str()).is_err()) {

@@ -26,7 +26,7 @@ impl Authentication<'_> {
                 "expected either this or bearer_token_file",
             ),
             (self.basic.is_some() && has_token, "bearer_token", "expected either basic_auth or a token"),
-            (is_half(self.tls), "tls", HALF),
+            (is_half(self.tls.cert_file.as_ref(), self.tls.key_file.as_ref()), "tls", HALF),
         ];
         all.into_iter().filter_map(|(is_wrong, key, what)| is_wrong.then_some((key, what))).collect()
     }
@@ -36,8 +36,8 @@ impl Authentication<'_> {
 pub(super) const HALF: &str = "expected cert_file and key_file together";
 
 /// Whether a certificate lacks its key, or a key its certificate.
-pub(super) fn is_half(tls: &TlsSection) -> bool {
-    tls.cert_file.is_some() != tls.key_file.is_some()
+pub(super) fn is_half(certificate: Option<&PathBuf>, key: Option<&PathBuf>) -> bool {
+    certificate.is_some() != key.is_some()
 }
 
 /// The files that are named by who makes requests.

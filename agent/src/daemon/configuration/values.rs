@@ -181,11 +181,14 @@ fn duration(text: &str) -> Option<Duration> {
 
 fn http_url(text: &str) -> Option<HttpUrl> {
     let url: Uri = text.parse().ok()?;
-    let is_whole = matches!(url.scheme_str(), Some("http" | "https"))
+    (leads_to_a_host(&url) && !text.contains('#')).then_some(HttpUrl(url))
+}
+
+/// Whether a URL is of http or https, and has a host and no user.
+pub(crate) fn leads_to_a_host(url: &Uri) -> bool {
+    matches!(url.scheme_str(), Some("http" | "https"))
         && url.host().is_some_and(|host| !host.is_empty())
         && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-        && !text.contains('#');
-    is_whole.then_some(HttpUrl(url))
 }
 
 fn size(text: &str) -> Option<u64> {

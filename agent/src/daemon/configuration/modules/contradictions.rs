@@ -1,7 +1,7 @@
 //! What of a module does not go together.
 
 use super::super::find;
-use super::super::request::HALF;
+use super::super::request::{HALF, is_half};
 use super::super::yaml::{Node, Wrong};
 use super::sections::{HttpModule, Module, ModulesDocument};
 
@@ -24,7 +24,7 @@ pub(super) fn of(document: &ModulesDocument, root: &Node) -> Vec<(String, Wrong)
 
 fn of_module(module: &Module) -> Vec<(&'static str, &'static str)> {
     let halves = module.tls().into_iter();
-    let halves = halves.filter(|(_, tls)| tls.cert_file.is_some() != tls.key_file.is_some());
+    let halves = halves.filter(|(_, tls)| is_half(tls.cert_file.as_ref(), tls.key_file.as_ref()));
     let mut all: Vec<_> = halves.map(|(place, _)| (place, HALF)).collect();
     let HttpModule { basic_auth, authorization, bearer_token, bearer_token_file, .. } = &module.http;
     let has_token = bearer_token.is_some() || bearer_token_file.is_some();

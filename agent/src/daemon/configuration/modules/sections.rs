@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -75,6 +76,17 @@ pub(crate) enum Family {
     Ip6,
 }
 
+/// Which addresses a question is between.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    /// The family that comes first.
+    pub(crate) preferred: Family,
+    /// Whether the other will do.
+    pub(crate) has_fallback: bool,
+    /// Whence it is asked, where that is said.
+    pub(crate) from: Option<IpAddr>,
+}
+
 fn yes() -> bool {
     true
 }
@@ -95,6 +107,17 @@ macro_rules! sections {
             /// The address to ask from.
             pub(crate) source_ip_address: Option<Address>,
             $($(#[$inner])* pub(crate) $field: $type,)*
+        }
+
+        impl $name {
+            /// Which addresses of a target are asked, and from which.
+            pub(crate) fn addresses(&self) -> Addresses {
+                Addresses {
+                    preferred: self.preferred_ip_protocol,
+                    has_fallback: self.ip_protocol_fallback,
+                    from: self.source_ip_address.map(|source| source.0),
+                }
+            }
         }
 
         impl Default for $name {
