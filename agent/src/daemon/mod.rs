@@ -23,6 +23,7 @@ mod history;
 mod log;
 mod metrics;
 mod names;
+mod parameters;
 mod prober;
 mod push;
 mod recent;

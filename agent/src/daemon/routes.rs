@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::answer::{Answer, Body, as_json, no_path, not_allowed, page, problem, text, with_type};
 use super::blackbox::{self, Endpoint};
 use super::board::Board;
+use super::parameters::{FILTER, FROM, ID, NAME, PAST, PROBE, Parameter, TO};
 use super::reload::Reload;
 use super::url::{decoded, decoded_query};
 use super::{api, metrics, web};
@@ -67,6 +68,8 @@ pub(super) struct Route {
     pub(super) method: Verb,
     /// What it is, in a sentence.
     pub(super) what: &'static str,
+    /// What may be said with it.
+    pub(super) parameters: &'static [Parameter],
     /// What may be answered.
     pub(super) answers: &'static [Possible],
     answer: Answering,
@@ -112,6 +115,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/",
         method: Verb::Get,
         what: "The status page: all paths, or those of a state and labels that the query names.",
+        parameters: &FILTER,
         answers: &[possible(StatusCode::OK, "The page.", Body::Html)],
         answer: Answering::Beside(&WRITING, |asked| {
             page(StatusCode::OK, web::overview(&asked.daemon.board, &asked.query, clock::now()))
@@ -121,6 +125,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/paths/{name}",
         method: Verb::Get,
         what: "The page of a path.",
+        parameters: &[NAME, PAST],
         answers: &[possible(StatusCode::OK, "The page.", Body::Html), NO_NAME, NO_PATH],
         answer: Answering::Beside(&READING, |asked| {
             match web::path(&asked.daemon.board, &asked.name, &asked.query, clock::now()) {
@@ -133,6 +138,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/v1/paths",
         method: Verb::Get,
         what: "All paths, each with what holds of it and its last probe.",
+        parameters: &[],
         answers: &[possible(StatusCode::OK, "The paths.", Body::Json("Paths"))],
         answer: Answering::Beside(&WRITING, |asked| api::paths(&asked.daemon.board)),
     },
@@ -140,6 +146,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/v1/paths/{name}",
         method: Verb::Get,
         what: "The last diagnosis of a path.",
+        parameters: &[NAME],
         answers: &[
             possible(StatusCode::OK, "The diagnosis.", Body::Json("Diagnosis")),
             NO_NAME,
@@ -151,6 +158,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/v1/paths/{name}/history",
         method: Verb::Get,
         what: "What is kept of a path within a time: what its probes came to, changes of its verdict, and events.",
+        parameters: &[NAME, FROM, TO],
         answers: &[
             possible(StatusCode::OK, "What is kept.", Body::Json("PathHistory")),
             possible(StatusCode::BAD_REQUEST, "The name or the query cannot be read.", PROBLEM),
@@ -165,6 +173,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/v1/paths/{name}/history/{id}",
         method: Verb::Get,
         what: "The diagnosis of a change of a verdict, as it was told then.",
+        parameters: &[NAME, ID],
         answers: &[
             possible(StatusCode::OK, "The diagnosis.", Body::Json("Diagnosis")),
             possible(StatusCode::BAD_REQUEST, "The name or the id cannot be read.", PROBLEM),
@@ -179,6 +188,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/v1/snapshot",
         method: Verb::Get,
         what: "What is known of the configuration: from where, how old, and what is missing.",
+        parameters: &[],
         answers: &[
             possible(StatusCode::OK, "What is known.", Body::Json("Snapshot")),
             possible(StatusCode::NOT_FOUND, "Nothing that is configured was read.", PROBLEM),
@@ -189,6 +199,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/v1/openapi.json",
         method: Verb::Get,
         what: "This document.",
+        parameters: &[],
         answers: &[possible(StatusCode::OK, "An OpenAPI document.", Body::Json("Document"))],
         answer: Answering::Beside(&WRITING, |_| as_json(StatusCode::OK, &web::openapi())),
     },
@@ -196,6 +207,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/metrics",
         method: Verb::Get,
         what: "The metrics of every path, for Prometheus.",
+        parameters: &[],
         answers: &[
             possible(StatusCode::OK, "The metrics.", Body::Metrics),
             possible(StatusCode::INTERNAL_SERVER_ERROR, "They cannot be written.", Body::Text),
@@ -209,6 +221,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/probe",
         method: Verb::Get,
         what: "Asks a target now, as blackbox_exporter does.",
+        parameters: &PROBE,
         answers: &[
             possible(StatusCode::OK, "What came of it, for Prometheus.", Body::Metrics),
             possible(
@@ -236,6 +249,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/-/healthy",
         method: Verb::Get,
         what: "Whether the daemon runs.",
+        parameters: &[],
         answers: &[possible(StatusCode::OK, "It does.", Body::Text)],
         answer: Answering::Now(|_| text(StatusCode::OK, "healthy\n")),
     },
@@ -243,6 +257,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/-/ready",
         method: Verb::Get,
         what: "Whether what is configured was read, or tried to be.",
+        parameters: &[],
         answers: &[
             possible(StatusCode::OK, "It was.", Body::Text),
             possible(StatusCode::SERVICE_UNAVAILABLE, "Not yet.", Body::Text),
@@ -256,6 +271,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/-/reload",
         method: Verb::Post,
         what: "Has the daemon take its configuration file anew: whole, or not at all.",
+        parameters: &[],
         answers: &[
             possible(StatusCode::OK, "It was taken.", Body::Text),
             possible(StatusCode::BAD_REQUEST, "Everything that is wrong with it, a line each.", Body::Text),

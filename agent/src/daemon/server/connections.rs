@@ -24,7 +24,7 @@ pub(super) struct Connections {
     /// The oldest first.
     held: Mutex<Vec<Held>>,
     unread: Arc<Semaphore>,
-    /// Of those that make an answer one has its turn: what is made and has no room yet is one answer's.
+    /// Of those that have an answer, or make one at once, one has its turn to keep it.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -84,7 +84,7 @@ impl Connections {
         held.push(Held { from, task, state });
     }
 
-    /// The turn to make an answer, until it is kept.
+    /// The turn to keep an answer.
     pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.turn.lock().await
     }

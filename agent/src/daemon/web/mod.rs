@@ -37,6 +37,16 @@ pub(super) const POLICY: &str = "default-src 'none'; style-src 'sha256-GSgogGIiO
 /// How often a page is read again, in seconds.
 const REFRESH: &str = "10";
 
+/// The words of all states by which paths can be asked for.
+pub(super) fn states() -> impl serde::Serialize {
+    view::State::ALL.map(view::State::word)
+}
+
+/// Those of how much of the past may be asked for.
+pub(super) fn stretches() -> impl serde::Serialize {
+    stretch::Stretch::ALL.map(stretch::Stretch::word)
+}
+
 /// A page.
 struct Page<'a> {
     title: &'a str,

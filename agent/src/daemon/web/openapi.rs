@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::daemon::answer::Body;
 use crate::daemon::api::schemas;
-use crate::daemon::blackbox::SCRAPE_TIMEOUT;
+use crate::daemon::parameters::Parameter;
 use crate::daemon::routes::{ROUTES, Route, UNAUTHORIZED, Verb};
 
 /// What a diagnosis and the state of the snapshot look like: they are serialised from types of the analysis, which knows
@@ -49,64 +49,7 @@ pub(crate) fn openapi() -> Value {
 }
 
 fn operation(route: &Route) -> Value {
-    let mut parameters = Vec::new();
-    if route.path.contains("{name}") {
-        parameters.push(json!({
-            "name": "name",
-            "in": "path",
-            "required": true,
-            "description": "What the path is called.",
-            "schema": { "type": "string", "minLength": 1, "maxLength": 100 },
-        }));
-    }
-    if route.path.contains("{id}") {
-        parameters.push(json!({
-            "name": "id",
-            "in": "path",
-            "required": true,
-            "description": "The id of a change of the verdict, as the history has it.",
-            "schema": { "type": "integer" },
-        }));
-    }
-    if route.path.ends_with("/history") {
-        for (name, what) in
-            [("from", "The beginning; otherwise a day before the end"), ("to", "The end; otherwise now")]
-        {
-            parameters.push(json!({
-                "name": name,
-                "in": "query",
-                "description": format!("{what}. RFC 3339, or seconds since 1970."),
-                "schema": { "type": ["string", "number"] },
-            }));
-        }
-    }
-    if route.path == "/paths/{name}" {
-        parameters.push(json!({
-            "name": "past",
-            "in": "query",
-            "description": "How much of the past is shown; otherwise the last probes.",
-            "schema": { "type": "string", "enum": super::stretch::Stretch::ALL.map(super::stretch::Stretch::word) },
-        }));
-    }
-    if route.path == "/" {
-        parameters.push(json!({
-            "name": "state",
-            "in": "query",
-            "description": "Only paths of this state.",
-            "schema": { "type": "string", "enum": super::view::State::ALL.map(super::view::State::word) },
-        }));
-        parameters.push(json!({
-            "name": "labels",
-            "in": "query",
-            "description": "Only paths with these labels, each by its own name: team=orders.",
-            "style": "form",
-            "explode": true,
-            "schema": { "type": "object", "additionalProperties": { "type": "string" } },
-        }));
-    }
-    if route.path == "/probe" {
-        parameters.extend(probe());
-    }
+    let parameters: Vec<Value> = route.parameters.iter().map(told).collect();
     let responses: Map<String, Value> = route
         .answers
         .iter()
@@ -132,35 +75,23 @@ fn operation(route: &Route) -> Value {
     Value::Object(operation)
 }
 
-/// What is said with a question of the probe endpoint.
-fn probe() -> [Value; 4] {
-    [
-        json!({
-            "name": "target",
-            "in": "query",
-            "required": true,
-            "description": "What is asked, as the module's kind writes it: HOST, HOST:PORT, or a URL.",
-            "schema": { "type": "string", "minLength": 1, "maxLength": 2048 },
-        }),
-        json!({
-            "name": "module",
-            "in": "query",
-            "description": "How it is asked.",
-            "schema": { "type": "string", "default": "http_2xx" },
-        }),
-        json!({
-            "name": "debug",
-            "in": "query",
-            "description": "Whether what was done is told too.",
-            "schema": { "type": "boolean", "default": false },
-        }),
-        json!({
-            "name": SCRAPE_TIMEOUT,
-            "in": "header",
-            "description": "By when whoever asks needs an answer.",
-            "schema": { "type": "number", "minimum": 0 },
-        }),
-    ]
+/// A parameter.
+fn told(parameter: &Parameter) -> Value {
+    let schema = (parameter.schema)();
+    let mut told = Map::new();
+    told.insert("name".to_string(), json!(parameter.name));
+    told.insert("in".to_string(), json!(parameter.place.word()));
+    if parameter.is_required {
+        told.insert("required".to_string(), json!(true));
+    }
+    told.insert("description".to_string(), json!(parameter.what));
+    // Each of its keys stands for itself.
+    if schema["type"] == "object" {
+        told.insert("style".to_string(), json!("form"));
+        told.insert("explode".to_string(), json!(true));
+    }
+    told.insert("schema".to_string(), schema);
+    Value::Object(told)
 }
 
 /// `getApiV1PathsName`
