@@ -21,8 +21,7 @@ use canary::{CANARIES, sing};
 use libtest_mimic::{Arguments, Failed, Trial};
 use peerscope_laboratory::Enclosure;
 use peerscope_laboratory::scenario::{Scenario, Stage};
-use peerscope_laboratory::world::Style;
-use process::{Daemon, INTERVAL, has, replace};
+use process::{Daemon, INTERVAL, Prepared, has, prepare, replace};
 
 /// Worlds of each scenario.
 const WORLDS: usize = 4;
@@ -62,8 +61,7 @@ fn trials(
 ) -> Result<Vec<Trial>, Box<dyn std::error::Error>> {
     let mut trials = Vec::new();
     for name in SCENARIOS {
-        let text = fs::read_to_string(Scenario::directory().join(format!("{name}.toml")))?;
-        let scenario = Scenario::parse(name, &text)?;
+        let scenario = Scenario::named(name)?;
         for (index, seed) in scenario.seeds().enumerate().take(WORLDS) {
             let scenario = scenario.clone();
             trials.push(Trial::test(format!("{name} world {index}"), move || {
@@ -72,8 +70,7 @@ fn trials(
         }
     }
     for (name, goes_on, first) in CANARIES {
-        let text = fs::read_to_string(Scenario::directory().join(format!("{name}.toml")))?;
-        let scenario = Scenario::parse(name, &text)?;
+        let scenario = Scenario::named(name)?;
         for (index, seed) in scenario.seeds().enumerate().take(WORLDS) {
             let scenario = scenario.clone();
             trials.push(Trial::test(format!("canary {name} world {index}"), move || {
@@ -82,8 +79,7 @@ fn trials(
         }
     }
     for name in ALARMS {
-        let text = fs::read_to_string(Scenario::directory().join(format!("{name}.toml")))?;
-        let scenario = Scenario::parse(name, &text)?;
+        let scenario = Scenario::named(name)?;
         let seed = scenario.seeds().next().ok_or("the scenario has no world")?;
         trials.push(Trial::test(format!("alarm {name}"), move || alarm(enclosure, bench, &scenario, seed)));
     }
@@ -91,24 +87,8 @@ fn trials(
 }
 
 fn watch(enclosure: &Enclosure, bench: &Bench, scenario: &Scenario, seed: u64) -> Result<(), Failed> {
-    let (healthy, broken) = (scenario.healthy(seed)?, scenario.world(seed)?);
-    let cause = scenario.expect.cause.clone().ok_or("the scenario expects no cause")?;
-    let component = match &scenario.expect.component {
-        Some(role) => broken.role(role)?.id,
-        None => return Err("the scenario expects no component".into()),
-    };
-    let folder = bench.shared_folder(&scenario.name)?;
-    let snapshot = folder.join("snapshot");
-    healthy.write(&snapshot, Style::of_seed(seed))?;
-    let configuration = folder.join("peerscope.yml");
-    fs::write(
-        &configuration,
-        format!(
-            "listen: 127.0.0.1:9805\nsnapshot: {{paths: [snapshot], refresh: 1s}}\n\
-             paths: [{{name: db, target: \"{}\", interval: {INTERVAL}s, timeout: {INTERVAL}s, labels: {{team: orders}}}}]\n",
-            healthy.target_url()
-        ),
-    )?;
+    let Prepared { healthy, broken, cause, component, folder, snapshot, configuration } =
+        prepare(bench, scenario, seed, &scenario.name, ", labels: {team: orders}")?;
     let mut stage = Stage::set_lean(enclosure, scenario.healthy(seed)?)?;
     let mut daemon = Daemon::start(bench, &stage, &configuration)?;
 

@@ -8,10 +8,9 @@ use std::process::{Command, Stdio};
 use libtest_mimic::Failed;
 use peerscope_laboratory::Enclosure;
 use peerscope_laboratory::scenario::{Scenario, Stage};
-use peerscope_laboratory::world::Style;
 
 use super::bench::Bench;
-use super::process::{Daemon, Ended, INTERVAL, get, has, replace, wait};
+use super::process::{Daemon, Ended, Prepared, get, has, prepare, replace, wait};
 
 /// The scenarios of which Prometheus, where it is installed, is to sound the alarm.
 pub(super) const ALARMS: [&str; 2] = ["group-without-rule", "return-route-missing"];
@@ -32,22 +31,8 @@ pub(super) fn alarm(
         );
         return Ok(());
     }
-    let (healthy, broken) = (scenario.healthy(seed)?, scenario.world(seed)?);
-    let cause = scenario.expect.cause.clone().ok_or("the scenario expects no cause")?;
-    let role = scenario.expect.component.as_ref().ok_or("the scenario expects no component")?;
-    let component = broken.role(role)?.id;
-    let folder = bench.shared_folder(&format!("alarm-{}", scenario.name))?;
-    let snapshot = folder.join("snapshot");
-    healthy.write(&snapshot, Style::of_seed(seed))?;
-    let configuration = folder.join("peerscope.yml");
-    fs::write(
-        &configuration,
-        format!(
-            "listen: 127.0.0.1:9805\nsnapshot: {{paths: [snapshot], refresh: 1s}}\n\
-             paths: [{{name: db, target: \"{}\", interval: {INTERVAL}s, timeout: {INTERVAL}s}}]\n",
-            healthy.target_url()
-        ),
-    )?;
+    let Prepared { healthy, broken, cause, component, folder, snapshot, configuration } =
+        prepare(bench, scenario, seed, &format!("alarm-{}", scenario.name), "")?;
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboards/rules").canonicalize()?;
     fs::write(
         folder.join("prometheus.yml"),

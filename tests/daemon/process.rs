@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use peerscope_laboratory::scenario::Stage;
+use peerscope_laboratory::scenario::{Scenario, Stage};
 use peerscope_laboratory::world::{Style, World};
 
 use super::bench::Bench;
@@ -18,6 +18,47 @@ use super::bench::Bench;
 pub(super) const INTERVAL: u64 = 1;
 /// After so long what was to come will not come any more, however busy the machine is.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A world that is healthy, and what is to be done to it.
+pub(super) struct Prepared {
+    pub(super) healthy: World,
+    pub(super) broken: World,
+    /// What the diagnosis is to name, and where.
+    pub(super) cause: String,
+    pub(super) component: String,
+    pub(super) folder: PathBuf,
+    /// The healthy world's documents.
+    pub(super) snapshot: PathBuf,
+    /// That of a daemon which watches the world's target, and reads them.
+    pub(super) configuration: PathBuf,
+}
+
+/// Prepares a world of a scenario, in a folder of a name; `rest` is what else the path's section says.
+pub(super) fn prepare(
+    bench: &Bench,
+    scenario: &Scenario,
+    seed: u64,
+    name: &str,
+    rest: &str,
+) -> Result<Prepared, Failed> {
+    let (healthy, broken) = (scenario.healthy(seed)?, scenario.world(seed)?);
+    let cause = scenario.expect.cause.clone().ok_or("the scenario expects no cause")?;
+    let role = scenario.expect.component.as_ref().ok_or("the scenario expects no component")?;
+    let component = broken.role(role)?.id;
+    let folder = bench.shared_folder(name)?;
+    let snapshot = folder.join("snapshot");
+    healthy.write(&snapshot, Style::of_seed(seed))?;
+    let configuration = folder.join("peerscope.yml");
+    fs::write(
+        &configuration,
+        format!(
+            "listen: 127.0.0.1:9805\nsnapshot: {{paths: [snapshot], refresh: 1s}}\n\
+             paths: [{{name: db, target: \"{}\", interval: {INTERVAL}s, timeout: {INTERVAL}s{rest}}}]\n",
+            healthy.target_url()
+        ),
+    )?;
+    Ok(Prepared { healthy, broken, cause, component, folder, snapshot, configuration })
+}
 
 /// Puts another world's documents in the place of a snapshot, in one step as `collect` does.
 pub(super) fn replace(world: &World, snapshot: &Path, seed: u64) -> Result<(), Failed> {

@@ -91,6 +91,18 @@ impl Scenario {
         Ok(Self { name: name.to_owned(), ..scenario })
     }
 
+    /// Reads the scenario of a name, of those that lie in no folder of their own.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] where there is none, or it cannot be used.
+    pub fn named(name: &str) -> Result<Self, ScenarioError> {
+        let file = Self::directory().join(format!("{name}.toml"));
+        match fs::read_to_string(&file) {
+            Ok(text) => Self::parse(name, &text),
+            Err(error) => Err(ScenarioError { file, reason: error.to_string() }),
+        }
+    }
+
     /// Reads every `*.toml` of a directory (not of those below it), by name.
     ///
     /// # Errors
