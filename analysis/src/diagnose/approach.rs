@@ -5,11 +5,13 @@
 //!          ┌────────────────────────────────────────────────────────────┐
 //!          │                                                            ▼     all ended
 //!  Fresh ─▶ First ── silent for 300 ms: two more ──▶ Watched ───────▶ Spread ─────────▶ Settled
-//!    ▲      │   │                                      answered, or silent   │             ▲ ▲
-//!    └──────┘   │                                      for 1.3 s: two more   ▼             │ │
-//!  port in use  │                                        Sizing, Carrying, Sweeping ────────┘ │
+//!               │                                      answered, or silent   │             ▲ ▲
+//!               │                                      for 1.3 s: two more   ▼             │ │
+//!               │                                        Sizing, Carrying, Sweeping ────────┘ │
 //!               └───────── this machine refuses, or the deadline comes ──────────────────────┘
 //! ```
+//!
+//! In each of them a probe whose source port is in use goes again from another one ([`elsewhere`]).
 //!
 //! Further connects of a silent target, and what goes beside them, are sent by [`asking`], which chooses.
 //! Where it is to be thorough, echoes of several sizes are sent to who answers ([`super::sizes`]); an application that
@@ -25,13 +27,14 @@
 //! answers, and no connect is made for it alone.
 
 mod asking;
+mod elsewhere;
 mod thorough;
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use peerscope_vocabulary::{LocalRefusal, Observation, Outcome, ProbeId, ProbeKind, ProbeRequest, Spoken};
+use peerscope_vocabulary::{Observation, ProbeId, ProbeKind, ProbeRequest, Spoken};
 
 use super::battery::{Random, source_ports};
 use super::case::{Case, Question};
@@ -70,8 +73,6 @@ const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 const FOLLOWING: usize = 4;
 /// How many follow it towards a MySQL: three connects are the most.
 const FOLLOWING_MYSQL: usize = 2;
-/// How often another source port is tried where one is in use.
-const PORT_ATTEMPTS: usize = 8;
 
 /// The probing of one address.
 #[derive(Debug)]
@@ -86,6 +87,8 @@ pub(super) struct Approach {
     /// What else may be sent as long as the target is silent.
     further: Option<Further>,
     tried: Vec<u16>,
+    /// How many of those were in use.
+    ports_in_use: usize,
     /// Whether the other side is a MySQL, by name or by its greeting.
     mysql: bool,
     /// How many probes were asked for, the echo beside apart.
@@ -120,6 +123,8 @@ struct Outstanding {
     of_round: bool,
     /// Whether it goes on in a protocol once connected, so that its silence is not the path's.
     speaks: bool,
+    /// Whether its port was in use, and it is to go again from another one.
+    goes_elsewhere: bool,
 }
 
 /// Where the probing of an address stands.
@@ -194,6 +199,7 @@ impl Approach {
             beside: Vec::new(),
             further: None,
             tried: Vec::new(),
+            ports_in_use: 0,
             mysql: false,
             sent: 0,
             allowance,
@@ -249,27 +255,16 @@ impl Approach {
         self.beside.retain(|one| one.request.id != id);
     }
 
-    /// Takes in how one of its probes ended; `None` is one that the engine did not take. Returns whether
-    /// it tells of the path, or was only tried in vain.
-    pub(super) fn take(&mut self, case: &Case, id: ProbeId, observation: Option<Observation>) -> bool {
+    /// Takes in how one of its probes ended; `None` is one that the engine did not take.
+    pub(super) fn take(&mut self, case: &Case, id: ProbeId, observation: Option<Observation>) {
         if let Some(asked) = self.asked_beside(id) {
             let is_target = asked.request.address == self.question.address;
             let is_echo = asked.request.kind == ProbeKind::IcmpEcho;
             self.is_answered |= is_target && !is_echo && observation.is_some_and(|one| passes(&one));
             self.forget_beside(id);
-            return true;
+            return;
         }
         self.outstanding.retain(|one| one.request.id != id);
-        let port_in_use = observation.is_some_and(|observation| {
-            matches!(
-                observation.outcome,
-                Outcome::LocalError { refusal: LocalRefusal::AddressUnavailable, .. }
-            )
-        });
-        if let (State::First { .. }, true) = (self.state, port_in_use && self.tried.len() < PORT_ATTEMPTS) {
-            self.state = State::Fresh;
-            return false;
-        }
         let greets = observation
             .and_then(|observation| observation.greeting)
             .is_some_and(|greeting| greeting.is_mysql());
@@ -309,12 +304,13 @@ impl Approach {
             (State::Spread, _) if self.outstanding.is_empty() => self.state = self.after_spread(case),
             _ => {}
         }
-        true
     }
 
     /// Moves on: what to send, and when to look again.
     pub(super) fn advance(&mut self, means: &mut Means<'_>, now: Duration) -> Step {
+        let again = self.elsewhere(means, now);
         let mut step = self.move_on(means, now);
+        step.requests.extend(again);
         if matches!(self.state, State::Watched { answered: false, .. } | State::Spread) {
             let more = self.ask(means, now);
             step.requests.extend(more.requests);
@@ -470,7 +466,7 @@ impl Approach {
         connect.greeting_wait = patience;
         self.has_spoken = true;
         for one in self.outstanding.iter_mut().filter(|one| one.request.id == connect.id) {
-            one.speaks = true;
+            (one.request, one.speaks) = (*connect, true);
         }
     }
 

@@ -202,13 +202,14 @@ impl Machine {
         let Some(approach) = self.approaches.iter_mut().find(|approach| approach.awaits(id)) else {
             return;
         };
+        if observation.as_ref().is_some_and(|one| approach.goes_elsewhere(&self.case, one)) {
+            return;
+        }
         if let (Some(observation), Some((handshake, reply))) = (&observation, &said) {
             approach.hear(&observation.request, handshake, reply);
         }
         let beside = approach.is_echo_beside(id);
-        if !approach.take(&self.case, id, observation) {
-            return;
-        }
+        approach.take(&self.case, id, observation);
         match observation {
             None if beside => {}
             None => lose(&mut self.lost, "this machine could take no more probes"),

@@ -239,6 +239,6 @@ impl Approach {
 impl Outstanding {
     /// A probe that is sent now.
     pub(super) fn new(request: &ProbeRequest, now: Duration, of_round: bool) -> Self {
-        Self { request: *request, sent_at: now, of_round, speaks: false }
+        Self { request: *request, sent_at: now, of_round, speaks: false, goes_elsewhere: false }
     }
 }
