@@ -273,6 +273,17 @@ impl MariaDb {
         row.split_whitespace().nth(1).unwrap_or_else(|| panic!("{name}: {row:?}")).parse().unwrap()
     }
 
+    /// The same once it is as much as this, and had time to become more: a connection is counted when the server's thread
+    /// for it ends, which may be after its client has gone.
+    pub(crate) fn status_at_least(&self, name: &str, least: u64) -> u64 {
+        let start = Instant::now();
+        while self.status(name) < least && start.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        thread::sleep(Duration::from_millis(300));
+        self.status(name)
+    }
+
     /// The errors that count towards a block of this address; none where the server keeps no row of it.
     pub(crate) fn connect_errors(&self, address: &str) -> Option<u64> {
         self.host_cache("sum_connect_errors", address)

@@ -101,9 +101,8 @@ fn a_mysql_counts_no_connection_however_it_is_asked_for() {
     let http = Http::at("127.0.0.1:0");
     let led = format!("http://{}/to?http://{at}/", http.address);
     assert!(success(daemon.port, &led, "http_2xx") < 0.5);
-    thread::sleep(Duration::from_millis(300));
-    assert_eq!(server.status("Aborted_connects_preauth"), 0, "none ended before its login");
-    assert_eq!(server.status("Aborted_connects"), 1, "and one login was denied");
+    assert_eq!(server.status_at_least("Aborted_connects", 1), 1, "one login was denied");
+    assert_eq!(server.status("Aborted_connects_preauth"), 0, "and none ended before its login");
 }
 
 #[test]
