@@ -13,6 +13,7 @@ use super::Results;
 use super::situation::{Situation, overlap};
 use super::space::{missing_info, missing_peerings};
 use crate::diagnose::{fix, free_block};
+use crate::repair::quoted;
 use crate::report::{Fix, Severity, Tool};
 use crate::rule::RuleId;
 use crate::topology::{ComponentId, Vpc};
@@ -179,7 +180,7 @@ fn defaults(situation: &Situation<'_>, id: &VpcId, vpc: &Vpc, results: &mut Resu
                 Some(situation.topology),
                 &ComponentId::Space,
                 Tool::Heroku,
-                format!("heroku spaces:peering:info {}", situation.space_name()),
+                format!("heroku spaces:peering:info {}", quoted(situation.space_name())),
                 "Shows the networks that the space really has.".to_string(),
             );
             let message = format!(

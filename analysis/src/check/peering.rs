@@ -13,7 +13,7 @@ use super::situation::Situation;
 use super::space::{missing_info, missing_peerings};
 use super::{Results, made};
 use crate::diagnose::fix;
-use crate::repair::{creation, peering_plans, request_of_peering};
+use crate::repair::{creation, peering_plans, quoted, request_of_peering};
 use crate::report::{Fix, Tool};
 use crate::rule::RuleId;
 use crate::topology::{ComponentId, NetworkId, Peering, PeeringSide};
@@ -141,7 +141,7 @@ fn state(
         Some(situation.topology),
         &ComponentId::Space,
         Tool::Heroku,
-        format!("heroku spaces:peerings {}", situation.space_name()),
+        format!("heroku spaces:peerings {}", quoted(situation.space_name())),
         "Shows the state again: a request shows after 1 to 3 minutes, and an accepted one is active after up to 20."
             .to_string(),
     );
@@ -398,11 +398,11 @@ fn request(situation: &Situation<'_>, vpc: &VpcId) -> Vec<Fix> {
         return made(topology, &edits).into_iter().collect();
     }
     let command = request_of_peering(topology, &NetworkId::Space, &there).unwrap_or_else(|| {
-        format!("aws ec2 create-vpc-peering-connection --vpc-id {vpc} --peer-vpc-id VPC --peer-owner-id ACCOUNT --peer-region REGION")
+        format!("aws ec2 create-vpc-peering-connection --vpc-id {} --peer-vpc-id VPC --peer-owner-id ACCOUNT --peer-region REGION", quoted(vpc))
     });
     let words = format!(
         "Asks for a peering; the other side's ids are those of heroku spaces:peering:info {}.",
-        situation.space_name()
+        quoted(situation.space_name())
     );
     Vec::from([fix(Some(topology), &ComponentId::Vpc(vpc.clone()), Tool::Aws, command, words)])
 }

@@ -8,6 +8,7 @@ use peerscope_document::heroku::{Peering, PeeringType};
 
 use super::Results;
 use super::situation::Situation;
+use crate::repair::quoted;
 use crate::report::Tool;
 use crate::rule::RuleId;
 use crate::topology::{ComponentId, NetworkId};
@@ -75,7 +76,7 @@ fn state(situation: &Situation<'_>, results: &mut Results<'_>) {
                 Some(situation.topology),
                 &ComponentId::Space,
                 Tool::Heroku,
-                format!("heroku spaces:wait {name}"),
+                format!("heroku spaces:wait {}", quoted(name)),
                 "Waits until the space is allocated.".to_string(),
             );
             results.violation(
@@ -90,7 +91,7 @@ fn state(situation: &Situation<'_>, results: &mut Results<'_>) {
 
 /// How each peering of a customer would be ended, with the routes that would be left.
 fn destroying(situation: &Situation<'_>, results: &mut Results<'_>) {
-    let name = situation.space_name();
+    let name = quoted(situation.space_name());
     for (id, peering) in situation.topology.peerings() {
         if peering.is_for_data || peering.sides(&NetworkId::Space).is_none() {
             continue;
@@ -101,8 +102,9 @@ fn destroying(situation: &Situation<'_>, results: &mut Results<'_>) {
             1 => "one route that leads over it would be left as a blackhole".to_string(),
             count => format!("{count} routes that lead over it would be left as blackholes"),
         };
+        let word = quoted(id);
         let message = format!(
-            "To end it: heroku spaces:peerings:destroy {id} --space {name} --confirm {id}; {left}. peerscope ends nothing."
+            "To end it: heroku spaces:peerings:destroy {word} --space {name} --confirm {word}; {left}. peerscope ends nothing."
         );
         results.pass(RuleId::DestroyingIsPrinted, message, &[ComponentId::VpcPeeringConnection(id.clone())]);
     }

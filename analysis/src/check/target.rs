@@ -134,8 +134,10 @@ fn app(situation: &Situation<'_>, results: &mut Results<'_>) {
                 results.pass(rule, format!("The app of {name} has internal routing."), &about);
             }
             Some(false) => {
-                let command =
-                    format!("heroku apps:create --internal-routing --space {}", situation.space_name());
+                let command = format!(
+                    "heroku apps:create --internal-routing --space {}",
+                    quoted(situation.space_name())
+                );
                 let words = "A new app with internal routing, which no app gets afterwards: its router is reached over the peering.";
                 let fix = fix(
                     Some(situation.topology),
@@ -201,7 +203,7 @@ fn dyno(situation: &Situation<'_>, results: &mut Results<'_>) {
             Some(situation.topology),
             &ComponentId::Space,
             Tool::Heroku,
-            format!("heroku spaces:topology {}", situation.space_name()),
+            format!("heroku spaces:topology {}", quoted(situation.space_name())),
             "Shows the dynos' addresses of now.".to_string(),
         );
         let message = format!(
@@ -286,7 +288,7 @@ fn lead_inside(situation: &Situation<'_>, why: &Outside) -> Option<Fix> {
     let region = |component: &ComponentId| region_option(&situation.topology.ownership(component));
     let attribute = |vpc: &VpcId, option: &str, words: &str| {
         let component = ComponentId::Vpc(vpc.clone());
-        let (id, region) = (quoted(vpc.as_str()), region(&component));
+        let (id, region) = (quoted(vpc), region(&component));
         let command = |value: bool| {
             format!("aws ec2 modify-vpc-attribute --vpc-id {id} --{option} '{{\"Value\":{value}}}'{region}")
         };
@@ -295,7 +297,7 @@ fn lead_inside(situation: &Situation<'_>, why: &Outside) -> Option<Fix> {
     let (component, command, undo, words) = match why {
         Outside::NotAllowed { peering, is_requester, .. } => {
             let component = ComponentId::VpcPeeringConnection(peering.clone());
-            let (id, region) = (quoted(peering.as_str()), region(&component));
+            let (id, region) = (quoted(peering), region(&component));
             let side = if *is_requester { "requester" } else { "accepter" };
             let command = |value: bool| {
                 format!(

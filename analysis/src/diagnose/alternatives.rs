@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::case::{Case, Question};
 use crate::cause::CauseCode;
-use crate::repair;
+use crate::repair::{self, quoted};
 use crate::report::Tool;
 use crate::topology::{NetworkId, Topology};
 
@@ -111,7 +111,7 @@ impl Situation<'_> {
             NetworkId::Space | NetworkId::SpaceData => None,
         });
         let account = source.as_ref().and_then(|(_, ownership)| ownership.account.as_ref());
-        let account = account.map_or_else(|| "ACCOUNT_ID".to_string(), ToString::to_string);
+        let account = account.map_or_else(|| "ACCOUNT_ID".to_string(), quoted);
         let vpc = source.as_ref().map_or("your VPC", |(vpc, _)| vpc.as_str());
         Vec::from([
             (

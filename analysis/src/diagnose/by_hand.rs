@@ -10,6 +10,7 @@ use super::case::{Case, Question};
 use super::show;
 use crate::cause::CauseCode;
 use crate::reach::Blocker;
+use crate::repair::quoted;
 use crate::report::{Fix, Tool};
 use crate::topology::{ComponentId, NetworkId, Topology};
 
@@ -30,7 +31,7 @@ fn look_or_do(topology: Option<&Topology>, question: &Question, blocker: &Blocke
     let address = question.address;
     match blocker.code {
         CauseCode::PeeringNotActive => {
-            let id = blocker.component.id().unwrap_or_default();
+            let id = quoted(blocker.component.id().unwrap_or_default());
             (
                 Tool::Aws,
                 format!("aws ec2 describe-vpc-peering-connections --vpc-peering-connection-ids {id} --query 'VpcPeeringConnections[].Status'"),
@@ -52,7 +53,8 @@ fn look_or_do(topology: Option<&Topology>, question: &Question, blocker: &Blocke
             (
                 Tool::Aws,
                 format!(
-                    "aws ec2 modify-network-interface-attribute --network-interface-id {id} --no-source-dest-check"
+                    "aws ec2 modify-network-interface-attribute --network-interface-id {} --no-source-dest-check",
+                    quoted(&id)
                 ),
                 format!(
                     "Only where {id} is an appliance that is meant to forward: what it then does is its own matter. Else correct the route that leads to it."
@@ -70,7 +72,7 @@ fn start_instance(topology: Option<&Topology>, blocker: &Blocker<'_>) -> Way {
         return (Tool::Manual, String::new(), blocker.code.cause().fix.to_string());
     };
     let instance = topology.and_then(|topology| topology.interface(id)?.instance.as_ref());
-    let command = instance.map(|id| format!("aws ec2 start-instances --instance-ids {id}"));
+    let command = instance.map(|id| format!("aws ec2 start-instances --instance-ids {}", quoted(id)));
     (Tool::Aws, command.unwrap_or_default(), "Starts the instance.".to_string())
 }
 

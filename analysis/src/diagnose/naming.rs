@@ -14,6 +14,7 @@ use super::scope::AddressScope;
 use super::show;
 use crate::cause::CauseCode;
 use crate::flow::Flows;
+use crate::repair::quoted;
 use crate::report::{Affects, Basis, CauseReport, CauseStatus, Evidence, Finding, Fix, Severity, Tool};
 use crate::topology::{ComponentId, NetworkId, Topology};
 
@@ -150,7 +151,8 @@ fn allow_resolution(case: &Case) -> Fix {
         if peering.requester.network == Some(NetworkId::Space) { "accepter" } else { "requester" };
     let with = |value: bool| {
         format!(
-            "aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id {id} --{customers}-peering-connection-options AllowDnsResolutionFromRemoteVpc={value}"
+            "aws ec2 modify-vpc-peering-connection-options --vpc-peering-connection-id {} --{customers}-peering-connection-options AllowDnsResolutionFromRemoteVpc={value}",
+            quoted(id)
         )
     };
     let component = ComponentId::VpcPeeringConnection(id.clone());

@@ -5,6 +5,7 @@ mod peering;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
 use ipnet::IpNet;
 use peerscope_document::aws::IpProtocol;
@@ -126,7 +127,7 @@ fn written(topology: &Topology, edit: &Edit, owner: &Ownership, new: Option<&New
     let new = |peering: &VpcPeeringConnectionId| new.filter(|new| new.peering == *peering);
     let id = |peering: &VpcPeeringConnectionId| match new(peering) {
         Some(new) => new.expansion(),
-        None => peering.to_string(),
+        None => quoted(peering),
     };
     let said = |peering: &VpcPeeringConnectionId| match new(peering) {
         Some(_) => "the new peering".to_string(),
@@ -135,27 +136,28 @@ fn written(topology: &Topology, edit: &Edit, owner: &Ownership, new: Option<&New
     let region = region_option(owner);
     match edit {
         Edit::CreateRoute { table, destination, peering } => {
-            let destination_option = destination_option(*destination);
-            let option = id(peering);
+            let route = format!("--route-table-id {} {}", quoted(table), destination_option(*destination));
             Written {
                 tool: Tool::Aws,
                 command: format!(
-                    "aws ec2 create-route --route-table-id {table} {destination_option} --vpc-peering-connection-id {option}{region}"
+                    "aws ec2 create-route {route} --vpc-peering-connection-id {}{region}",
+                    id(peering)
                 ),
                 explanation: format!("Adds to {table} the route {destination} over {}.", said(peering)),
-                undo: format!("aws ec2 delete-route --route-table-id {table} {destination_option}{region}"),
+                undo: format!("aws ec2 delete-route {route}{region}"),
             }
         }
         Edit::ReplaceRoute { table, destination, peering, previous } => {
             let replace = |target: &str| {
                 let destination = destination_option(*destination);
+                let table = quoted(table);
                 format!("aws ec2 replace-route --route-table-id {table} {destination} {target}{region}")
             };
             let undo = match previous {
                 Some((option, id)) => replace(&format!("{option} {}", quoted(id))),
-                None => format!(
-                    "# {table}'s route {destination} led to nothing that exists: there is nothing to go back to"
-                ),
+                None => remark(&format!(
+                    "{table}'s route {destination} led to nothing that exists: there is nothing to go back to"
+                )),
             };
             Written {
                 tool: Tool::Aws,
@@ -166,26 +168,25 @@ fn written(topology: &Topology, edit: &Edit, owner: &Ownership, new: Option<&New
         }
         Edit::Authorize { group, ingress, protocol, ports, cidr } => {
             let way = if *ingress { "ingress" } else { "egress" };
-            let permission = permission(*protocol, *ports, *cidr);
+            let permission = format!("--group-id {} {}", quoted(group), permission(*protocol, *ports, *cidr));
             let towards = if *ingress { "from" } else { "to" };
             Written {
                 tool: Tool::Aws,
-                command: format!(
-                    "aws ec2 authorize-security-group-{way} --group-id {group} {permission}{region}"
-                ),
+                command: format!("aws ec2 authorize-security-group-{way} {permission}{region}"),
                 explanation: format!(
                     "Lets {}{} {towards} {cidr} through {group}.",
                     words(*protocol),
                     port_words(*ports)
                 ),
-                undo: format!("aws ec2 revoke-security-group-{way} --group-id {group} {permission}{region}"),
+                undo: format!("aws ec2 revoke-security-group-{way} {permission}{region}"),
             }
         }
         Edit::AllowInNetworkAcl { acl, rule_number, egress, protocol, ports, cidr } => {
             let way = if *egress { "egress" } else { "ingress" };
             let entry = entry(*protocol, *ports, *cidr);
             let towards = if *egress { "to" } else { "from" };
-            let identity = format!("--network-acl-id {acl} --rule-number {rule_number} --{way}");
+            let id = quoted(acl);
+            let identity = format!("--network-acl-id {id} --rule-number {rule_number} --{way}");
             Written {
                 tool: Tool::Aws,
                 command: format!(
@@ -216,7 +217,7 @@ pub(crate) fn region_option(ownership: &Ownership) -> String {
     ownership
         .region
         .as_ref()
-        .map(|region: &Region| format!(" --region {}", quoted(region.as_str())))
+        .map(|region: &Region| format!(" --region {}", quoted(region)))
         .unwrap_or_default()
 }
 
@@ -294,11 +295,18 @@ fn port_words(ports: EntryPorts) -> String {
 }
 
 /// A word for a POSIX shell. Ids and names are outside data and could hold anything.
-pub(crate) fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: impl fmt::Display) -> String {
+    let word = word.to_string();
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@".contains(character);
     if !word.is_empty() && word.chars().all(plain) {
-        word.to_string()
+        word
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
+}
+
+/// A line that a shell passes over, whatever stands in it.
+pub(super) fn remark(text: &str) -> String {
+    let line = text.replace(|character: char| character.is_control(), " ");
+    format!("# {line}")
 }

@@ -58,13 +58,14 @@ pub(super) fn accept(
         };
     }
     let side = topology.peering(id).map(|peering| peering.accepter.clone()).unwrap_or_default();
-    let (tool, command, by) = acceptance(topology, &side, id.as_str(), accepter);
+    let (tool, command, by) = acceptance(topology, &side, &quoted(id), accepter);
     let undo = match accepter {
         Accepter::Space => {
+            let id = quoted(id);
             format!("heroku spaces:peerings:destroy {id} --space {} --confirm {id}", space_name(topology))
         }
         Accepter::Account => delete(
-            id.as_str(),
+            &quoted(id),
             &region_option(&topology.ownership(&ComponentId::VpcPeeringConnection(id.clone()))),
         ),
     };
@@ -89,6 +90,7 @@ pub(super) fn replace(
     command.push_str(&format!("\n{accept}"));
     for (table, destination) in routes {
         let region = region_option(&topology.ownership(&ComponentId::RouteTable(table.clone())));
+        let table = quoted(table);
         command.push_str(&format!(
             "\naws ec2 replace-route --route-table-id {table} {} --vpc-peering-connection-id {id}{region}",
             route_option(destination)
@@ -109,17 +111,17 @@ pub(super) fn replace(
 /// The command that asks, run where the VPC is that asks.
 fn request(topology: &Topology, peering: &Peering) -> String {
     let (requester, accepter) = (&peering.requester, &peering.accepter);
-    let vpc = requester.vpc.as_ref().map_or_else(|| "VPC_ID".to_string(), |vpc| quoted(vpc.as_str()));
+    let vpc = requester.vpc.as_ref().map_or_else(|| "VPC_ID".to_string(), quoted);
     let mut request = format!("aws ec2 create-vpc-peering-connection --vpc-id {vpc}");
     if let Some(vpc) = &accepter.vpc {
-        request.push_str(&format!(" --peer-vpc-id {}", quoted(vpc.as_str())));
+        request.push_str(&format!(" --peer-vpc-id {}", quoted(vpc)));
     }
     if let Some(account) = &accepter.account {
-        request.push_str(&format!(" --peer-owner-id {}", quoted(account.as_str())));
+        request.push_str(&format!(" --peer-owner-id {}", quoted(account)));
     }
     let own = place(topology, requester);
     if let Some(region) = accepter.region.as_ref().filter(|region| own.region.as_ref() != Some(region)) {
-        request.push_str(&format!(" --peer-region {}", quoted(region.as_str())));
+        request.push_str(&format!(" --peer-region {}", quoted(region)));
     }
     request.push_str(&region_option(&own));
     request
@@ -140,7 +142,7 @@ fn number(new: Option<&NewPeering>) -> usize {
     new.map_or(1, |new| new.number)
 }
 
-/// The command that accepts, the tool it needs, and who has to run it.
+/// The command that accepts the peering of which this word is the id, the tool it needs, and who has to run it.
 fn acceptance(
     topology: &Topology,
     side: &PeeringSide,
@@ -165,6 +167,7 @@ fn acceptance(
     }
 }
 
+/// The command that deletes the peering of which this word is the id.
 fn delete(id: &str, region: &str) -> String {
     format!("aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id {id}{region}")
 }
@@ -177,12 +180,12 @@ fn place(topology: &Topology, side: &PeeringSide) -> Ownership {
 
 fn space_name(topology: &Topology) -> String {
     let name = topology.space().and_then(|space| space.name.clone().or_else(|| space.id.clone()));
-    quoted(&name.unwrap_or_else(|| "SPACE".to_string()))
+    quoted(name.unwrap_or_else(|| "SPACE".to_string()))
 }
 
 fn route_option(destination: &RouteDestination) -> String {
     match destination {
         RouteDestination::Cidr(cidr) => destination_option(*cidr),
-        RouteDestination::PrefixList(list) => format!("--destination-prefix-list-id {list}"),
+        RouteDestination::PrefixList(list) => format!("--destination-prefix-list-id {}", quoted(list)),
     }
 }
