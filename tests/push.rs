@@ -11,7 +11,9 @@ mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -86,10 +88,10 @@ fn what_is_received_is_what_is_scraped() {
     assert_eq!(prometheus.value("count(peerscope_probe_rtt_seconds_bucket{job='', path='up'})"), Some(14.0));
 
     // What is watched no more is over at once, and not five minutes later.
-    let text = std::fs::read_to_string(daemon.file()).unwrap();
+    let text = fs::read_to_string(daemon.file()).unwrap();
     let without: String =
         text.lines().filter(|line| !line.contains("name: down")).map(|line| format!("{line}\n")).collect();
-    std::fs::write(daemon.file(), without).unwrap();
+    fs::write(daemon.file(), without).unwrap();
     let answer = ureq::post(daemon.url("/-/reload")).send_empty().unwrap();
     assert_eq!(answer.status(), 200);
     wait_for("the path that is gone is over", || {
@@ -163,14 +165,16 @@ fn a_receiver_may_ask_for_tls_a_user_and_a_password_which_is_shown_nowhere() {
     );
     let port = free_port();
     let prometheus = Prometheus::guarded(port, &web, "Basic cGVlcnNjb3BlOmh1bnRlcjI=");
-    let configuration = |server_name: &str, password: &str| {
+    let trusting = |root: &Path, server_name: &str, password: &str| {
         format!(
             "log_format: json\nremote_write:\n  url: https://127.0.0.1:{port}/api/v1/write\n  interval: 1s\n  \
              basic_auth: {{username: peerscope, password: {password}}}\n  \
              tls: {{ca_file: {}, server_name: {server_name}}}\n",
-            authority.root().display()
+            root.display()
         )
     };
+    let configuration =
+        |server_name: &str, password: &str| trusting(&authority.root(), server_name, password);
     let shown_by = |daemon: &Daemon| {
         let pages =
             ["/metrics", "/api/v1/paths", "/api/v1/snapshot"].map(|path| get(&daemon.url(path)).unwrap());
@@ -194,6 +198,23 @@ fn a_receiver_may_ask_for_tls_a_user_and_a_password_which_is_shown_nowhere() {
     });
     assert!(daemon.said("log").contains("certificate"), "{}", daemon.said("log"));
     assert_eq!(daemon.metric("peerscope_remote_write_sent_samples_total"), Some(0.0));
+    drop(daemon);
+
+    // An authority's certificate ends, too, and another takes its place while the daemon runs.
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("authority.pem");
+    fs::copy(Authority::named("another-authority").root(), &root).unwrap();
+    let daemon = Daemon::start(&trusting(&root, "mimir.example", "'${PEERSCOPE_TEST_PASSWORD}'"));
+    let failed = || daemon.metric("peerscope_remote_write_failed_requests_total").unwrap();
+    wait_for("whom another authority vouches for is not taken", || (failed() > 0.0).then_some(()));
+    let sent = || daemon.metric("peerscope_remote_write_sent_samples_total").filter(|sent| *sent > 0.0);
+    assert_eq!(sent(), None);
+    fs::write(&root, "none yet").unwrap();
+    let before = failed();
+    wait_for("nobody is taken by no certificate", || (failed() > before).then_some(()));
+    assert_eq!(sent(), None);
+    fs::copy(authority.root(), &root).unwrap();
+    wait_for("the samples are sent that waited", sent);
 }
 
 #[test]

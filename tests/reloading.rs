@@ -3,16 +3,22 @@
 
 #[path = "push/daemon.rs"]
 mod daemon;
+#[path = "handshakes/servers.rs"]
+#[expect(dead_code, reason = "of the servers, certificates alone are needed here")]
+mod servers;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use daemon::{Daemon, get, wait_for};
 use nix::sys::signal::Signal;
+use servers::{Authority, missing, shown};
 
 /// How each path here is asked.
 const OFTEN: &str = "interval: 200ms, timeout: 200ms";
@@ -147,7 +153,7 @@ fn a_file_that_has_changed_is_taken_where_it_is_to_be_and_a_wrong_one_is_told_on
     assert_eq!(daemon.said("log").matches("event=configuration_reloaded").count(), 2);
 
     daemon.configure(&format!("{configuration}pats: []\n"));
-    let rejected = || daemon.said("log").matches("event=configuration_rejected").count();
+    let rejected = || times(&daemon, "configuration_rejected");
     wait_for("the mistake is told", || (rejected() > 0).then_some(()));
     thread::sleep(Duration::from_secs(4));
     assert_eq!(rejected(), 1, "{}", daemon.said("log"));
@@ -155,4 +161,110 @@ fn a_file_that_has_changed_is_taken_where_it_is_to_be_and_a_wrong_one_is_told_on
     daemon.configure(&configuration);
     wait_for("the third path is gone", || since(&daemon, "three").is_none().then_some(()));
     assert_eq!(since(&daemon, "one"), Some(up));
+}
+
+/// How often the log has this event.
+fn times(daemon: &Daemon, event: &str) -> usize {
+    daemon.said("log").matches(&format!("event={event}")).count()
+}
+
+/// Whether a client that trusts this authority alone takes the daemon for localhost.
+fn is_trusted(daemon: &Daemon, root: &Path) -> bool {
+    let port = daemon.port;
+    let mut client = Command::new("openssl");
+    client.args([
+        "s_client",
+        "-verify_return_error",
+        "-verify_hostname",
+        "localhost",
+        "-CAfile",
+        shown(root),
+    ]);
+    client.args(["-connect", &format!("127.0.0.1:{port}")]);
+    client.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    client.status().unwrap().success()
+}
+
+/// A certificate lasts for months at the most, and a daemon for longer.
+#[test]
+fn another_certificate_is_taken_unasked_and_a_wrong_one_is_not() {
+    if let Some(program) = missing(&[Authority::PROGRAM]) {
+        eprintln!("left out: {program} is not installed");
+        return;
+    }
+    let [first, second] = ["first", "second"].map(Authority::named);
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] = ["server.pem", "server.key"].map(|name| folder.path().join(name));
+    // As who renews certificates does: one file after the other, each put in the place of the one before.
+    let renew = |authority: &Authority| {
+        let made = authority.certificate("server", "DNS:localhost", 1);
+        for (made, place) in made.iter().zip([&certificate, &key]) {
+            let new = place.with_extension("new");
+            fs::copy(made, &new).unwrap();
+            fs::rename(new, place).unwrap();
+        }
+    };
+    renew(&first);
+    let web = folder.path().join("web.yml");
+    fs::write(&web, "tls_server_config: {cert_file: server.pem, key_file: server.key}\n").unwrap();
+    let daemon = Daemon::spawn(
+        Command::new(env!("CARGO_BIN_EXE_peerscope")),
+        &format!(
+            "web_config_file: '{}'\npaths: [{{name: one, target: 'tcp://{}'}}]\n",
+            shown(&web),
+            listener()
+        ),
+    );
+    wait_for("it is there", || is_trusted(&daemon, &first.root()).then_some(()));
+    assert!(!is_trusted(&daemon, &second.root()), "the control: another authority is not taken");
+
+    renew(&second);
+    wait_for("the new one is there", || is_trusted(&daemon, &second.root()).then_some(()));
+    assert!(!is_trusted(&daemon, &first.root()));
+    assert_eq!(times(&daemon, "web_configuration_reloaded"), 1, "{}", daemon.said("log"));
+
+    fs::write(&key, "none").unwrap();
+    wait_for("the mistake is told", || (times(&daemon, "web_configuration_rejected") > 0).then_some(()));
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(times(&daemon, "web_configuration_rejected"), 1, "{}", daemon.said("log"));
+    assert!(is_trusted(&daemon, &second.root()), "what held before still does");
+    renew(&first);
+    wait_for("it is mended", || is_trusted(&daemon, &first.root()).then_some(()));
+    assert_eq!(times(&daemon, "configuration_reloaded"), 0, "nobody asked for the configuration");
+    assert!(!daemon.said("log").contains("PRIVATE"));
+}
+
+/// As exporters of Prometheus do, whose file it is.
+#[test]
+fn who_may_ask_is_taken_unasked_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let web = folder.path().join("web.yml");
+    let admit = |password: &str| {
+        let hash = bcrypt::hash(password, 5).unwrap();
+        fs::write(&web, format!("basic_auth_users: {{alice: '{hash}'}}\n")).unwrap();
+    };
+    admit("wonderland");
+    let daemon = Daemon::spawn(
+        Command::new(env!("CARGO_BIN_EXE_peerscope")),
+        &format!(
+            "web_config_file: '{}'\npaths: [{{name: one, target: 'tcp://{}'}}]\n",
+            shown(&web),
+            listener()
+        ),
+    );
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let status = |password: &str| {
+        let pair = data_encoding::BASE64.encode(format!("alice:{password}").as_bytes());
+        let asked = agent.get(daemon.url("/metrics")).header("Authorization", format!("Basic {pair}"));
+        asked.call().map_or(0, |answer| answer.status().as_u16())
+    };
+    wait_for("it is there", || (status("wonderland") == 200).then_some(()));
+    assert_eq!(status("looking-glass"), 401);
+    admit("looking-glass");
+    wait_for("the other password is taken", || (status("looking-glass") == 200).then_some(()));
+    assert_eq!(status("wonderland"), 401);
+    fs::write(&web, "basic_auth_users: {alice: looking-glass}\n").unwrap();
+    wait_for("the mistake is told", || (times(&daemon, "web_configuration_rejected") > 0).then_some(()));
+    assert_eq!(status("looking-glass"), 200, "what held before still does");
+    assert!(!daemon.said("log").contains("looking-glass"));
 }

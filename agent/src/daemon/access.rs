@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::BASE64;
@@ -33,6 +34,8 @@ pub(crate) struct Access {
     verified: Mutex<Vec<hmac::Tag>>,
     key: Option<hmac::Key>,
     places: Arc<Semaphore>,
+    /// The files that say so.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 impl fmt::Debug for Access {
@@ -44,16 +47,17 @@ impl fmt::Debug for Access {
 impl Default for Access {
     /// Everybody may ask, in the clear.
     fn default() -> Self {
-        Self::new(None, Vec::new(), BTreeMap::new())
+        Self::new(None, Vec::new(), BTreeMap::new(), Vec::new())
     }
 }
 
 impl Access {
-    /// By what a file says.
+    /// By what files say.
     pub(crate) fn new(
         tls: Option<Arc<ServerConfig>>,
         headers: Vec<(HeaderName, HeaderValue)>,
         users: BTreeMap<String, String>,
+        files: Vec<PathBuf>,
     ) -> Self {
         Self {
             tls,
@@ -62,6 +66,7 @@ impl Access {
             verified: Mutex::default(),
             key: hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok(),
             places: Arc::new(Semaphore::new(AT_A_TIME)),
+            files,
         }
     }
 
@@ -135,7 +140,7 @@ mod tests {
     fn a_name_and_its_own_password_are_asked_for() {
         let [alice, bob] = ["wonder:land", ""].map(|password| bcrypt::hash(password, 5).unwrap());
         let users = BTreeMap::from([("alice".to_string(), alice), ("bob".to_string(), bob)]);
-        let access = Access::new(None, Vec::new(), users);
+        let access = Access::new(None, Vec::new(), users, Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let admits = |header: Option<HeaderValue>| runtime.block_on(access.admits(header.as_ref()));
         for _ in 0..2 {
@@ -155,7 +160,7 @@ mod tests {
     #[test]
     fn a_pair_that_was_right_costs_nothing_again() {
         let hash = bcrypt::hash("x", 10).unwrap();
-        let access = Access::new(None, Vec::new(), BTreeMap::from([("a".to_string(), hash)]));
+        let access = Access::new(None, Vec::new(), BTreeMap::from([("a".to_string(), hash)]), Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let took = |text: &str| {
             let begun = Instant::now();

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -17,6 +18,7 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, AsSendBody};
 
 use super::configuration::{BasicAuthSection, HttpUrl, Secret, TlsSection};
+use super::content::Watched;
 use crate::clock;
 use crate::resolve::ClientNames;
 use crate::trust::tls_config;
@@ -91,11 +93,15 @@ impl Answer {
 
 /// Makes requests to one server.
 pub(super) struct Client {
-    agent: Agent,
-    url: Uri,
+    agent: Mutex<Agent>,
+    tls: TlsSection,
+    /// The files that `tls` names: certificates last for less long than a daemon runs.
+    watched: Watched,
+    url: HttpUrl,
+    /// The URL that is asked.
+    asked: Uri,
     /// The host of the URL, where the address says another, by whose name the certificate is checked.
     host: Option<String>,
-    shown: String,
     credential: Credential,
     /// Headers that are secret.
     headers: Vec<(String, Secret)>,
@@ -112,25 +118,29 @@ impl Client {
         credential: Credential,
         headers: Vec<(String, Secret)>,
     ) -> Result<Self, String> {
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            // A redirect would carry what is secret to whoever it names.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("peerscope/", env!("CARGO_PKG_VERSION")));
-        let (mut address, mut host, mut names) = (url.0.clone(), None, ClientNames::default());
-        if address.scheme_str() == Some("https") {
-            config = config.tls_config(tls_of(tls)?).https_only(true);
-            if let Some(name) = &tls.server_name {
-                names.instead = address.host().map(str::to_string);
-                host = address.authority().map(|authority| authority.as_str().to_string());
-                address = named(&address, name).ok_or_else(|| format!("{name:?} is no name of a server"))?;
-                // A proxy would be asked for the other name.
-                config = config.proxy(None);
-            }
+        // Of a server that is asked in the clear nothing is read.
+        let tls = if url.0.scheme_str() == Some("https") { tls.clone() } else { TlsSection::default() };
+        let (mut address, mut host) = (url.0.clone(), None);
+        if let Some(name) = &tls.server_name {
+            host = address.authority().map(|authority| authority.as_str().to_string());
+            address = named(&address, name).ok_or_else(|| format!("{name:?} is no name of a server"))?;
         }
-        let agent = Agent::with_parts(config.build(), DefaultConnector::default(), names);
-        Ok(Self { agent, url: address, host, shown: url.to_string(), credential, headers })
+        let watched = Watched::default();
+        watched.note(&tls.files());
+        let agent = Mutex::new(agent(url, &tls)?);
+        let url = url.clone();
+        Ok(Self { agent, tls, watched, asked: address, host, url, credential, headers })
+    }
+
+    /// What connections are made by: made anew where a file of a certificate, or of a key, has changed.
+    fn agent(&self) -> Result<Agent, String> {
+        let mut current = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
+        let content = self.watched.content(&self.tls.files());
+        if self.watched.are_other(&content) {
+            *current = agent(&self.url, &self.tls)?;
+            self.watched.saw(content);
+        }
+        Ok(current.clone())
     }
 
     /// Sends once, and gives what came back.
@@ -143,7 +153,7 @@ impl Client {
         headers: &[(&str, &str)],
         within: Duration,
     ) -> Result<Vec<u8>, Failed> {
-        let request = Request::post(&self.url);
+        let request = Request::post(&self.asked);
         self.ask(request, headers, body, LARGEST_RECEIPT, within)
             .map(|answer| answer.body.unwrap_or_default())
     }
@@ -158,7 +168,7 @@ impl Client {
         largest: u64,
         within: Duration,
     ) -> Result<Answer, Failed> {
-        self.ask(Request::get(&self.url), headers, (), largest, within)
+        self.ask(Request::get(&self.asked), headers, (), largest, within)
     }
 
     fn ask(
@@ -169,7 +179,7 @@ impl Client {
         largest: u64,
         within: Duration,
     ) -> Result<Answer, Failed> {
-        let again = |why: String| Failed::Again(format!("{}: {why}", self.shown), None);
+        let again = |why: String| Failed::Again(format!("{}: {why}", self.url), None);
         let mut secrets: Vec<String> =
             self.headers.iter().map(|(_, secret)| secret.reveal().to_string()).collect();
         let mut request = request;
@@ -188,8 +198,9 @@ impl Client {
         }
         // What a header may hold was seen to where it was read.
         let request = request.body(body).map_err(|_| again("the request cannot be written".to_string()))?;
-        let request = self.agent.configure_request(request).timeout_global(Some(within)).build();
-        let answer = self.agent.run(request).map_err(|error| again(words(error)))?;
+        let agent = self.agent().map_err(again)?;
+        let request = agent.configure_request(request).timeout_global(Some(within)).build();
+        let answer = agent.run(request).map_err(|error| again(words(error)))?;
         let (head, body) = answer.into_parts();
         let status = head.status;
         let largest = if status.is_success() { largest } else { LARGEST_RECEIPT };
@@ -201,7 +212,7 @@ impl Client {
             return Ok(Answer { status, media_type, body, secrets });
         }
         let said = said(&body.unwrap_or_default(), &secrets);
-        let why = format!("{}: the answer is {}{said}", self.shown, status.as_u16());
+        let why = format!("{}: the answer is {}{said}", self.url, status.as_u16());
         Err(if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             Failed::Again(why, retry_after(&head.headers, clock::now()))
         } else {
@@ -270,6 +281,25 @@ fn named(url: &Uri, name: &str) -> Option<Uri> {
     let mut parts = url.clone().into_parts();
     parts.authority = Some(format!("{name}{port}").parse::<Authority>().ok()?);
     Uri::from_parts(parts).ok()
+}
+
+fn agent(url: &HttpUrl, tls: &TlsSection) -> Result<Agent, String> {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        // A redirect would carry what is secret to whoever it names.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("peerscope/", env!("CARGO_PKG_VERSION")));
+    let mut names = ClientNames::default();
+    if url.0.scheme_str() == Some("https") {
+        config = config.tls_config(tls_of(tls)?).https_only(true);
+    }
+    if tls.server_name.is_some() {
+        names.instead = url.0.host().map(str::to_string);
+        // A proxy would be asked for the other name.
+        config = config.proxy(None);
+    }
+    Ok(Agent::with_parts(config.build(), DefaultConnector::default(), names))
 }
 
 fn tls_of(section: &TlsSection) -> Result<TlsConfig, String> {

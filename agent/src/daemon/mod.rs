@@ -17,6 +17,7 @@ mod canary;
 mod client;
 pub(crate) mod configuration;
 mod configured;
+mod content;
 mod diagnosing;
 mod discovery;
 mod history;

@@ -1,7 +1,12 @@
 //! Takes another configuration without a restart: whole, or not at all.
+//!
+//! Who may ask, and by which certificate, is taken whenever its files change, as exporters of Prometheus do whose file it
+//! is (Prometheus, "HTTPS and authentication"): certificates last for less long than a daemon runs.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -9,13 +14,13 @@ use std::time::Duration;
 use super::access::Access;
 use super::board::Board;
 use super::configuration::{self, Document};
+use super::content::Watched;
 use super::log::Log;
 use super::recent::Happening;
 use super::stop::Stop;
 use super::{discovery, snapshots};
 use crate::clock;
 use crate::input_error::InputError;
-use crate::input_file::read_text;
 
 /// How often the files are looked at, where they are.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,8 +31,10 @@ pub(super) struct Reload {
     board: Arc<Board>,
     log: Log,
     current: Mutex<Document>,
-    /// What was in the files when they were read last.
-    seen: Mutex<Contents>,
+    /// The configuration's file.
+    own: Watched,
+    /// That of who may ask, and those that it names.
+    web: Watched,
     tell: Tell,
     /// That of `current`, which is not waited for while a file is read.
     access: RwLock<Arc<Access>>,
@@ -37,14 +44,6 @@ pub(super) struct Reload {
 pub(super) struct Tell {
     pub(super) snapshots: Sender<snapshots::Told>,
     pub(super) discovery: Sender<discovery::Told>,
-}
-
-/// What is in the configuration's file, and in that of who may ask; nothing where it cannot be read. Times say little:
-/// editors put another file in the place of one, and a volume of Kubernetes another folder behind a link.
-#[derive(Clone, Default, PartialEq, Eq)]
-struct Contents {
-    own: Option<String>,
-    web: Option<String>,
 }
 
 /// Why a configuration was not taken: everything that is wrong with it, a line each.
@@ -61,36 +60,64 @@ impl Reload {
     /// For a configuration that was read from a file, and holds now.
     pub(super) fn new(file: PathBuf, board: Arc<Board>, log: Log, current: Document, tell: Tell) -> Self {
         let access = RwLock::new(Arc::clone(&current.access));
-        let seen = Mutex::default();
-        let new = Self { file, board, log, current: Mutex::new(current), seen, tell, access };
-        *new.seen.lock().unwrap_or_else(PoisonError::into_inner) = new.contents();
+        let (own, web) = (Watched::default(), Watched::default());
+        let new = Self { file, board, log, current: Mutex::new(current), own, web, tell, access };
+        new.note();
         new
     }
 
-    /// Takes what is in the files wherever that has changed, where it is to, until all is to end. A file is taken once it
-    /// is the same at two looks: who writes it may be in the midst of it. A wrong one is said to be once.
+    /// Takes what is in the files wherever that has changed, where it is to, until all is to end. A wrong one is said to be
+    /// once.
     pub(super) fn on_change(&self, stop: &Stop) {
-        let mut last = None;
         while !stop.sleep(LOOK) {
             if !self.current.lock().unwrap_or_else(PoisonError::into_inner).reload_on_change {
-                last = None;
-                continue;
-            }
-            let found = self.contents();
-            let is_seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner) == found;
-            if !is_seen && last.as_ref() == Some(&found) {
+                self.own.forget_the_last_look();
+            } else if self.own.have_changed(slice::from_ref(&self.file)) {
                 // It is in the log.
                 _ = self.now();
             }
-            last = Some(found);
+            let web = self.current.lock().unwrap_or_else(PoisonError::into_inner).web_config_file.clone();
+            if let Some(web) = web.filter(|_| self.web.have_changed(&self.access().files)) {
+                self.access_anew(&web);
+            }
         }
     }
 
-    fn contents(&self) -> Contents {
-        let web = self.current.lock().unwrap_or_else(PoisonError::into_inner).web_config_file.clone();
-        Contents {
-            own: read_text(&self.file, "configuration").ok(),
-            web: web.and_then(|web| read_text(&web, "configuration").ok()),
+    /// Notes what is in the files before they are read.
+    fn note(&self) {
+        self.own.note(slice::from_ref(&self.file));
+        self.web.note(&self.access().files);
+    }
+
+    /// Reads who may ask, by itself; where anything is wrong with that, who might before still may.
+    fn access_anew(&self, file: &Path) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.web_config_file.as_deref() != Some(file) {
+            return;
+        }
+        self.web.note(&self.access().files);
+        match configuration::read_web(file) {
+            Ok(access) => {
+                current.access = Arc::new(access);
+                self.admit(&current.access);
+                self.log.info("web_configuration_reloaded", &[]);
+            }
+            Err(errors) => {
+                for error in errors {
+                    self.log.warn("web_configuration_rejected", &[("error", &error.to_string())]);
+                }
+            }
+        }
+    }
+
+    /// Has these ask from now on.
+    fn admit(&self, access: &Arc<Access>) {
+        let before = mem::replace(
+            &mut *self.access.write().unwrap_or_else(PoisonError::into_inner),
+            Arc::clone(access),
+        );
+        if before.files != access.files {
+            self.web.note(&access.files);
         }
     }
 
@@ -104,9 +131,7 @@ impl Reload {
     /// # Errors
     /// Everything that is wrong.
     pub(super) fn now(&self) -> Result<(), Rejected> {
-        // Before it is read: what changes in between is seen as a change at the next look.
-        let contents = self.contents();
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = contents;
+        self.note();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let read = configuration::read(&self.file).and_then(|document| match fixed(&current, &document) {
             Some(key) => {
@@ -125,7 +150,7 @@ impl Reload {
                 if current.discovery != document.discovery {
                     _ = self.tell.discovery.send(discovery::Told::Wanted(document.discovery.clone()));
                 }
-                *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&document.access);
+                self.admit(&document.access);
                 *current = document;
                 self.log.info("configuration_reloaded", &[]);
                 self.board.happened(clock::now(), Happening::Reloaded, &[]);

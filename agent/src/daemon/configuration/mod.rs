@@ -32,6 +32,7 @@ pub(crate) use self::model::{
 pub(crate) use self::secret::Secret;
 pub(crate) use self::values::{Block, HttpUrl, PathName, Span, Target, leads_to_a_host};
 use self::yaml::{Content, Node, Wrong};
+use crate::daemon::access::Access;
 use crate::input_error::InputError;
 use crate::input_file::read_text;
 use crate::target::TargetUrl;
@@ -82,6 +83,14 @@ pub(crate) fn schema() -> Value {
 pub(crate) fn read(file: &Path) -> Result<Document, Vec<InputError>> {
     let text = read_text(file, "configuration").map_err(|error| vec![error])?;
     parse(file, &text, &|name| env::var(name).ok())
+}
+
+/// Reads the file of `web_config_file` by itself.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn read_web(file: &Path) -> Result<Access, Vec<InputError>> {
+    web::read(file, &|name| env::var(name).ok())
 }
 
 fn parse(

@@ -50,7 +50,8 @@ pub(crate) struct Document {
     #[serde(default)]
     #[schemars(with = "Option<Vec<DiscoverySection>>")]
     pub(crate) discovery: Vec<DiscoverySection>,
-    /// Whether this file, and that of `web_config_file`, are looked at each second, and taken where they have changed.
+    /// Whether this file is looked at each second, and taken where it has changed. That of `web_config_file` is always, with
+    /// what it names.
     #[serde(default)]
     #[schemars(with = "Option<bool>")]
     pub(crate) reload_on_change: bool,
@@ -310,7 +311,7 @@ pub(crate) struct BasicAuthSection {
     pub(crate) password_file: Option<PathBuf>,
 }
 
-/// How both sides of a connection prove who they are.
+/// How both sides of a connection prove who they are. Files are read again where they have changed.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TlsSection {
@@ -322,6 +323,13 @@ pub(crate) struct TlsSection {
     pub(crate) key_file: Option<PathBuf>,
     /// The name that the receiver's certificate has to have; otherwise the URL's host.
     pub(crate) server_name: Option<String>,
+}
+
+impl TlsSection {
+    /// The files that it names.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        [&self.ca_file, &self.cert_file, &self.key_file].into_iter().flatten().cloned().collect()
+    }
 }
 
 /// What waits for a receiver.

@@ -64,6 +64,12 @@ struct Tls {
     min_version: Version,
 }
 
+impl Tls {
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.cert_file, &self.key_file].into_iter().chain(&self.client_ca_file)
+    }
+}
+
 /// Whether clients have to have a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 enum ClientAuth {
@@ -106,13 +112,15 @@ pub(super) fn read(
 ) -> Result<Access, Vec<InputError>> {
     let text = read_text(file, "web configuration").map_err(|error| vec![error])?;
     let (web, root): (Web, Node) = tree(file, &text, environment, &["basic_auth_users"])?;
-    let mut reading =
-        Reading { folder: file.parent().unwrap_or(Path::new("")), root: &root, wrong: Vec::new() };
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut reading = Reading { folder, root: &root, wrong: Vec::new() };
     let tls = web.tls_server_config.as_ref().and_then(|tls| reading.tls(tls));
     let headers = web.http_server_config.as_ref().map(|http| reading.headers(&http.headers));
     reading.users(&web.basic_auth_users);
+    let named = web.tls_server_config.iter().flat_map(Tls::files).map(|named| beside(folder, named));
+    let files = [file.to_path_buf()].into_iter().chain(named).collect();
     match reading.wrong.is_empty() {
-        true => Ok(Access::new(tls, headers.unwrap_or_default(), web.basic_auth_users)),
+        true => Ok(Access::new(tls, headers.unwrap_or_default(), web.basic_auth_users, files)),
         false => Err(errors(file, reading.wrong)),
     }
 }
