@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::slice;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -76,9 +76,8 @@ impl Reload {
                 // It is in the log.
                 _ = self.now();
             }
-            let web = self.current.lock().unwrap_or_else(PoisonError::into_inner).web_config_file.clone();
-            if let Some(web) = web.filter(|_| self.web.have_changed(&self.access().files)) {
-                self.access_anew(&web);
+            if self.web.have_changed(&self.access().files) {
+                self.access_anew();
             }
         }
     }
@@ -90,13 +89,11 @@ impl Reload {
     }
 
     /// Reads who may ask, by itself; where anything is wrong with that, who might before still may.
-    fn access_anew(&self, file: &Path) {
+    fn access_anew(&self) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.web_config_file.as_deref() != Some(file) {
-            return;
-        }
+        let Some(file) = current.web_config_file.clone() else { return };
         self.web.note(&self.access().files);
-        match configuration::read_web(file) {
+        match configuration::read_web(&file) {
             Ok(access) => {
                 current.access = Arc::new(access);
                 self.admit(&current.access);
