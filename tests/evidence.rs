@@ -204,6 +204,14 @@ fn other_target(enclosure: &Enclosure, bench: &Bench) -> Result<(), Failed> {
     let said = output.status.code() == Some(2)
         && text.contains("expected evidence of tcp://")
         && text.lines().count() == 1;
+    expect(said, format!("{output:?}"))?;
+    // Who edits a file is told where it went wrong.
+    let evidence = std::fs::read_to_string(&files[0])?;
+    std::fs::write(&files[1], evidence.replace("\"tcp://", "\"gopher://"))?;
+    let output = laptop(&["why", "--replay"], &[&files[1]])?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let place = format!("peerscope: {}: at target: unknown scheme \"gopher\"", files[1].display());
+    let said = output.status.code() == Some(2) && text.starts_with(&place) && text.lines().count() == 1;
     expect(said, format!("{output:?}"))
 }
 

@@ -191,10 +191,7 @@ pub(crate) fn documented_addresses(
     };
     match &target.host {
         Host::Address(address) => Ok(Some(vec![*address])),
-        Host::AwsId(id) => {
-            let found = addresses(&target.host).ok_or_else(|| format!("TARGET: {}", unknown_id(id)))?;
-            Ok(Some(found))
-        }
+        Host::AwsId(id) => addresses(&target.host).map(Some).ok_or_else(|| unknown_id(id)),
         Host::Name(_) => Ok(addresses(&target.host)),
     }
 }

@@ -25,6 +25,7 @@ use crate::command::capabilities::CapabilityReport;
 use crate::exit::Failure;
 use crate::input_error::{InputError, Position};
 use crate::output::{print, write_file};
+use crate::target::TargetUrl;
 
 /// The value of [`Evidence::schema`].
 const SCHEMA: &str = "peerscope/evidence/1";
@@ -171,7 +172,10 @@ impl Evidence {
                 format!("{:?}", evidence.schema),
             ));
         }
-        Ok(evidence)
+        match TargetUrl::parse(&evidence.target) {
+            Ok(_) => Ok(evidence),
+            Err(error) => Err(InputError::new(path, error.problem()).in_place(Some("target".to_string()))),
+        }
     }
 
     /// Adds what was seen from elsewhere, or later.

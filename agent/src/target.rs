@@ -107,7 +107,7 @@ pub(crate) struct TargetError(String);
 
 impl fmt::Display for TargetError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        write!(formatter, "TARGET: {}", self.0)
     }
 }
 
@@ -116,7 +116,12 @@ impl std::error::Error for TargetError {}
 impl TargetError {
     /// What was expected in place of what was written, which is not repeated.
     pub(crate) fn expected(what: &str) -> Self {
-        Self(format!("TARGET: expected {what}"))
+        Self(format!("expected {what}"))
+    }
+
+    /// What is wrong, where it is said beside where the text stands.
+    pub(crate) fn problem(self) -> String {
+        self.0
     }
 }
 
@@ -145,13 +150,13 @@ impl TargetUrl {
         };
         let port = match (scheme, port.or(default_port)) {
             (Scheme::Icmp, Some(_)) if port.is_some() => {
-                return Err(TargetError("TARGET: expected icmp://HOST without a port".to_string()));
+                return Err(TargetError("expected icmp://HOST without a port".to_string()));
             }
             (Scheme::Icmp, _) => None,
             (_, Some(port)) => Some(port),
             (_, None) => {
                 let name = scheme.name();
-                return Err(TargetError(format!("TARGET: expected a port, as in {name}://HOST:5432")));
+                return Err(TargetError(format!("expected a port, as in {name}://HOST:5432")));
             }
         };
         Ok(Self { scheme, host, port })
@@ -211,7 +216,7 @@ fn named_scheme(name: &str) -> Result<(Scheme, Option<u16>), TargetError> {
     found.map(|(_, scheme, port)| (*scheme, *port)).ok_or_else(|| {
         let known: Vec<&str> = SCHEMES.iter().map(|(known, ..)| *known).collect();
         let name: String = escape(&name).chars().take(24).collect();
-        TargetError(format!("TARGET: unknown scheme {name:?}, expected one of {}", known.join(", ")))
+        TargetError(format!("unknown scheme {name:?}, expected one of {}", known.join(", ")))
     })
 }
 
@@ -219,15 +224,15 @@ fn named_scheme(name: &str) -> Result<(Scheme, Option<u16>), TargetError> {
 fn host_and_port(authority: &str, has_scheme: bool) -> Result<(Host, Option<u16>), TargetError> {
     if let Some(rest) = authority.strip_prefix('[') {
         let Some((address, rest)) = rest.split_once(']') else {
-            return Err(TargetError("TARGET: expected ] after the IPv6 address".to_string()));
+            return Err(TargetError("expected ] after the IPv6 address".to_string()));
         };
         let Ok(address) = address.parse::<Ipv6Addr>() else {
-            return Err(TargetError("TARGET: expected an IPv6 address between [ and ]".to_string()));
+            return Err(TargetError("expected an IPv6 address between [ and ]".to_string()));
         };
         let port = match rest.strip_prefix(':') {
             Some(port) => Some(parse_port(port)?),
             None if rest.is_empty() => None,
-            None => return Err(TargetError("TARGET: expected :PORT after the ]".to_string())),
+            None => return Err(TargetError("expected :PORT after the ]".to_string())),
         };
         return Ok((Host::Address(IpAddr::V6(address)), port));
     }
@@ -244,14 +249,14 @@ fn host_and_port(authority: &str, has_scheme: bool) -> Result<(Host, Option<u16>
 fn parse_port(text: &str) -> Result<u16, TargetError> {
     match text.parse::<u16>() {
         Ok(port) if port > 0 => Ok(port),
-        _ => Err(TargetError("TARGET: expected a port from 1 to 65535 after the last colon".to_string())),
+        _ => Err(TargetError("expected a port from 1 to 65535 after the last colon".to_string())),
     }
 }
 
 /// Reads a host: an address, an AWS id, or a name of letters, digits, hyphens, underscores and dots.
 fn parse_host(text: &str) -> Result<Host, TargetError> {
     if text.is_empty() {
-        return Err(TargetError("TARGET: expected a host, as in tcp://10.100.2.20:5432".to_string()));
+        return Err(TargetError("expected a host, as in tcp://10.100.2.20:5432".to_string()));
     }
     if let Ok(address) = text.parse::<Ipv4Addr>() {
         return Ok(Host::Address(IpAddr::V4(address)));
@@ -266,7 +271,7 @@ fn parse_host(text: &str) -> Result<Host, TargetError> {
     if numeric || !well_formed || text.len() > 253 || !text.chars().all(is_name_character) {
         let shown: String = escape(text).chars().take(48).collect();
         return Err(TargetError(format!(
-            "TARGET: {shown:?} is no host; expected an IPv4 address, an IPv6 address in brackets, a name, i-… or eni-…"
+            "{shown:?} is no host; expected an IPv4 address, an IPv6 address in brackets, a name, i-… or eni-…"
         )));
     }
     Ok(Host::Name(text.to_string()))

@@ -24,7 +24,7 @@ use super::Intended;
 use crate::cli::port_range;
 use crate::input_error::{InputError, Position};
 use crate::input_file::{parse_toml, read_text};
-use crate::target::TargetUrl;
+use crate::target::{TargetError, TargetUrl};
 
 /// The keys of an assertion.
 const KEYS: [&str; 6] = ["from", "to", "source_ports", "expect", "cause", "comment"];
@@ -240,7 +240,7 @@ fn expectation(text: &str) -> Result<Expectation, String> {
 }
 
 fn target(text: &str) -> Result<TargetUrl, String> {
-    TargetUrl::parse(text).map_err(|error| error.to_string())
+    TargetUrl::parse(text).map_err(TargetError::problem)
 }
 
 /// Text of the file in an error, cut short.
@@ -291,10 +291,10 @@ mod tests {
         let said = errors(text);
         for (index, expected) in [
             "reach.toml:2:8: at assertion 1, from: expected text in quotes, found a number",
-            "reach.toml:3:6: at assertion 1, to: TARGET: unknown scheme \"ftp\"",
+            "reach.toml:3:6: at assertion 1, to: unknown scheme \"ftp\"",
             "reach.toml:4:10: at assertion 1, expect: expected reachable or blocked, found \"open\"",
             "reach.toml:8:1: at assertion 2: expected one of from, to, source_ports, expect, cause, comment, found \"expects\"",
-            "reach.toml:7:7: at assertion 2, to: TARGET: expected a port, as in tcp://HOST:5432",
+            "reach.toml:7:7: at assertion 2, to: expected a port, as in tcp://HOST:5432",
             "reach.toml:7:25: at assertion 2, to: expected text in quotes, found an integer",
             "reach.toml:5:1: at assertion 2: expected expect = \"…\": reachable or blocked",
         ]

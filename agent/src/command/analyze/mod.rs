@@ -70,7 +70,8 @@ fn analysed(
     source_ports: Option<PortRange>,
 ) -> Result<Case, Failure> {
     let topology = known.topology.as_ref();
-    let addresses = addresses(target, topology).map_err(Failure::usage)?;
+    let addresses =
+        addresses(target, topology).map_err(|problem| Failure::usage(format!("TARGET: {problem}")))?;
     let has_space = topology.and_then(Topology::space).is_some();
     let from = match (from, has_space) {
         (Some(from), _) => from,
@@ -91,7 +92,7 @@ fn addresses(target: &TargetUrl, topology: Option<&Topology>) -> Result<Resolved
     let documented = documented_addresses(target, topology)?;
     documented.map(Resolved::from).ok_or_else(|| {
         let unknown = unknown_name(&target.host, topology);
-        format!("TARGET: {unknown}; analyze asks no DNS, so give its address")
+        format!("{unknown}; analyze asks no DNS, so give its address")
     })
 }
 

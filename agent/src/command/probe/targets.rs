@@ -106,11 +106,7 @@ fn of_text(file: &Path, content: &[u8]) -> Result<Vec<Written>, Vec<InputError>>
         }
         match Written::parse(line) {
             Ok(target) => targets.push(target),
-            Err(error) => {
-                let problem = error.to_string();
-                let problem = problem.trim_start_matches("TARGET: ").to_string();
-                errors.push(InputError::new(file, problem).on_line(number));
-            }
+            Err(error) => errors.push(InputError::new(file, error.problem()).on_line(number)),
         }
     }
     if errors.is_empty() { Ok(targets) } else { Err(errors) }

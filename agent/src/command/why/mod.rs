@@ -157,7 +157,8 @@ fn resolved(
     if let Some(address) = arguments.resolve {
         return Ok((vec![address].into(), None));
     }
-    let documented = documented_addresses(target, known.topology.as_ref()).map_err(Failure::usage)?;
+    let documented = documented_addresses(target, known.topology.as_ref())
+        .map_err(|problem| Failure::usage(format!("TARGET: {problem}")))?;
     let name = match (&target.host, documented) {
         (Host::Name(_), None) if arguments.no_probe => {
             let unknown = unknown_name(&target.host, known.topology.as_ref());

@@ -75,8 +75,7 @@ fn of_url(section: &DiscoverySection, say: &mut dyn FnMut(&'static str, String))
 fn of_interfaces(selector: &InterfaceSelector, say: &mut dyn FnMut(&[&str], String)) {
     let scheme = selector.scheme.as_deref().unwrap_or("tcp");
     if let Err(error) = TargetUrl::parse(&format!("{scheme}://192.0.2.1:{}", selector.port)) {
-        let problem = error.to_string().trim_start_matches("TARGET: ").to_string();
-        say(&["interfaces", "scheme"], problem);
+        say(&["interfaces", "scheme"], error.problem());
     }
     if selector.tags.is_empty() && selector.vpc.is_none() {
         say(&["interfaces"], "expected tags or vpc: all interfaces are too many".to_string());

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use ureq::http::Uri;
 
 use super::secret::{Secret, is_secret};
-use crate::target::TargetUrl;
+use crate::target::{TargetError, TargetUrl};
 
 /// How a text of a format is tried, and what is expected of it.
 pub(super) struct Format {
@@ -51,11 +51,7 @@ pub(super) const FORMATS: &[Format] = &[
     Format {
         name: "target",
         expected: "a target such as postgres://10.100.2.20 or tcp://10.100.2.20:5432",
-        check: |text| {
-            TargetUrl::parse(text)
-                .map(drop)
-                .map_err(|error| error.to_string().trim_start_matches("TARGET: ").to_string())
-        },
+        check: |text| TargetUrl::parse(text).map(drop).map_err(TargetError::problem),
         is_secret: false,
     },
     Format {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::configuration::{DiscoverySection, PathSection, is_label};
 use super::path;
-use crate::target::TargetUrl;
+use crate::target::{TargetError, TargetUrl};
 
 /// What is expected of such a list.
 pub(super) const EXPECTED: &str = "expected a list of {\"targets\": [\"HOST:PORT\"], \"labels\": {…}}";
@@ -33,7 +33,7 @@ fn of_target(
     text: &str,
     labels: &BTreeMap<String, String>,
 ) -> Result<PathSection, String> {
-    let target = TargetUrl::parse(text).map_err(|error| error.to_string())?;
+    let target = TargetUrl::parse(text).map_err(TargetError::problem)?;
     // Those with two underscores are for relabelling, which is not done here.
     let labels = labels.iter().filter(|(name, _)| is_label(name));
     let labels = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
