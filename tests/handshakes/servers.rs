@@ -251,7 +251,8 @@ impl MariaDb {
         command.arg(format!("--datadir={}", shown(&data))).arg(format!("--port={port}"));
         command.arg(format!("--socket={}", shown(&folder.path().join("socket"))));
         let server = Self { running: Running::start(command, folder, port), port };
-        // Waiting for it was a bare connect too.
+        // Waiting for it was a bare connect too, which is counted now or later.
+        assert_eq!(server.status_at_least("Aborted_connects", 1), 1);
         server.query("flush hosts; flush status");
         server
     }
