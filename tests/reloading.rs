@@ -168,6 +168,13 @@ fn times(daemon: &Daemon, event: &str) -> usize {
     daemon.said("log").matches(&format!("event={event}")).count()
 }
 
+/// A daemon that answers by this web configuration.
+fn guarded(web: &Path) -> Daemon {
+    let paths = format!("paths: [{{name: one, target: 'tcp://{}'}}]\n", listener());
+    let configuration = format!("web_config_file: '{}'\n{paths}", shown(web));
+    Daemon::spawn(Command::new(env!("CARGO_BIN_EXE_peerscope")), &configuration)
+}
+
 /// Whether a client that trusts this authority alone takes the daemon for localhost.
 fn is_trusted(daemon: &Daemon, root: &Path) -> bool {
     let port = daemon.port;
@@ -207,14 +214,7 @@ fn another_certificate_is_taken_unasked_and_a_wrong_one_is_not() {
     renew(&first);
     let web = folder.path().join("web.yml");
     fs::write(&web, "tls_server_config: {cert_file: server.pem, key_file: server.key}\n").unwrap();
-    let daemon = Daemon::spawn(
-        Command::new(env!("CARGO_BIN_EXE_peerscope")),
-        &format!(
-            "web_config_file: '{}'\npaths: [{{name: one, target: 'tcp://{}'}}]\n",
-            shown(&web),
-            listener()
-        ),
-    );
+    let daemon = guarded(&web);
     wait_for("it is there", || is_trusted(&daemon, &first.root()).then_some(()));
     assert!(!is_trusted(&daemon, &second.root()), "the control: another authority is not taken");
 
@@ -244,14 +244,7 @@ fn who_may_ask_is_taken_unasked_too() {
         fs::write(&web, format!("basic_auth_users: {{alice: '{hash}'}}\n")).unwrap();
     };
     admit("wonderland");
-    let daemon = Daemon::spawn(
-        Command::new(env!("CARGO_BIN_EXE_peerscope")),
-        &format!(
-            "web_config_file: '{}'\npaths: [{{name: one, target: 'tcp://{}'}}]\n",
-            shown(&web),
-            listener()
-        ),
-    );
+    let daemon = guarded(&web);
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let status = |password: &str| {
         let pair = data_encoding::BASE64.encode(format!("alice:{password}").as_bytes());

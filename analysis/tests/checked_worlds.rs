@@ -4,15 +4,16 @@
 //! What the kernel does in these worlds is proven by `tests/diagnosis.rs` and `tests/healthy.rs`.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod checked;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use peerscope_analysis::check::{Check, CheckCase, CheckTarget, RuleStatus, check};
-use peerscope_analysis::flow::PortRange;
+use peerscope_analysis::check::{Check, RuleStatus};
 use peerscope_analysis::report::Severity;
-use peerscope_analysis::topology::Topology;
 use peerscope_laboratory::fault::{Fault, FaultKind};
 use peerscope_laboratory::world::{Base, Vary, World};
+
+use checked::checked;
 
 /// How many worlds of each kind.
 const WORLDS: u64 = 20;
@@ -73,28 +74,6 @@ const BESIDE: [(FaultKind, &str); 5] = [
     (FaultKind::BehindPeering, "HPS-PCX-02"),
 ];
 
-fn checked(world: &World) -> Check {
-    let topology = Topology::from(&world.snapshot);
-    let address = world.target_address();
-    let target = CheckTarget {
-        input: format!("tcp://{address}"),
-        name: None,
-        addresses: vec![(address.ip(), None)],
-        protocol: 6,
-        ports: PortRange::single(address.port()),
-    };
-    check(&CheckCase {
-        version: String::new(),
-        at: Timestamp::UNIX_EPOCH,
-        documents: &world.snapshot,
-        topology: &topology,
-        snapshot: None,
-        targets: vec![target],
-        source_ports: PortRange::new(32_768, 60_999).expect("a range"),
-        gaps: Vec::new(),
-    })
-}
-
 /// The rules of severity error that are violated, each with what is said.
 fn errors(check: &Check) -> BTreeMap<&'static str, String> {
     let violated = check
@@ -117,7 +96,7 @@ fn where_all_is_well_no_rule_is_violated() {
     for base in [Base::DynoToVpc, Base::VpcToDyno] {
         for seed in 0..WORLDS {
             let world = World::generate(base, &VARIED, seed);
-            let errors = errors(&checked(&world));
+            let errors = errors(&checked(&world, &world.snapshot));
             assert!(errors.is_empty(), "{base:?} {seed}: {errors:#?}");
         }
     }
@@ -135,7 +114,7 @@ fn whatever_is_broken_its_rule_is_named_and_no_other() {
                 continue;
             }
             made += 1;
-            let check = checked(&world);
+            let check = checked(&world, &world.snapshot);
             let found = errors(&check);
             let beside = BESIDE.iter().filter(|(of, _)| *of == kind).map(|(_, rule)| *rule);
             let allowed: BTreeSet<&str> = [rule].into_iter().chain(beside).collect();
@@ -161,7 +140,7 @@ fn whatever_stops_calls_to_a_dyno_is_named_too() {
             let mut world = World::generate(Base::VpcToDyno, &VARIED, seed);
             if Fault::new(kind).apply(&mut world).is_ok() {
                 made += 1;
-                let violated = violated(&checked(&world));
+                let violated = violated(&checked(&world, &world.snapshot));
                 assert!(violated.contains(rule), "{kind:?} {seed}: {violated:?}");
             }
         }

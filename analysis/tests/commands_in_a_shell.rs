@@ -5,6 +5,7 @@
 //! shell has no program to run: the tools that are meant are functions that print their words.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod checked;
 mod starting;
 
 use std::collections::BTreeSet;
@@ -13,15 +14,15 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use peerscope_analysis::check::{CheckCase, CheckTarget, check};
 use peerscope_analysis::diagnose::{Case, Machine, SourceSpec};
-use peerscope_analysis::flow::PortRange;
 use peerscope_analysis::report::Target;
 use peerscope_analysis::topology::{NetworkId, Topology};
 use peerscope_document::Snapshot;
 use peerscope_laboratory::scenario::Scenario;
 use peerscope_laboratory::world::World;
 use serde_json::Value;
+
+use checked::checked;
 
 /// Stands at the end of every id: each of the ways by which a word ends in a shell, or another command begins.
 const HOSTILE: &str = "'\"; : >hostile; $(: >hostile) `: >hostile`\n: >hostile #\\";
@@ -90,28 +91,6 @@ fn diagnosis(world: &World, snapshot: &Snapshot) -> Value {
     serde_json::to_value(machine.report(Duration::ZERO, Timestamp::UNIX_EPOCH)).expect("JSON")
 }
 
-fn checked(world: &World, snapshot: &Snapshot) -> Value {
-    let address = world.target_address();
-    let target = CheckTarget {
-        input: format!("tcp://{address}"),
-        name: None,
-        addresses: vec![(address.ip(), None)],
-        protocol: 6,
-        ports: PortRange::single(address.port()),
-    };
-    let check = check(&CheckCase {
-        version: String::new(),
-        at: Timestamp::UNIX_EPOCH,
-        documents: snapshot,
-        topology: &Topology::from(snapshot),
-        snapshot: None,
-        targets: vec![target],
-        source_ports: PortRange::new(32_768, 60_999).expect("a range"),
-        gaps: Vec::new(),
-    });
-    serde_json::to_value(check).expect("JSON")
-}
-
 fn run(command: &str) -> (Output, bool) {
     let folder = std::env::temp_dir().join(format!("peerscope-shell-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
@@ -134,7 +113,7 @@ fn an_id_that_a_shell_would_obey_stays_a_word_of_every_command() {
         let Ok(world) = scenario.world(0) else { continue };
         let snapshot = with_hostile_ids(&world.snapshot);
         commands(&diagnosis(&world, &snapshot), &mut all);
-        commands(&checked(&world, &snapshot), &mut all);
+        commands(&serde_json::to_value(checked(&world, &snapshot)).expect("JSON"), &mut all);
     }
     let with_ids = all.iter().filter(|command| command.contains("hostile")).count();
     assert!(with_ids > 100, "{with_ids} commands have an id");

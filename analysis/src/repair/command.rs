@@ -306,7 +306,7 @@ pub(crate) fn quoted(word: impl fmt::Display) -> String {
 }
 
 /// A line that a shell passes over, whatever stands in it.
-pub(super) fn remark(text: &str) -> String {
+fn remark(text: &str) -> String {
     let line = text.replace(|character: char| character.is_control(), " ");
     format!("# {line}")
 }

@@ -58,16 +58,15 @@ pub(super) fn accept(
         };
     }
     let side = topology.peering(id).map(|peering| peering.accepter.clone()).unwrap_or_default();
-    let (tool, command, by) = acceptance(topology, &side, &quoted(id), accepter);
+    let word = quoted(id);
+    let (tool, command, by) = acceptance(topology, &side, &word, accepter);
     let undo = match accepter {
         Accepter::Space => {
-            let id = quoted(id);
-            format!("heroku spaces:peerings:destroy {id} --space {} --confirm {id}", space_name(topology))
+            format!("heroku spaces:peerings:destroy {word} --space {} --confirm {word}", space_name(topology))
         }
-        Accepter::Account => delete(
-            &quoted(id),
-            &region_option(&topology.ownership(&ComponentId::VpcPeeringConnection(id.clone()))),
-        ),
+        Accepter::Account => {
+            delete(&word, &region_option(&topology.ownership(&ComponentId::VpcPeeringConnection(id.clone()))))
+        }
     };
     Written { tool, command, explanation: format!("Accepts {id} {by}."), undo }
 }
